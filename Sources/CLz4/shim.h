@@ -1,0 +1,4 @@
+#ifndef DOWNLINK_CLZ4_SHIM_H
+#define DOWNLINK_CLZ4_SHIM_H
+#include <lz4.h>
+#endif
