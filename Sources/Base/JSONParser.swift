@@ -17,6 +17,11 @@ package struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The byte where the fault begins, counted from 0.
   package let filePosition: Int
 
+  package init(reason: Reason, filePosition: Int) {
+    self.reason = reason
+    self.filePosition = filePosition
+  }
+
   package var description: String { "at byte \(filePosition): \(reason.rawValue)" }
 }
 

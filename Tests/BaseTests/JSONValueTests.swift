@@ -64,7 +64,8 @@ import Testing
 
   @Test func `accessors answer only for values of their kind`() throws {
     let value = try JSONValue(
-      parsing: #"{"i":-9223372036854775808,"u":18446744073709551615,"d":0.1,"f":1.0,"s":"x","b":true,"n":null}"#)
+      parsing: #"{"i":-9223372036854775808,"u":18446744073709551615,"d":0.1,"f":1.0,"#
+        + #""s":"x","b":true,"n":null}"#)
     #expect(value["i"]?.int64Value == .min)
     #expect(value["u"]?.uint64Value == .max)
     #expect(value["u"]?.int64Value == nil)
@@ -122,7 +123,9 @@ import Testing
       var bytes = Self.randomValue(depth: 0, &generator).bytes
       for _ in 0..<Int.random(in: 1...3, using: &generator) where !bytes.isEmpty {
         let index = Int.random(in: 0..<bytes.count, using: &generator)
-        if Bool.random(using: &generator) { bytes.remove(at: index) } else {
+        if Bool.random(using: &generator) {
+          bytes.remove(at: index)
+        } else {
           bytes[index] = .random(in: 0 ... .max, using: &generator)
         }
       }
@@ -143,7 +146,10 @@ import Testing
       return .array((0..<3).map { _ in randomValue(depth: depth + 1, &generator) })
     default:
       return .object(
-        (0..<3).map { JSONMember("\($0)" + randomText(&generator), randomValue(depth: depth + 1, &generator)) })
+        (0..<3).map { index in
+          let name = "\(index)" + randomText(&generator)
+          return JSONMember(name, randomValue(depth: depth + 1, &generator))
+        })
     }
   }
 

@@ -1,0 +1,269 @@
+import Glibc
+import Synchronization
+
+/// Storage in a folder of a POSIX file system.
+///
+/// A file is written under a temporary name in its own folder, synced, and linked to its final
+/// name: `link(2)` refuses a taken name atomically, also between hosts, and what it shows is
+/// whole. Creating the final name directly (O_EXCL) would show torn files after a crash.
+///
+/// **Invariants:** every path is resolved below the root's descriptor, so that a changed working
+/// directory or a renamed root cannot mislead it. `durableFolders` names only folders whose entry
+/// in their parent has been synced by this process, whoever made them: another process may have
+/// made a folder and not yet synced it.
+package final class POSIXStorage: Storage {
+  package enum Access: Sendable {
+    case readOnly
+    /// The root is made if absent, and it is tried out whether it has the links the ledger needs.
+    case readWrite
+  }
+
+  /// The root as given, for messages.
+  package let root: String
+  let rootDescriptor: Int32
+  private let durableFolders = Mutex<Set<String>>([])
+  /// Makes names of temporary files unique within the process.
+  private let temporaryCount = Atomic<UInt64>(0)
+
+  /// Opens a root. Errors: `.notFound`, `.permission`, and `.unsupported` where the file system
+  /// has no hard links that refuse a taken name.
+  package init(root: String, access: Access = .readWrite) throws(StorageError) {
+    self.root = root
+    guard !root.isEmpty, !root.utf8.contains(0) else {
+      throw StorageError(
+        .invalidPath, .open, path: root, detail: "the root is empty or contains NUL")
+    }
+    do {
+      if access == .readWrite { try Self.makeRoot(root) }
+      rootDescriptor = try POSIXCalls.openFolder(root, in: AT_FDCWD)
+    } catch {
+      throw StorageError(error, .open, path: root)
+    }
+    if access == .readWrite { try probeLinks() }
+  }
+
+  deinit { try? POSIXCalls.close(rootDescriptor) }
+
+  // MARK: - Reading
+
+  package func read(_ path: String) throws(StorageError) -> [UInt8] {
+    try StoragePath.checkFile(path, .read)
+    do {
+      let descriptor = try POSIXCalls.open(path, in: rootDescriptor, flags: O_RDONLY)
+      defer { try? POSIXCalls.close(descriptor) }
+      let size = Int(try POSIXCalls.status(descriptor).st_size)
+      return try POSIXCalls.readAll(descriptor, sizeHint: size)
+    } catch {
+      throw StorageError(error, .read, path: path)
+    }
+  }
+
+  package func exists(_ path: String) throws(StorageError) -> Bool {
+    try StoragePath.checkFile(path, .size)
+    do {
+      _ = try POSIXCalls.status(path, in: rootDescriptor)
+      return true
+    } catch {
+      if error.code == ENOENT { return false }
+      throw StorageError(error, .size, path: path)
+    }
+  }
+
+  package func size(_ path: String) throws(StorageError) -> Int64 {
+    try StoragePath.checkFile(path, .size)
+    do {
+      return Int64(try POSIXCalls.status(path, in: rootDescriptor).st_size)
+    } catch {
+      throw StorageError(error, .size, path: path)
+    }
+  }
+
+  package func list(_ folder: String) throws(StorageError) -> [String] {
+    try StoragePath.checkFolder(folder, .list)
+    do {
+      return try POSIXCalls.names(in: folder, of: rootDescriptor)
+        .filter { !$0.utf8.starts(with: StoragePath.temporaryPrefix.utf8) }
+        .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    } catch {
+      if error.code == ENOENT { return [] }
+      throw StorageError(error, .list, path: folder)
+    }
+  }
+
+  package func freeByteCount() throws(StorageError) -> Int64 {
+    do {
+      return try POSIXCalls.freeByteCount(rootDescriptor)
+    } catch {
+      throw StorageError(error, .freeByteCount, path: "")
+    }
+  }
+
+  // MARK: - Writing
+
+  package func putIfAbsent(
+    _ path: String, _ bytes: [UInt8]
+  ) throws(StorageError) -> PutOutcome {
+    try StoragePath.checkFile(path, .put)
+    let file = try openFile(path, operation: .put)
+    defer { file.discard() }
+    try file.append(bytes)
+    do {
+      try file.close(sync: true)
+    } catch {
+      if error.kind == .exists { return .alreadyExists }
+      throw error
+    }
+    try syncFolder(StoragePath.folder(of: path))
+    return .stored
+  }
+
+  package func create(_ path: String) throws(StorageError) -> any StorageFile {
+    try StoragePath.checkFile(path, .create)
+    return try openFile(path, operation: .create)
+  }
+
+  package func syncFolder(_ folder: String) throws(StorageError) {
+    try StoragePath.checkFolder(folder, .syncFolder)
+    try syncOne(folder)
+    var child = folder
+    while !child.isEmpty, !durableFolders.withLock({ $0.contains(child) }) {
+      let parent = StoragePath.folder(of: child)
+      try syncOne(parent)
+      durableFolders.withLock { _ = $0.insert(child) }
+      child = parent
+    }
+  }
+
+  package func delete(_ path: String) throws(StorageError) {
+    try StoragePath.checkFile(path, .delete)
+    do {
+      try POSIXCalls.unlink(path, in: rootDescriptor)
+    } catch {
+      if error.code != ENOENT { throw StorageError(error, .delete, path: path) }
+    }
+  }
+
+  // MARK: - Parts of writing
+
+  /// Opens a temporary file beside `path`, making folders only when they turn out to be absent.
+  private func openFile(
+    _ path: String, operation: StorageOperation
+  ) throws(StorageError) -> POSIXFile {
+    let folder = StoragePath.folder(of: path)
+    var mayMakeFolders = true
+    while true {
+      let temporary = temporaryPath(in: folder)
+      do {
+        let descriptor = try POSIXCalls.open(
+          temporary, in: rootDescriptor, flags: O_WRONLY | O_CREAT | O_EXCL)
+        return POSIXFile(
+          storage: self, descriptor: descriptor, temporaryPath: temporary, path: path,
+          operation: operation)
+      } catch {
+        switch error.code {
+        case EEXIST: continue
+        case ENOENT where mayMakeFolders:
+          mayMakeFolders = false
+          try makeFolders(folder, operation)
+        default: throw StorageError(error, operation, path: path)
+        }
+      }
+    }
+  }
+
+  /// Unique among processes, hosts and runs; the final name is left out, as names are limited to
+  /// 255 bytes.
+  private func temporaryPath(in folder: String) -> String {
+    let count = temporaryCount.wrappingAdd(1, ordering: .relaxed).newValue
+    let random = String(UInt64.random(in: 0 ... .max), radix: 36)
+    let name = "\(StoragePath.temporaryPrefix)\(getpid())-\(count)-\(random)"
+    return folder.isEmpty ? name : folder + "/" + name
+  }
+
+  private func makeFolders(
+    _ folder: String, _ operation: StorageOperation
+  ) throws(StorageError) {
+    var path = ""
+    for component in folder.split(separator: "/") {
+      path = path.isEmpty ? String(component) : path + "/" + component
+      do {
+        try POSIXCalls.makeFolder(path, in: rootDescriptor)
+      } catch {
+        if error.code == EEXIST { continue }
+        throw StorageError(error, operation, path: path)
+      }
+      // It was absent, so what we knew of an earlier folder of this name is void.
+      let made = path
+      durableFolders.withLock { _ = $0.remove(made) }
+    }
+  }
+
+  private func syncOne(_ folder: String) throws(StorageError) {
+    let descriptor: Int32
+    do {
+      descriptor = try POSIXCalls.openFolder(folder, in: rootDescriptor)
+    } catch {
+      throw StorageError(error, .syncFolder, path: folder)
+    }
+    defer { try? POSIXCalls.close(descriptor) }
+    do {
+      try POSIXCalls.sync(descriptor)
+    } catch {
+      throw StorageError(syncFailure: error, .syncFolder, path: folder)
+    }
+  }
+
+  // MARK: - Opening
+
+  /// Makes the root and its missing parents, each durable in its own parent.
+  private static func makeRoot(_ root: String) throws(Errno) {
+    var path = root.utf8.first == UInt8(ascii: "/") ? "/" : "."
+    for component in root.split(separator: "/") {
+      let parent = path
+      path = path == "/" ? "/" + component : path + "/" + component
+      do {
+        try POSIXCalls.makeFolder(path, in: AT_FDCWD)
+      } catch {
+        // A parent on a read-only file system answers EROFS, not EEXIST: the open below decides.
+        if error.code == EEXIST || error.code == EROFS || error.code == EACCES { continue }
+        throw error
+      }
+      let descriptor = try POSIXCalls.openFolder(parent, in: AT_FDCWD)
+      defer { try? POSIXCalls.close(descriptor) }
+      try POSIXCalls.sync(descriptor)
+    }
+  }
+
+  /// Tries what the ledger rests on: a link to a free name succeeds and a second one is refused.
+  private func probeLinks() throws(StorageError) {
+    let target = temporaryPath(in: "")
+    let link = temporaryPath(in: "")
+    do {
+      let descriptor = try POSIXCalls.open(
+        target, in: rootDescriptor, flags: O_WRONLY | O_CREAT | O_EXCL)
+      try POSIXCalls.close(descriptor)
+    } catch {
+      throw StorageError(error, .open, path: root)
+    }
+    defer {
+      try? POSIXCalls.unlink(target, in: rootDescriptor)
+      try? POSIXCalls.unlink(link, in: rootDescriptor)
+    }
+    do {
+      try POSIXCalls.link(target, as: link, in: rootDescriptor)
+    } catch {
+      throw StorageError(
+        .unsupported, .open, path: root, code: error.code,
+        detail: "its file system has no hard links: \(error.text)")
+    }
+    do {
+      try POSIXCalls.link(target, as: link, in: rootDescriptor)
+    } catch {
+      if error.code == EEXIST { return }
+      throw StorageError(error, .open, path: root)
+    }
+    throw StorageError(
+      .unsupported, .open, path: root,
+      detail: "its file system lets a hard link replace an existing name")
+  }
+}
