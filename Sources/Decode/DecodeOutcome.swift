@@ -1,0 +1,71 @@
+/// What became of one record: every call of `RecordDecoder.decode` returns exactly one.
+package enum DecodeOutcome: Equatable, Sendable {
+  /// At least one reading was appended.
+  case read(rows: Int)
+  /// Well-formed, with a device, and without rows.
+  case empty
+  /// Nothing could be read: the caller keeps the record's bytes as a dead letter. `detail` says
+  /// where and what, in one sentence for a person.
+  case dead(DeadReason, detail: String)
+}
+
+/// Why a record, or one row of it, could not be read: the column `reason` of `dead_letters` and a
+/// label of the metrics, so the raw values never change their meaning.
+package enum DeadReason: String, CaseIterable, Sendable {
+  /// The record has no value (a tombstone).
+  case nullPayload = "null_payload"
+  /// The bytes end inside a field of the outermost message.
+  case truncated
+  /// The bytes are not Protobuf: a field number 0, an unknown wire type, a varint of more than 64
+  /// bits, a field that runs over the end of the message it stands in, an unbalanced group.
+  case malformed
+  /// Protobuf, but a field of the message type has a wire type that its declaration cannot have:
+  /// the bytes are of another message type.
+  case wrongType = "wrong_type"
+  /// Messages or groups lie deeper in each other than `WireScanner.depthMax`.
+  case tooDeep = "too_deep"
+  /// Unpacking needs more memory than one record is given (`RecordDecoder.Options`).
+  case tooLarge = "too_large"
+  /// A field that its message declares `required` is absent.
+  case missingRequired = "missing_required"
+  /// libprotobuf-c refused what the wire scanner accepted.
+  case unpackRefused = "unpack_refused"
+  /// A mapped string is not UTF-8.
+  case invalidUTF8 = "invalid_utf8"
+  /// A mapped string holds a NUL.
+  case nulInString = "nul_in_string"
+  /// A mapped string is longer than its bound (`StringBounds`).
+  case stringTooLong = "string_too_long"
+  /// The device is absent or empty.
+  case noDevice = "no_device"
+  /// The event time is absent or 0.
+  case noTime = "no_time"
+  /// A row of a narrow source does not name its metric.
+  case noMetricName = "no_metric_name"
+}
+
+/// A bad row of a record that was read: it becomes a row of `dead_letters` beside the readings.
+package struct RowFault: Equatable, Sendable {
+  /// Index of the record among the records of the batch.
+  package let recordIndex: Int
+  /// Position of the row among its message's elements.
+  package let rowIndex: UInt32
+  package let reason: DeadReason
+  /// What is wrong, in one sentence.
+  package let detail: String
+
+  package init(recordIndex: Int, rowIndex: UInt32, reason: DeadReason, detail: String) {
+    self.recordIndex = recordIndex
+    self.rowIndex = rowIndex
+    self.reason = reason
+    self.detail = detail
+  }
+}
+
+/// Longest mapped strings, in bytes. They bound what one record can add to the word tables; how
+/// many different words there may be is bounded where the state is kept, not here.
+package enum StringBounds {
+  /// Device ids and attribute values.
+  package static let recordTextByteCountMax = 1024
+  package static let metricNameByteCountMax = 512
+}

@@ -1,0 +1,47 @@
+import CProtobufC
+
+// Sentences for dead letters: built only when a record or row is bad.
+
+extension DecodePlan {
+  /// What the scanner found, with the field's name and file position.
+  func describe(_ fault: WireFault) -> String {
+    let place =
+      fault.fieldNumber == 0
+      ? scan.messageName(node: fault.node)
+      : scan.describe(node: fault.node, fieldNumber: fault.fieldNumber)
+    return "\(place) at byte \(fault.filePosition): \(sentence(for: fault.reason))"
+  }
+
+  func sentence(for reason: DeadReason) -> String {
+    switch reason {
+    case .truncated: "the message ends inside this field"
+    case .malformed: "not Protobuf"
+    case .wrongType: "the field has another wire type than its declaration"
+    case .tooDeep: "nested more than \(WireScanner.depthMax) deep"
+    case .invalidUTF8: "the string is not UTF-8"
+    case .nulInString: "the string holds a NUL"
+    case .stringTooLong: "the string is too long"
+    case .noTime: "\(mapping.time.field) is absent or 0"
+    case .noMetricName: "the metric has no name"
+    case .nullPayload, .tooLarge, .missingRequired, .unpackRefused, .noDevice:
+      reason.rawValue
+    }
+  }
+}
+
+extension MessageType {
+  /// Whether any field of it, or of a message inside it, is `required`.
+  var hasRequiredField: Bool {
+    var seen: Set<String> = []
+    var open = [self]
+    while let type = open.popLast() {
+      guard seen.insert(type.name).inserted else { continue }
+      for index in 0..<type.fieldCount {
+        let field = type.field(at: index)
+        if field.label == PROTOBUF_C_LABEL_REQUIRED { return true }
+        if let nested = field.messageType { open.append(nested) }
+      }
+    }
+    return false
+  }
+}

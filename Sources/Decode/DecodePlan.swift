@@ -1,0 +1,96 @@
+import Base
+package import Telemetry
+
+/// A mapping compiled against the descriptor of its message type: all that `RecordDecoder` needs,
+/// as flat arrays of offsets. Nothing in it is special to any message type.
+///
+/// **Invariants:** every offset comes from the descriptor of `type` or of one reachable from it;
+/// group 0 of a scope is the message itself, group `i` is `groups[i - 1]`, parents first.
+package struct DecodePlan: Sendable {
+  /// The columns that readings of this source have.
+  package let schema: ReadingSchema
+  /// The mapping it was compiled from.
+  package let mapping: MessageMapping
+
+  let type: MessageType
+  let scan: ScanTable
+  let slotCount: Int
+  /// Nested messages on the way to fields of the record, and of a row.
+  let recordGroups: [StructGroup]
+  let rowGroups: [StructGroup]
+  /// nil when the record's key is the device.
+  let device: TextMember?
+  let attributes: [TextMember]
+  let sequence: StructMember?
+  let time: EventTimeMember
+  /// In the scope of the row if there are rows, else of the record.
+  let metrics: [StructMember]
+  /// The rows' array of pointers, in the scope of the record; nil if the message is the reading.
+  let rows: StructMember?
+  /// The string that names a row's metric, in the scope of the row.
+  let metricName: TextMember?
+
+  /// Compiles a mapping, or says all that is wrong with it. Done once a source and start.
+  package init(
+    _ mapping: MessageMapping, catalogue: MessageCatalogue = .builtIn
+  ) throws(DecodePlanErrors) {
+    var compiler = try PlanCompiler(mapping, catalogue: catalogue)
+    self = try compiler.compile()
+  }
+
+  init(
+    schema: ReadingSchema, mapping: MessageMapping, type: MessageType, scan: ScanTable,
+    slotCount: Int, recordGroups: [StructGroup], rowGroups: [StructGroup], device: TextMember?,
+    attributes: [TextMember], sequence: StructMember?, time: EventTimeMember,
+    metrics: [StructMember], rows: StructMember?, metricName: TextMember?
+  ) {
+    self.schema = schema
+    self.mapping = mapping
+    self.type = type
+    self.scan = scan
+    self.slotCount = slotCount
+    self.recordGroups = recordGroups
+    self.rowGroups = rowGroups
+    self.device = device
+    self.attributes = attributes
+    self.sequence = sequence
+    self.time = time
+    self.metrics = metrics
+    self.rows = rows
+    self.metricName = metricName
+  }
+}
+
+/// The event time's field and how its number becomes microseconds.
+struct EventTimeMember {
+  var member: StructMember
+  /// In the row, not in the message around it.
+  var isInRow: Bool
+  var unit: MessageMapping.TimeUnit
+  var plausibleFromMicros: Int64
+
+  /// Microseconds since 1970, and what is odd about them. A time that microseconds in 64 bits
+  /// cannot hold becomes the nearest that they can, and is flagged: the year 294 247 is no reading's.
+  func micros(of word: UInt64) -> (micros: Int64, flags: ReadingFlags) {
+    var micros: Int64
+    if member.kind == .uint64, word > UInt64(Int64.max) {
+      // Only nanoseconds can come back into range.
+      guard unit == .nanoseconds else { return (Int64.max, .future) }
+      micros = Int64(word / 1000)
+    } else {
+      let count = Int64(bitPattern: word)
+      switch unit {
+      case .microseconds: micros = count
+      case .nanoseconds: micros = Timestamp.floorDivide(count, by: 1000)
+      case .seconds, .milliseconds:
+        let factor: Int64 = unit == .seconds ? 1_000_000 : 1000
+        let (product, overflow) = count.multipliedReportingOverflow(by: factor)
+        guard !overflow else {
+          return count < 0 ? (Int64.min, .beforePlausible) : (Int64.max, .future)
+        }
+        micros = product
+      }
+    }
+    return (micros, micros < plausibleFromMicros ? .beforePlausible : [])
+  }
+}

@@ -1,0 +1,108 @@
+/// How the fields of one source's messages become readings: the part of a `sources` entry of the
+/// configuration that decoding needs (docs/ARCHITECTURE.md, "What comes in").
+///
+/// Paths are written from the outermost message, with dots: `position.altitude_km`,
+/// `samples.value`. Nothing is checked here; `DecodePlan.init` checks all of it at once.
+package struct MessageMapping: Equatable, Sendable {
+  package enum Device: Equatable, Sendable {
+    /// A string field of the message.
+    case field(String)
+    /// The Kafka record's key, as UTF-8 text.
+    case recordKey
+  }
+
+  package enum TimeUnit: String, CaseIterable, Sendable {
+    case seconds = "s"
+    case milliseconds = "ms"
+    case microseconds = "us"
+    case nanoseconds = "ns"
+  }
+
+  /// The event time: an integer field that counts `unit`s since 1970-01-01T00:00:00Z.
+  package struct Time: Equatable, Sendable {
+    package var field: String
+    package var unit: TimeUnit
+
+    package init(field: String, unit: TimeUnit) {
+      self.field = field
+      self.unit = unit
+    }
+  }
+
+  package struct Attribute: Equatable, Sendable {
+    package var field: String
+    /// The column's name; nil names it after the path, dots as `_`.
+    package var name: String?
+
+    package init(field: String, name: String? = nil) {
+      self.field = field
+      self.name = name
+    }
+  }
+
+  package struct Metric: Equatable, Sendable {
+    package var field: String
+    /// The column's name; nil names it after the path as seen from the reading, dots as `_`.
+    package var name: String?
+    package var unit: String?
+
+    package init(field: String, name: String? = nil, unit: String? = nil) {
+      self.field = field
+      self.name = name
+      self.unit = unit
+    }
+  }
+
+  package enum Metrics: Equatable, Sendable {
+    /// Every numeric scalar field of the reading that nothing else uses, those of singular nested
+    /// messages included, in the order of declaration.
+    case all
+    case list([Metric])
+  }
+
+  /// A narrow source: each row names its metric.
+  package struct NarrowMetric: Equatable, Sendable {
+    package var nameField: String
+    package var valueField: String
+    package var unit: String?
+
+    package init(nameField: String, valueField: String, unit: String? = nil) {
+      self.nameField = nameField
+      self.valueField = valueField
+      self.unit = unit
+    }
+  }
+
+  /// The source's name, for its table.
+  package var source: String
+  /// The full name of the message type, package included.
+  package var messageName: String
+  /// The repeated field whose elements are the readings; nil if the message itself is one.
+  package var rows: String?
+  package var device: Device
+  package var time: Time
+  package var sequence: String?
+  package var attributes: [Attribute]
+  /// Ignored, and to be left `.all`, when `narrowMetric` is set.
+  package var metrics: Metrics
+  package var narrowMetric: NarrowMetric?
+  /// Microseconds; an event time below it is stored and flagged `.beforePlausible`.
+  package var plausibleFromMicros: Int64
+
+  package init(
+    source: String, messageName: String, rows: String? = nil, device: Device, time: Time,
+    sequence: String? = nil, attributes: [Attribute] = [], metrics: Metrics = .all,
+    narrowMetric: NarrowMetric? = nil, plausibleFromMicros: Int64
+  ) {
+    self.source = source
+    self.messageName = messageName
+    self.rows = rows
+    self.device = device
+    self.time = time
+    self.sequence = sequence
+    self.attributes = attributes
+    self.metrics = metrics
+    self.narrowMetric = narrowMetric
+    self.plausibleFromMicros = plausibleFromMicros
+  }
+}

@@ -1,0 +1,159 @@
+import CProtobufC
+import Telemetry
+
+// The rows of one record: the message itself, or the elements of a repeated field.
+
+extension RecordDecoder {
+  /// Appends the rows; `recordBases` is resolved. Dead leaves the batch as it was.
+  @unsafe
+  mutating func appendRows(
+    _ message: UnsafeRawPointer, _ payload: RawSpan, into batch: inout ReadingBatch,
+    _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
+  ) -> DecodeOutcome {
+    var recordTime: (micros: Int64, flags: ReadingFlags)?
+    if !plan.time.isInRow {
+      guard let time = unsafe eventTime(in: recordBases) else {
+        return .dead(.noTime, detail: "\(plan.mapping.time.field) is absent or 0")
+      }
+      recordTime = time
+    }
+    let recordFlags: ReadingFlags = sequence().isOutOfRange ? .outOfRange : []
+    guard let rows = plan.rows else {
+      guard let recordTime else { preconditionFailure("without rows the time is the record's") }
+      let metricFlags = unsafe appendMetrics(
+        plan.metrics.span, from: recordBases, words: &batch.metricWords,
+        presence: &batch.presenceWords)
+      batch.rowEventTimes.append(recordTime.micros)
+      batch.rowFlags.append(recordTime.flags.union(recordFlags).union(metricFlags).rawValue)
+      batch.rowIndexes.append(0)
+      return .read(rows: 1)
+    }
+    guard let parent = unsafe recordBases[Int(rows.group)] else { return .empty }
+    let count = unsafe parent.load(fromByteOffset: Int(rows.quantifierOffset), as: Int.self)
+    guard count > 0 else { return .empty }
+    let elements = unsafe UnsafeBufferPointer(
+      start: parent.load(
+        fromByteOffset: Int(rows.offset), as: UnsafePointer<UnsafeRawPointer>.self),
+      count: count)
+    return unsafe appendElements(
+      elements, payload, recordTime, recordFlags, into: &batch, &vocabulary, &faults)
+  }
+
+  @unsafe
+  private mutating func appendElements(
+    _ elements: UnsafeBufferPointer<UnsafeRawPointer>, _ payload: RawSpan,
+    _ recordTime: (micros: Int64, flags: ReadingFlags)?, _ recordFlags: ReadingFlags,
+    into batch: inout ReadingBatch, _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
+  ) -> DecodeOutcome {
+    let firstRow = batch.rowCount
+    var firstFault: (reason: DeadReason, row: Int)?
+    // Rows of a message that a oneof dropped again were scanned too; those that count came last.
+    let firstName = findings.rowNames.count - (plan.metricName == nil ? 0 : elements.count)
+    precondition(firstName >= 0, "every element that libprotobuf-c unpacked was seen on the wire")
+    for index in 0..<elements.count {
+      unsafe resolve(plan.rowGroups, from: elements[index], into: &rowBases)
+      let name: WireRange
+      switch unsafe rowName(at: firstName &+ index) {
+      case .success(let range): name = range
+      case .failure(let reason):
+        if firstFault == nil { firstFault = (reason, index) }
+        note(reason, row: index, in: batch, &faults)
+        continue
+      }
+      guard let time = unsafe recordTime ?? eventTime(in: rowBases) else {
+        if firstFault == nil { firstFault = (.noTime, index) }
+        note(.noTime, row: index, in: batch, &faults)
+        continue
+      }
+      let metricFlags = unsafe appendMetrics(
+        plan.metrics.span, from: rowBases, words: &batch.metricWords,
+        presence: &batch.presenceWords)
+      if plan.metricName != nil {
+        batch.rowMetrics.append(vocabulary.metrics.intern(payload.extracting(name)))
+      }
+      batch.rowEventTimes.append(time.micros)
+      batch.rowFlags.append(time.flags.union(recordFlags).union(metricFlags).rawValue)
+      batch.rowIndexes.append(UInt32(truncatingIfNeeded: index))
+    }
+    if batch.rowCount == firstRow, let (reason, row) = firstFault {
+      return .dead(reason, detail: "no row can be read; row \(row): \(plan.sentence(for: reason))")
+    }
+    return .read(rows: batch.rowCount - firstRow)
+  }
+
+  private enum RowNameResult {
+    case success(WireRange)
+    case failure(DeadReason)
+  }
+
+  /// The metric's name of the row at hand, which is the scanner's `index`-th.
+  @unsafe
+  private func rowName(at index: Int) -> RowNameResult {
+    guard let metricName = plan.metricName else { return .success(.absent) }
+    let name = findings.rowNames[index]
+    if let reason = name.reason { return .failure(reason) }
+    guard name.range.count > 0, let base = unsafe rowBases[Int(metricName.member.group)],
+      unsafe isPresent(metricName, in: base)
+    else { return .failure(.noMetricName) }
+    return .success(name.range)
+  }
+
+  private func note(
+    _ reason: DeadReason, row: Int, in batch: borrowing ReadingBatch, _ faults: inout [RowFault]
+  ) {
+    faults.append(
+      RowFault(
+        recordIndex: batch.recordCount, rowIndex: UInt32(truncatingIfNeeded: row), reason: reason,
+        detail: plan.sentence(for: reason)))
+  }
+
+  /// The event time, or nil if it is absent or 0.
+  @unsafe
+  private func eventTime(
+    in bases: [UnsafeRawPointer?]
+  ) -> (micros: Int64, flags: ReadingFlags)? {
+    let member = plan.time.member
+    guard let base = unsafe bases[Int(member.group)] else { return nil }
+    let word = unsafe loadWord(member, in: base)
+    guard word != 0, unsafe isPresent(member, in: base, word: word) else { return nil }
+    return plan.time.micros(of: word)
+  }
+}
+
+// MARK: - Hot loops
+
+/// Appends one row's words and presence bits, and says what is odd about its values.
+private func appendMetrics(
+  _ members: Span<StructMember>, from bases: [UnsafeRawPointer?], words: inout [UInt64],
+  presence: inout [UInt64]
+) -> ReadingFlags {
+  var flags: ReadingFlags = []
+  var bits: UInt64 = 0
+  for index in members.indices {
+    let member = members[index]
+    var word: UInt64 = 0
+    if let base = unsafe bases[Int(member.group)] {
+      word = unsafe loadWord(member, in: base)
+      var isKept = unsafe isPresent(member, in: base, word: word)
+      if isKept {
+        switch member.kind {
+        case .double, .float:
+          // The exponent of NaN and infinities is all ones.
+          if word & 0x7FF0_0000_0000_0000 == 0x7FF0_0000_0000_0000 { flags.insert(.nonFinite) }
+        case .uint64 where word > UInt64(Int64.max):
+          flags.insert(.outOfRange)
+          isKept = false
+        default: break
+        }
+      }
+      if isKept { bits |= 1 << UInt64(index & 63) } else { word = 0 }
+    }
+    words.append(word)
+    if index & 63 == 63 {
+      presence.append(bits)
+      bits = 0
+    }
+  }
+  if members.count & 63 != 0 { presence.append(bits) }
+  return flags
+}

@@ -1,0 +1,149 @@
+import CProtobufC
+
+/// What the wire scanner knows of one field number of one message.
+struct ScanField {
+  enum Action: UInt8 {
+    /// Nothing of it is wanted.
+    case skip
+    /// A nested message: `target` is its node.
+    case message
+    /// A nested message that is one element of the mapping's rows: `target` is its node.
+    case row
+    /// A mapped string of the record: `target` is its slot.
+    case recordText
+    /// The metric's name in a row.
+    case rowText
+    /// Packed elements, when the wire type is length-delimited.
+    case packedVarints
+    case packed32
+    case packed64
+  }
+
+  /// Bit `w` is set if the field may have wire type `w`.
+  var acceptedWireTypes: UInt8
+  var action: Action
+  var target: Int32
+
+  /// A number the message does not declare: any wire type but a group's, which is looked at apart.
+  static let unknown = ScanField(acceptedWireTypes: 0b0010_0111, action: .skip, target: 0)
+}
+
+/// One message type as seen from one place of the mapping.
+struct ScanNode {
+  /// `fields[denseStart + number]` for numbers below `denseCount`.
+  var denseStart: Int32
+  var denseCount: UInt32
+  /// `sparseNumbers[sparseStart ..< sparseStart + sparseCount]`, ascending, are the others.
+  var sparseStart: Int32
+  var sparseCount: Int32
+}
+
+/// The compiled form of a descriptor that the wire scanner walks: for each message type reachable
+/// from the mapped one, which wire types its fields may have and what to do with them.
+///
+/// Message types are shared by all places that want nothing of them, so recursive types are cycles
+/// here; the places on the way to a mapped string have nodes of their own.
+///
+/// **Invariants:** node 0 is the mapped message; every target of `.message` and `.row` is a node.
+struct ScanTable: Sendable {
+  /// Numbers up to this one are looked up by index: what a byte of tag and most schemas need.
+  private static let denseNumberMax: UInt32 = 127
+
+  private(set) var fields: [ScanField] = []
+  private(set) var nodes: [ScanNode] = []
+  private(set) var sparseNumbers: [UInt32] = []
+  private(set) var sparseFields: [ScanField] = []
+  /// The type of each node, for messages to people.
+  private var types: [MessageType] = []
+  /// Nodes that want nothing, by the address of their descriptor; empty once built.
+  private var sharedNodes: [UInt: Int32] = [:]
+
+  /// A field that something is wanted of, by field numbers from the message at hand.
+  struct Wanted {
+    var path: ArraySlice<UInt32>
+    var action: ScanField.Action
+    var slot: Int32
+  }
+
+  init(_ type: MessageType, wanted: [Wanted]) {
+    _ = addNode(type, wanted: wanted)
+    sharedNodes = [:]
+  }
+
+  /// The name of a node's message and of a field in it, as `Sample.metric`.
+  func describe(node: Int32, fieldNumber: UInt32) -> String {
+    let type = types[Int(node)]
+    let index = (0..<type.fieldCount).first { type.field(at: $0).number == fieldNumber }
+    guard let index else { return "\(type.name), field \(fieldNumber)" }
+    return "\(type.name).\(type.field(at: index).name)"
+  }
+
+  func messageName(node: Int32) -> String { types[Int(node)].name }
+
+  // MARK: - Building
+
+  private mutating func addNode(_ type: MessageType, wanted: [Wanted]) -> Int32 {
+    let identity = unsafe UInt(bitPattern: type.descriptor)
+    if wanted.isEmpty, let known = sharedNodes[identity] { return known }
+    let node = Int32(nodes.count)
+    nodes.append(ScanNode(denseStart: 0, denseCount: 0, sparseStart: 0, sparseCount: 0))
+    types.append(type)
+    // Before its fields are looked at: a recursive type finds itself here.
+    if wanted.isEmpty { sharedNodes[identity] = node }
+    var entries: [(number: UInt32, field: ScanField)] = []
+    for index in 0..<type.fieldCount {
+      let field = type.field(at: index)
+      let below = wanted.filter { $0.path.first == field.number }
+      entries.append((field.number, scanField(field, wanted: below)))
+    }
+    place(entries, in: node)
+    return node
+  }
+
+  private mutating func scanField(_ field: MessageField, wanted: [Wanted]) -> ScanField {
+    if let type = field.messageType {
+      let isRow = wanted.contains { $0.action == .row && $0.path.count == 1 }
+      let below = wanted.filter { $0.path.count > 1 }
+        .map { Wanted(path: $0.path.dropFirst(), action: $0.action, slot: $0.slot) }
+      let target = addNode(type, wanted: below)
+      return ScanField(
+        acceptedWireTypes: 1 << 2, action: isRow ? .row : .message, target: target)
+    }
+    if let text = wanted.first {
+      return ScanField(acceptedWireTypes: 1 << 2, action: text.action, target: text.slot)
+    }
+    let (wireType, packed) = Self.wireForm(of: field.type)
+    let isPackable = field.isRepeated && packed != .skip
+    return ScanField(
+      acceptedWireTypes: 1 << wireType | (isPackable ? 1 << 2 : 0),
+      action: isPackable ? packed : .skip, target: 0)
+  }
+
+  private static func wireForm(
+    of type: ProtobufCType
+  ) -> (wireType: UInt8, packed: ScanField.Action) {
+    switch type {
+    case PROTOBUF_C_TYPE_SFIXED32, PROTOBUF_C_TYPE_FIXED32, PROTOBUF_C_TYPE_FLOAT: (5, .packed32)
+    case PROTOBUF_C_TYPE_SFIXED64, PROTOBUF_C_TYPE_FIXED64, PROTOBUF_C_TYPE_DOUBLE: (1, .packed64)
+    case PROTOBUF_C_TYPE_STRING, PROTOBUF_C_TYPE_BYTES: (2, .skip)
+    default: (0, .packedVarints)
+    }
+  }
+
+  private mutating func place(
+    _ entries: [(number: UInt32, field: ScanField)], in node: Int32
+  ) {
+    let dense = entries.filter { $0.number <= Self.denseNumberMax }
+    let denseCount = (dense.map(\.number).max() ?? 0) + 1
+    let denseStart = fields.count
+    fields.append(contentsOf: repeatElement(.unknown, count: Int(denseCount)))
+    for (number, field) in dense { fields[denseStart + Int(number)] = field }
+    let sparse = entries.filter { $0.number > Self.denseNumberMax }
+      .sorted { $0.number < $1.number }
+    nodes[Int(node)] = ScanNode(
+      denseStart: Int32(denseStart), denseCount: denseCount,
+      sparseStart: Int32(sparseNumbers.count), sparseCount: Int32(sparse.count))
+    sparseNumbers.append(contentsOf: sparse.map(\.number))
+    sparseFields.append(contentsOf: sparse.map(\.field))
+  }
+}
