@@ -1,0 +1,216 @@
+extension Configuration {
+  /// The configuration as the program understood it, as YAML: every default written out, paths
+  /// absolute, secrets masked. Apart from masked secrets it reads back as the same configuration.
+  package var effective: String {
+    var out = EffectiveText()
+    out.line("pipeline", .text(pipeline))
+    switch lanes {
+    case .auto: out.line("lanes", .word("auto"))
+    case .count(let count): out.line("lanes", .word("\(count)"))
+    }
+    out.block("kafka") { out in
+      out.line("brokers", .texts(kafka.brokers))
+      out.line("group", .text(kafka.group))
+      out.line("start", .word(kafka.start.rawValue))
+      out.line("on_position_lost", .word(kafka.onPositionLost.rawValue))
+      out.block("properties", isEmpty: kafka.properties.isEmpty) { out in
+        for property in kafka.properties {
+          // `shown` may hold a reference, which stays one.
+          out.line(EffectiveText.quoted(property.key), .reference(property.shown))
+        }
+      }
+    }
+    out.block("event_time") { $0.write(eventTime) }
+    out.items("sources", sources) { $0.write($1) }
+    out.items("windows", windows) { $0.write($1) }
+    out.items("detectors", detectors) { $0.write($1) }
+    out.block("storage") { $0.write(storage) }
+    out.block("memory") { out in
+      out.line("buffers", .word(ByteCountText.text(byteCount: memory.bufferByteCountMax)))
+    }
+    out.block("http") { $0.line("listen", .text(http.listen.description)) }
+    out.block("log") { out in
+      out.line("level", .word(log.level.rawValue))
+      out.line("format", .word(log.format.rawValue))
+    }
+    return out.text
+  }
+}
+
+/// Writes the small part of YAML that `effective` needs.
+private struct EffectiveText {
+  private(set) var text = ""
+  private var depth = 0
+  private var startsItem = false
+
+  enum Value {
+    /// Needs no quotes: numbers, durations, words of our own.
+    case word(String)
+    case words([String])
+    case text(String)
+    case texts([String])
+    /// A text in which `${NAME}` keeps its meaning.
+    case reference(String)
+  }
+
+  mutating func line(_ key: String, _ value: Value) {
+    let written =
+      switch value {
+      case .word(let word): word
+      case .words(let words): "[" + words.joined(separator: ", ") + "]"
+      case .text(let text): Self.escaped(text)
+      case .texts(let texts): "[" + texts.map(Self.escaped).joined(separator: ", ") + "]"
+      case .reference(let text): Self.quoted(text)
+      }
+    indent()
+    text += "\(key): \(written)\n"
+  }
+
+  mutating func block(_ key: String, isEmpty: Bool = false, _ body: (inout EffectiveText) -> Void) {
+    if isEmpty { return line(key, .word("{}")) }
+    indent()
+    text += key + ":\n"
+    depth += 1
+    body(&self)
+    depth -= 1
+  }
+
+  mutating func items<Item>(
+    _ key: String, _ items: [Item], _ body: (inout EffectiveText, Item) -> Void
+  ) {
+    if items.isEmpty { return line(key, .word("[]")) }
+    indent()
+    text += key + ":\n"
+    depth += 2
+    for item in items {
+      startsItem = true
+      body(&self, item)
+    }
+    depth -= 2
+  }
+
+  private mutating func indent() {
+    text += String(repeating: "  ", count: startsItem ? depth - 1 : depth)
+    if startsItem { text += "- " }
+    startsItem = false
+  }
+
+  /// A double-quoted YAML text in which `${` is literal.
+  private static func escaped(_ text: String) -> String {
+    quoted(text.replacing("${", with: "$${"))
+  }
+
+  static func quoted(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"", "\\": quoted += "\\\(scalar)"
+      case "\n": quoted += "\\n"
+      default:
+        if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
+          let code = String(scalar.value, radix: 16)
+          quoted += "\\x" + String(repeating: "0", count: 2 - code.count) + code
+        } else {
+          quoted.unicodeScalars.append(scalar)
+        }
+      }
+    }
+    return quoted + "\""
+  }
+}
+
+extension EffectiveText {
+  mutating func duration(_ key: String, _ micros: Int64) {
+    line(key, .word(DurationText.text(micros: micros)))
+  }
+
+  mutating func write(_ time: Configuration.EventTime) {
+    duration("out_of_orderness", time.outOfOrdernessMicros)
+    duration("allowed_lateness", time.allowedLatenessMicros)
+    duration("max_future_skew", time.maxFutureSkewMicros)
+    line("plausible_from", .word(DateText.text(micros: time.plausibleFromMicros)))
+    duration("device_idle", time.deviceIdleMicros)
+  }
+
+  mutating func write(_ source: Configuration.Source) {
+    line("name", .text(source.name))
+    line("topics", .texts(source.topics))
+    line("message", .text(source.message))
+    if let set = source.descriptorSet { line("descriptor_set", .text(set.path)) }
+    if let rows = source.rows { line("rows", .text(rows)) }
+    switch source.device {
+    case .field(let path): line("device", .text(path))
+    case .recordKey: line("device", .word("$key"))
+    }
+    block("time") { out in
+      out.line("field", .text(source.time.field))
+      if let unit = source.time.unit { out.line("unit", .word(unit.rawValue)) }
+    }
+    if let sequence = source.sequence { line("sequence", .text(sequence)) }
+    line("attributes", .texts(source.attributes))
+    switch source.metrics {
+    case .all: line("metrics", .word("all"))
+    case .narrow(let name, let value):
+      block("metric") { out in
+        out.line("name", .text(name))
+        out.line("value", .text(value))
+      }
+    case .fields(let fields):
+      items("metrics", fields) { out, field in
+        out.line("field", .text(field.field))
+        out.line("name", .text(field.name))
+        if let unit = field.unit { out.line("unit", .text(unit)) }
+      }
+    }
+    block("event_time") { $0.write(source.eventTime) }
+  }
+
+  mutating func write(_ window: Configuration.Window) {
+    line("name", .text(window.name))
+    duration("size", window.sizeMicros)
+    duration("slide", window.slideMicros)
+    line("aggregates", .words(window.aggregates.map(\.rawValue)))
+    line("sources", .texts(window.sources.map(\.pattern)))
+    line("metrics", .texts(window.metrics.map(\.pattern)))
+  }
+
+  mutating func write(_ detector: Configuration.Detector) {
+    line("name", .text(detector.name))
+    line("source", .text(detector.source.pattern))
+    if let metric = detector.metric { line("metric", .text(metric.pattern)) }
+    switch detector.rule {
+    case .limits(let limits): block("limits") { $0.write(limits) }
+    case .shift(let shift): block("shift") { $0.duration("every", shift.everyMicros) }
+    case .silence(let after): block("silence") { $0.duration("after", after) }
+    }
+  }
+
+  mutating func write(_ limits: Configuration.Limits) {
+    for (key, bounds) in [("warning", limits.warning), ("critical", limits.critical)] {
+      guard let bounds else { continue }
+      block(key) { out in
+        if let low = bounds.low { out.line("below", .word("\(low)")) }
+        if let high = bounds.high { out.line("above", .word("\(high)")) }
+      }
+    }
+    line("clear_margin", .word("\(limits.clearMargin)"))
+    switch limits.persistence {
+    case .readings(let count): line("readings", .word("\(count)"))
+    case .duration(let micros): duration("for", micros)
+    }
+  }
+
+  mutating func write(_ storage: Configuration.Storage) {
+    line("root", .text(storage.root))
+    block("commit") { out in
+      out.duration("interval", storage.commit.intervalMicros)
+      out.line("bytes", .word(ByteCountText.text(byteCount: storage.commit.byteCount)))
+    }
+    duration("state_interval", storage.stateIntervalMicros)
+    block("parquet") { out in
+      out.line("compression", .word(storage.parquet.compression.rawValue))
+      if let level = storage.parquet.level { out.line("level", .word("\(level)")) }
+      out.line("row_group_rows", .word("\(storage.parquet.rowGroupRowCount)"))
+    }
+  }
+}

@@ -1,0 +1,125 @@
+internal import Base
+
+extension Configuration {
+  /// Sixteen hexadecimal digits that change when, and only when, something changes that the rows of
+  /// the tables depend on: sources, event time, windows, detectors. Ledger entries carry it.
+  ///
+  /// It is xxHash64 of `canonicalText`: equal texts, equal fingerprints, in every release that
+  /// writes the same first line.
+  package var fingerprint: String {
+    RandomID.hex(XXHash64.hash(Array(canonicalText.utf8)))
+  }
+
+  /// The text behind the fingerprint: two texts can be compared line by line to see what changed.
+  ///
+  /// The first line is the version of this form. Each further line is one value with its path:
+  /// `source "snapshots" topics ["telemetry"]`. Sources, windows and detectors are sorted by name;
+  /// within one the lines have a fixed order. Lists whose order means nothing (topics, aggregates,
+  /// globs) are sorted; attributes and metrics keep theirs, which is the order of the columns.
+  /// Durations and times are whole microseconds, numbers the shortest decimal that reads back,
+  /// texts JSON strings. Defaults are written out; event time stands with each source as it holds
+  /// there. A descriptor set counts by the hash of its bytes, not by its path.
+  package var canonicalText: String {
+    var out = CanonicalText()
+    for source in sources.sorted(by: { $0.name < $1.name }) { out.write(source) }
+    for window in windows.sorted(by: { $0.name < $1.name }) { out.write(window) }
+    for detector in detectors.sorted(by: { $0.name < $1.name }) { out.write(detector) }
+    return out.text
+  }
+}
+
+private struct CanonicalText {
+  private(set) var text = "downlink configuration 1\n"
+  private var subject = ""
+
+  private mutating func line(_ key: String, _ value: String) { text += "\(subject) \(key) \(value)\n" }
+
+  private mutating func line(_ key: String, _ value: Int64) { line(key, String(value)) }
+
+  private mutating func line(_ key: String, text: String) { line(key, Self.json(text)) }
+
+  private mutating func line(_ key: String, texts: [String]) {
+    line(key, "[" + texts.map(Self.json).joined(separator: ",") + "]")
+  }
+
+  mutating func write(_ source: Configuration.Source) {
+    subject = "source " + Self.json(source.name)
+    line("topics", texts: source.topics.sorted())
+    line("message", text: source.message)
+    if let set = source.descriptorSet {
+      line("descriptor_set", RandomID.hex(XXHash64.hash(set.bytes)))
+    }
+    if let rows = source.rows { line("rows", text: rows) }
+    switch source.device {
+    case .field(let path): line("device", text: path)
+    case .recordKey: line("device", "$key")
+    }
+    line("time.field", text: source.time.field)
+    if let unit = source.time.unit { line("time.unit", unit.rawValue) }
+    if let sequence = source.sequence { line("sequence", text: sequence) }
+    line("attributes", texts: source.attributes)
+    switch source.metrics {
+    case .all: line("metrics", "all")
+    case .narrow(let name, let value): line("metric", texts: [name, value])
+    case .fields(let fields):
+      for field in fields {
+        line("metrics", texts: [field.field, field.name] + (field.unit.map { [$0] } ?? []))
+      }
+    }
+    let time = source.eventTime
+    line("out_of_orderness", time.outOfOrdernessMicros)
+    line("allowed_lateness", time.allowedLatenessMicros)
+    line("max_future_skew", time.maxFutureSkewMicros)
+    line("plausible_from", time.plausibleFromMicros)
+    line("device_idle", time.deviceIdleMicros)
+  }
+
+  mutating func write(_ window: Configuration.Window) {
+    subject = "window " + Self.json(window.name)
+    line("size", window.sizeMicros)
+    line("slide", window.slideMicros)
+    line("aggregates", texts: window.aggregates.map(\.rawValue).sorted())
+    line("sources", texts: window.sources.map(\.pattern).sorted())
+    line("metrics", texts: window.metrics.map(\.pattern).sorted())
+  }
+
+  mutating func write(_ detector: Configuration.Detector) {
+    subject = "detector " + Self.json(detector.name)
+    line("source", text: detector.source.pattern)
+    if let metric = detector.metric { line("metric", text: metric.pattern) }
+    switch detector.rule {
+    case .shift(let shift): line("shift.every", shift.everyMicros)
+    case .silence(let after): line("silence.after", after)
+    case .limits(let limits):
+      for (level, bounds) in [("warning", limits.warning), ("critical", limits.critical)] {
+        if let low = bounds?.low { line("limits.\(level).below", Self.number(low)) }
+        if let high = bounds?.high { line("limits.\(level).above", Self.number(high)) }
+      }
+      line("limits.clear_margin", Self.number(limits.clearMargin))
+      switch limits.persistence {
+      case .readings(let count): line("limits.readings", Int64(count))
+      case .duration(let micros): line("limits.for", micros)
+      }
+    }
+  }
+
+  /// −0 and 0 are the same limit.
+  private static func number(_ value: Double) -> String { String(value == 0 ? 0 : value) }
+
+  private static func json(_ text: String) -> String {
+    var json = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"", "\\": json += "\\\(scalar)"
+      default:
+        if scalar.value < 0x20 {
+          let code = String(scalar.value, radix: 16)
+          json += "\\u" + String(repeating: "0", count: 4 - code.count) + code
+        } else {
+          json.unicodeScalars.append(scalar)
+        }
+      }
+    }
+    return json + "\""
+  }
+}

@@ -1,0 +1,96 @@
+extension Configuration {
+  /// Reads and checks a configuration file.
+  ///
+  /// Reads the files it names too: secrets (`file:` in kafka.properties) and descriptor sets. It
+  /// connects to nothing and writes nothing.
+  ///
+  /// - Parameters:
+  ///   - file: The path, as faults shall name it.
+  ///   - environment: The variables that `${NAME}` may refer to.
+  /// - Throws: Every fault there is, in the order of the file.
+  package static func load(
+    file: String, environment: [String: String]
+  ) throws(ConfigFaults) -> Configuration {
+    let bytes: [UInt8]
+    do {
+      bytes = try FileBytes.read(file, byteCountMax: DocumentText.byteCountMax)
+    } catch {
+      throw ConfigFaults([
+        ConfigFault(path: file, position: .wholeFile, keyPath: "", message: error.message)
+      ])
+    }
+    return try parse(bytes, file: file, environment: environment)
+  }
+
+  /// The same for bytes at hand; `file` names them, and its folder is where relative paths start.
+  package static func parse(
+    _ bytes: [UInt8], file: String, environment: [String: String]
+  ) throws(ConfigFaults) -> Configuration {
+    var document: DocumentText?
+    let root: ConfigNode?
+    do {
+      let text = try DocumentText(bytes: bytes)
+      document = text
+      var composer = YAMLComposer(text)
+      root = try composer.compose()
+    } catch {
+      throw ConfigFaults([fault(for: error, file: file, document: document)])
+    }
+    guard let document, let root else {
+      throw ConfigFaults([
+        ConfigFault(
+          path: file, position: .wholeFile, keyPath: "", message: "the file is empty",
+          suggestion: "begin with: pipeline: NAME")
+      ])
+    }
+    let reading = Reading(file: file, document: document, environment: environment)
+    reading.redactProperties(in: root)
+    let start = ConfigPosition(line: 1, column: 1)
+    let prepared = reading.prepare(root, path: "", key: start)
+    let configuration = Configuration(
+      Section<RootKey>(prepared, path: "", in: reading), reading: reading)
+    guard reading.faults.isEmpty else { throw ConfigFaults(reading.faults) }
+    return configuration
+  }
+
+  private static func fault(
+    for refusal: DocumentText.Refusal, file: String, document: DocumentText?
+  ) -> ConfigFault {
+    ConfigFault(
+      path: file, position: refusal.position, keyPath: "", message: refusal.message,
+      suggestion: refusal.suggestion,
+      excerpt: document.flatMap { Excerpt.guarded(line: refusal.position.line, in: $0) })
+  }
+}
+
+extension Reading {
+  /// Hides the values of kafka.properties, all of them: a misspelled `sasl.pasword` is still one.
+  func redactProperties(in root: ConfigNode) {
+    let keys = root.keyPositions.sorted()
+    for kafka in root.entries where kafka.key == RootKey.kafka.rawValue {
+      for entry in kafka.value.entries where entry.key == KafkaKey.properties.rawValue {
+        let values = entry.value.entries.map(\.value)
+        for value in values.isEmpty ? [entry.value] : values {
+          // A value may go on for lines; YAML marks only its start. The next key ends it.
+          let next = keys.first { $0 > value.position }
+          redact(from: value.position, toLine: next.map { $0.line - 1 } ?? document.lines.count)
+        }
+      }
+    }
+  }
+}
+
+extension ConfigNode {
+  fileprivate var entries: [ConfigEntry] {
+    if case .mapping(let entries) = content { entries } else { [] }
+  }
+
+  /// The places of all keys at and below this node.
+  fileprivate var keyPositions: [ConfigPosition] {
+    switch content {
+    case .mapping(let entries): entries.flatMap { [$0.keyPosition] + $0.value.keyPositions }
+    case .list(let items): items.flatMap(\.keyPositions)
+    case .scalar, .faulty: []
+    }
+  }
+}

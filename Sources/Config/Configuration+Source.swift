@@ -1,0 +1,89 @@
+extension Configuration {
+  /// Topics, the message type in them, and how its fields become readings.
+  package struct Source: Sendable {
+    /// Lower-case letters, digits, `_`; the table is `readings_<name>`.
+    package let name: String
+    package let topics: [String]
+    /// The full name of the message type: `fleet.telemetry.v1.DeviceTelemetry`.
+    package let message: String
+    /// Where the type is defined; nil for a built-in one.
+    package let descriptorSet: DescriptorSet?
+    package let device: Device
+    package let time: Time
+    /// The field path of the sequence number.
+    package let sequence: String?
+    /// The repeated field whose elements are the readings; nil where a message is one reading.
+    package let rows: String?
+    /// Field paths; the column is the path with `_` for `.` (`Configuration.columnName`).
+    package let attributes: [String]
+    package let metrics: Metrics
+    package let eventTime: EventTime
+
+    /// A compiled set of descriptors, read together with the configuration, so that what was
+    /// checked and fingerprinted is what is used.
+    package struct DescriptorSet: Sendable {
+      package let path: String
+      package let bytes: [UInt8]
+    }
+
+    package enum Device: Hashable, Sendable {
+      /// A field path.
+      case field(String)
+      /// The record's key, as UTF-8 (`device: $key`).
+      case recordKey
+    }
+
+    package struct Time: Hashable, Sendable {
+      /// A field path.
+      package let field: String
+      /// nil where the field is a `google.protobuf.Timestamp`, which has its own.
+      package let unit: TimeUnit?
+    }
+
+    package enum Metrics: Hashable, Sendable {
+      /// Every numeric field not used for something else.
+      case all
+      /// These fields, one column each.
+      case fields([MetricField])
+      /// Narrow style: each row names its metric in one field and has its value in another.
+      case narrow(name: String, value: String)
+    }
+  }
+
+  /// One metric of a wide source, chosen by hand.
+  package struct MetricField: Hashable, Sendable {
+    /// The field path.
+    package let field: String
+    /// The column: letters, digits, `_`.
+    package let name: String
+    /// The unit, for people.
+    package let unit: String?
+  }
+
+  /// The unit of an integer time field, counted from 1970-01-01T00:00:00Z.
+  package enum TimeUnit: String, ConfigWord {
+    case seconds = "s"
+    case millis = "ms"
+    case micros = "us"
+    case nanos = "ns"
+  }
+
+  /// How event time is judged; all durations in microseconds.
+  package struct EventTime: Hashable, Sendable {
+    /// How far a device's readings may be out of order: its watermark trails its newest by this.
+    package let outOfOrdernessMicros: Int64
+    /// How long after its end a window still takes late readings, as revisions.
+    package let allowedLatenessMicros: Int64
+    /// How far ahead of Kafka's time an event time may be.
+    package let maxFutureSkewMicros: Int64
+    /// Microseconds since 1970-01-01T00:00:00Z; earlier event times are flagged.
+    package let plausibleFromMicros: Int64
+    /// After how much of the partition's time without a record a device counts as idle.
+    package let deviceIdleMicros: Int64
+  }
+
+  /// The column of a field path: `position.altitude_km` is `position_altitude_km`.
+  package static func columnName(ofPath path: String) -> String {
+    path.replacing(".", with: "_")
+  }
+}

@@ -1,0 +1,30 @@
+extension Configuration {
+  /// Where the tables go and when.
+  package struct Storage: Hashable, Sendable {
+    /// Absolute; holds `_ledger`, `_state` and `tables`.
+    package let root: String
+    package let commit: Commit
+    /// How often, at least, state snapshots are written while records come.
+    package let stateIntervalMicros: Int64
+    package let parquet: Parquet
+
+    /// A commit is cut when either is reached.
+    package struct Commit: Hashable, Sendable {
+      package let intervalMicros: Int64
+      /// Buffered bytes over all lanes.
+      package let byteCount: Int64
+    }
+
+    package struct Parquet: Hashable, Sendable {
+      package let compression: Compression
+      /// For zstd only, nil for the others.
+      package let level: Int?
+      /// Rows of a row group at most.
+      package let rowGroupRowCount: Int
+    }
+
+    package enum Compression: String, ConfigWord {
+      case zstd, snappy, lz4, none
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/// A configuration file, read and checked: every value typed, every default filled in, every path
+/// absolute, every reference resolved.
+///
+/// The program maps it to the `Options` of its modules; no other module sees it. What each key
+/// means, its range and its default stand in docs/CONFIG.md.
+package struct Configuration: Sendable {
+  /// The file it was read from, as it was named.
+  package let file: String
+  /// Names the ledger; part of group ids and file names.
+  package let pipeline: String
+  package let lanes: Lanes
+  package let kafka: Kafka
+  /// In the order of the file, so that `sources[i]` is also the key path.
+  package let sources: [Source]
+  package let windows: [Window]
+  package let detectors: [Detector]
+  package let storage: Storage
+  package let memory: Memory
+  package let http: HTTP
+  package let log: Log
+  /// The block `event_time`; each source carries its own, inherited from this.
+  package let eventTime: EventTime
+
+  let places: Places
+
+  /// Where the file has what, for faults that are found later.
+  struct Places: Sendable {
+    let positions: [String: KeyPositions]
+    let redactions: [Int: Int]
+    let document: DocumentText
+  }
+
+  /// How many worker threads drain Kafka.
+  package enum Lanes: Hashable, Sendable {
+    /// One for each processor the process may use.
+    case auto
+    case count(Int)
+  }
+
+  /// Limits of memory the program counts itself.
+  package struct Memory: Hashable, Sendable {
+    /// Bytes of decoded rows and encoded files that may wait for storage, over all lanes;
+    /// partitions are paused beyond it.
+    package let bufferByteCountMax: Int64
+  }
+
+  package struct HTTP: Hashable, Sendable {
+    /// Where `/metrics`, `/livez`, `/readyz` and `/status` are served.
+    package let listen: Endpoint
+  }
+
+  package struct Log: Hashable, Sendable {
+    package let level: Level
+    package let format: Format
+
+    package enum Level: String, ConfigWord {
+      case trace, debug, info, notice, warning, error, critical
+    }
+
+    package enum Format: String, ConfigWord {
+      /// Text on a terminal, JSON elsewhere.
+      case auto
+      case text, json
+    }
+  }
+}
+
+// MARK: - Faults found later
+
+extension Configuration {
+  /// Where the value of a key path (`sources[0].metrics[2].field`) lies; where the file does not
+  /// have it, the nearest part of the path that it has.
+  package func position(of keyPath: String) -> ConfigPosition {
+    places.positions.nearest(to: keyPath).value
+  }
+
+  /// A fault of the same form as the loader's, for checks that need more than the file: a field the
+  /// message does not have, a property librdkafka does not know. Throw them together as
+  /// `ConfigFaults`.
+  package func fault(
+    at keyPath: String, _ message: String, suggestion: String? = nil
+  ) -> ConfigFault {
+    let position = position(of: keyPath)
+    return ConfigFault(
+      path: file, position: position, keyPath: keyPath, message: message, suggestion: suggestion,
+      excerpt: Excerpt.text(
+        of: position.line, in: places.document, redactions: places.redactions))
+  }
+
+  /// `did you mean …?` for a word that none of `candidates` is, or nil where none is near.
+  package static func suggestion(for word: String, among candidates: [String]) -> String? {
+    Suggestion.nearest(to: word, among: candidates).map { "did you mean `\($0)`?" }
+  }
+}

@@ -1,0 +1,65 @@
+internal import Base
+
+/// What holds where the file says nothing, and what the file may say. Durations in microseconds.
+enum Default {
+  static let outOfOrderness: Int64 = 5 * seconds
+  static let allowedLateness: Int64 = 1 * minutes
+  static let maxFutureSkew: Int64 = 5 * minutes
+  static let deviceIdle: Int64 = 1 * hours
+  /// 2000-01-01: before it no device of ours had a clock; after it, clocks that start at 1970,
+  /// 1980 (GPS) or at their build date's year 0 are caught.
+  static let plausibleFrom = Int64(Timestamp.day(year: 2000, month: 1, day: 1)) * days
+
+  /// One Delta version a minute is what table readers and log checkpoints are comfortable with.
+  static let commitInterval: Int64 = 1 * minutes
+  /// About one well-sized Parquet file (10–20 MB compressed) a commit while catching up.
+  static let commitByteCount: Int64 = 64_000_000
+  static let stateInterval: Int64 = 1 * minutes
+  /// zstd's own default.
+  static let zstdLevel = 3
+  /// The row group size most engines write: enough rows for good compression and few footers.
+  static let rowGroupRowCount = 1_048_576
+  /// Four commits: one gathering, one being written, and room for bursts.
+  static let bufferByteCount: Int64 = 256_000_000
+
+  static let listen = Endpoint(host: "127.0.0.1", port: 9479)
+  static let shiftEvery: Int64 = 1 * minutes
+
+  static let seconds: Int64 = 1_000_000
+  static let minutes: Int64 = 60_000_000
+  static let hours: Int64 = 3_600_000_000
+  static let days: Int64 = 86_400_000_000
+}
+
+enum Range {
+  static let outOfOrderness: ClosedRange<Int64> = 0...30 * Default.days
+  static let allowedLateness: ClosedRange<Int64> = 0...400 * Default.days
+  static let maxFutureSkew: ClosedRange<Int64> = Default.seconds...30 * Default.days
+  static let deviceIdle: ClosedRange<Int64> = Default.seconds...400 * Default.days
+  static let plausibleFrom: ClosedRange<Int64> =
+    0...Int64(Timestamp.day(year: 2100, month: 1, day: 1)) * Default.days
+
+  static let windowSize: ClosedRange<Int64> = 100_000...400 * Default.days
+  static let windowSlide: ClosedRange<Int64> = 100_000...400 * Default.days
+  /// Windows start at multiples of the slide, in whole milliseconds.
+  static let windowGrain: Int64 = 1000
+  /// Slices of one window, `size / slide`: a week by the minute. Each costs an aggregate in memory
+  /// per series, and each firing merges all of them.
+  static let slicesPerWindowMax: Int64 = 10_080
+
+  static let limitDuration: ClosedRange<Int64> = 1000...30 * Default.days
+  static let limitReadings = 1...100_000
+  static let shiftEvery: ClosedRange<Int64> = Default.seconds...Default.days
+  static let silenceAfter: ClosedRange<Int64> = Default.seconds...400 * Default.days
+
+  static let commitInterval: ClosedRange<Int64> = Default.seconds...Default.hours
+  static let commitByteCount: ClosedRange<Int64> = 1_000_000...64_000_000_000
+  static let stateInterval: ClosedRange<Int64> = Default.seconds...Default.hours
+  static let zstdLevel = 1...22
+  static let rowGroupRowCount = 1000...100_000_000
+  static let bufferByteCount: ClosedRange<Int64> = 8_000_000...256_000_000_000
+  static let lanes = 1...256
+
+  static let descriptorSetByteCountMax = 16 << 20
+  static let secretByteCountMax = 64 << 10
+}

@@ -1,0 +1,32 @@
+extension Configuration {
+  /// Every key path the reader knows, `[]` standing for the items of a list:
+  /// `sources[].time.unit`. docs/CONFIG.md has an entry for each.
+  package static let knownKeys: [String] = {
+    var paths: [String] = []
+    func add<Key: ConfigKey>(_ keys: Key.Type, under path: String) {
+      paths += keys.allCases.map { path + $0.rawValue }
+    }
+    add(RootKey.self, under: "")
+    add(KafkaKey.self, under: "kafka.")
+    add(EventTimeKey.self, under: "event_time.")
+    add(SourceKey.self, under: "sources[].")
+    add(TimeKey.self, under: "sources[].time.")
+    add(MetricKey.self, under: "sources[].metrics[].")
+    add(NarrowMetricKey.self, under: "sources[].metric.")
+    add(EventTimeKey.self, under: "sources[].event_time.")
+    add(WindowKey.self, under: "windows[].")
+    add(DetectorKey.self, under: "detectors[].")
+    add(LimitsKey.self, under: "detectors[].limits.")
+    add(BoundsKey.self, under: "detectors[].limits.warning.")
+    add(BoundsKey.self, under: "detectors[].limits.critical.")
+    add(ShiftKey.self, under: "detectors[].shift.")
+    add(SilenceKey.self, under: "detectors[].silence.")
+    add(StorageKey.self, under: "storage.")
+    add(CommitKey.self, under: "storage.commit.")
+    add(ParquetKey.self, under: "storage.parquet.")
+    add(MemoryKey.self, under: "memory.")
+    add(HTTPKey.self, under: "http.")
+    add(LogKey.self, under: "log.")
+    return paths
+  }()
+}

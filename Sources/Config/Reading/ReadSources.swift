@@ -1,0 +1,166 @@
+enum SourceKey: String, ConfigKey {
+  case name, topics, message
+  case descriptorSet = "descriptor_set"
+  case rows, device, time, sequence, attributes, metrics, metric
+  case eventTime = "event_time"
+}
+
+enum TimeKey: String, ConfigKey { case field, unit }
+enum NarrowMetricKey: String, ConfigKey { case name, value }
+enum MetricKey: String, ConfigKey { case field, name, unit }
+
+enum EventTimeKey: String, ConfigKey {
+  case outOfOrderness = "out_of_orderness"
+  case allowedLateness = "allowed_lateness"
+  case maxFutureSkew = "max_future_skew"
+  case plausibleFrom = "plausible_from"
+  case deviceIdle = "device_idle"
+}
+
+extension Configuration.EventTime {
+  static let standard = Configuration.EventTime(
+    outOfOrdernessMicros: Default.outOfOrderness, allowedLatenessMicros: Default.allowedLateness,
+    maxFutureSkewMicros: Default.maxFutureSkew, plausibleFromMicros: Default.plausibleFrom,
+    deviceIdleMicros: Default.deviceIdle)
+
+  /// Keys the section does not have keep the value of `outer`.
+  init(_ section: Section<EventTimeKey>, inheriting outer: Configuration.EventTime) {
+    outOfOrdernessMicros = section.value(
+      .outOfOrderness, default: outer.outOfOrdernessMicros, .duration(in: Range.outOfOrderness))
+    allowedLatenessMicros = section.value(
+      .allowedLateness, default: outer.allowedLatenessMicros, .duration(in: Range.allowedLateness))
+    maxFutureSkewMicros = section.value(
+      .maxFutureSkew, default: outer.maxFutureSkewMicros, .duration(in: Range.maxFutureSkew))
+    plausibleFromMicros = section.value(
+      .plausibleFrom, default: outer.plausibleFromMicros, .date(in: Range.plausibleFrom))
+    deviceIdleMicros = section.value(
+      .deviceIdle, default: outer.deviceIdleMicros, .duration(in: Range.deviceIdle))
+  }
+}
+
+extension Configuration.Source {
+  init(_ section: Section<SourceKey>, inheriting eventTime: Configuration.EventTime) {
+    name = section.required(.name, placeholder: "", .name(.table))
+    section.requirePresence(of: .topics, expected: "a list of topics")
+    topics = section.list(.topics, of: .topic) ?? []
+    message = section.required(.message, placeholder: "", .messageName)
+    descriptorSet = section.descriptorSet()
+    rows = section.optional(.rows, .fieldPath)
+    device = section.required(.device, placeholder: .recordKey, .device)
+    section.requirePresence(of: .time, expected: "{field: …, unit: s | ms | us | ns}")
+    let time = section.section(.time, TimeKey.self)
+    if section.has(.time) { time.requirePresence(of: .field, expected: "a field path") }
+    self.time = Time(
+      field: time.optional(.field, .fieldPath) ?? "", unit: time.optional(.unit, .word))
+    sequence = section.optional(.sequence, .fieldPath)
+    attributes = section.list(.attributes, of: .fieldPath, mayBeEmpty: true) ?? []
+    metrics = section.metrics()
+    self.eventTime = Configuration.EventTime(
+      section.section(.eventTime, EventTimeKey.self), inheriting: eventTime)
+  }
+}
+
+extension Section<SourceKey> {
+  fileprivate func descriptorSet() -> Configuration.Source.DescriptorSet? {
+    guard let path = optional(.descriptorSet, .path(in: reading.folder)) else { return nil }
+    do {
+      let bytes = try FileBytes.read(path, byteCountMax: Range.descriptorSetByteCountMax)
+      if bytes.isEmpty { report(.descriptorSet, "\(path) is empty; expected a descriptor set") }
+      return Configuration.Source.DescriptorSet(path: path, bytes: bytes)
+    } catch {
+      report(
+        .descriptorSet, error.message,
+        suggestion: "make it with: protoc --include_imports --descriptor_set_out=FILE …")
+      return nil
+    }
+  }
+
+  fileprivate func metrics() -> Configuration.Source.Metrics {
+    if has(.metric) {
+      if has(.metrics) {
+        report(
+          .metrics, atKey: true, "`metrics` and `metric` exclude each other",
+          suggestion: "keep `metric` where each row names its metric, else `metrics`")
+      }
+      return narrowMetric()
+    }
+    guard let node = node(.metrics) else { return .all }
+    guard case .scalar(let scalar) = node.content, !scalar.isNull else {
+      return .fields(metricFields())
+    }
+    if scalar.text != "all" {
+      report(
+        .metrics, "\(scalar.shown) is not known here; expected all, or a list of fields",
+        suggestion: scalar.text == "*" ? "write all" : "write a list: [\(scalar.written)]")
+    }
+    return .all
+  }
+
+  private func narrowMetric() -> Configuration.Source.Metrics {
+    let narrow = section(.metric, NarrowMetricKey.self)
+    let name = narrow.required(.name, placeholder: "", .fieldPath)
+    let value = narrow.required(.value, placeholder: "", .fieldPath)
+    guard has(.rows) else {
+      report(
+        .metric, atKey: true,
+        "`metric` needs `rows`: the repeated field whose elements name their metric")
+      return .narrow(name: name, value: value)
+    }
+    if let rows = optional(.rows, .fieldPath) {
+      for (key, field) in [(NarrowMetricKey.name, name), (.value, value)]
+      where !field.isEmpty && !field.hasPrefix(rows + ".") {
+        narrow.report(
+          key, "`\(field)` is not a field of the rows; expected \(rows).<field>",
+          suggestion: "did you mean `\(rows).\(field)`?")
+      }
+    }
+    return .narrow(name: name, value: value)
+  }
+
+  private func metricFields() -> [Configuration.MetricField] {
+    let expected = "a field path, or {field:, name:, unit:}"
+    let items = items(.metrics, of: expected) ?? []
+    return items.compactMap { item in
+      if case .scalar = item.node.content {
+        return read(item.node, path: item.path, .fieldPath).map { field in
+          Configuration.MetricField(
+            field: field, name: Configuration.columnName(ofPath: field), unit: nil)
+        }
+      }
+      let metric = Section<MetricKey>(item.node, path: item.path, in: reading)
+      let field = metric.required(.field, placeholder: "", .fieldPath)
+      return Configuration.MetricField(
+        field: field,
+        name: metric.value(
+          .name, default: Configuration.columnName(ofPath: field), .name(.column)),
+        unit: metric.optional(.unit, .text))
+    }
+  }
+}
+
+extension Format where Value == Configuration.Source.Device {
+  /// A field path, or `$key`: no field is called that.
+  static var device: Format<Value> {
+    let path = Format<String>.fieldPath
+    return Format(expected: "a field path, or $key for the record's key") {
+      (scalar) throws(ValueFault) in
+      scalar.text == "$key" ? .recordKey : .field(try path.read(scalar))
+    }
+  }
+}
+
+extension Format where Value == String {
+  /// The full name of a message type; protoc writes it with a leading dot, which is dropped.
+  static var messageName: Format<String> {
+    let expected = "a full message name such as fleet.telemetry.v1.DeviceTelemetry"
+    let path = Format<String>.fieldPath
+    return Format(expected: expected) { (scalar) throws(ValueFault) in
+      var scalar = scalar
+      if scalar.text.hasPrefix(".") { scalar.text.removeFirst() }
+      guard let name = try? path.read(scalar) else {
+        throw ValueFault("is not \(expected)")
+      }
+      return name
+    }
+  }
+}
