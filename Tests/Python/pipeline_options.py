@@ -44,6 +44,10 @@ def time_micros(value):
     )
 
 
+def matches_any(name, patterns):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
 @dataclass
 class Window:
     name: str
@@ -53,7 +57,7 @@ class Window:
     aggregates: list = field(default_factory=lambda: list(AGGREGATES))
 
     def takes(self, metric):
-        return any(fnmatch.fnmatchcase(metric, pattern) for pattern in self.metrics)
+        return matches_any(metric, self.metrics)
 
     def starts(self, event_time):
         """Starts of all windows that contain the time, newest first."""
@@ -102,7 +106,7 @@ class Source:
                     aggregates=window.get("aggregates", AGGREGATES),
                 )
                 for window in config.get("windows", [])
-                if entry["name"] in window.get("sources", [entry["name"]])
+                if matches_any(entry["name"], window.get("sources", ["*"]))
             ]
             sources.append(
                 Source(
