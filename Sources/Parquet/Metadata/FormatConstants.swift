@@ -1,0 +1,60 @@
+// Numbers of the format, from parquet.thrift. Only what this writer emits.
+
+/// `Type`: how values lie in a page.
+enum PhysicalType: Int32 {
+  case boolean = 0
+  case int32 = 1
+  case int64 = 2
+  case float = 4
+  case double = 5
+  case byteArray = 6
+}
+
+/// `Encoding`.
+///
+/// Strings that do not repay a dictionary are PLAIN, never DELTA_LENGTH_BYTE_ARRAY: Spark's
+/// vectorised reader mixes up positions in that encoding when it starts inside a batch
+/// (SPARK-52240, fixed in 2025), and the codec takes back most of what it would save.
+enum Encoding: Int32 {
+  case plain = 0
+  case runLength = 3
+  case deltaBinaryPacked = 5
+  case dictionary = 8
+  case byteStreamSplit = 9
+}
+
+/// `PageType`.
+enum PageType: Int32 {
+  case data = 0
+  case dictionary = 2
+}
+
+/// `CompressionCodec`.
+enum Codec: Int32 {
+  case uncompressed = 0
+  case snappy = 1
+  case zstd = 6
+  case lz4Raw = 7
+
+  init(_ compression: Compression) {
+    switch compression {
+    case .none: self = .uncompressed
+    case .snappy: self = .snappy
+    case .zstd: self = .zstd
+    case .lz4: self = .lz4Raw
+    }
+  }
+}
+
+/// `FieldRepetitionType`.
+enum Repetition: Int32 {
+  case required = 0
+  case optional = 1
+}
+
+/// `ConvertedType`: what readers older than the logical types go by.
+enum ConvertedType: Int32 {
+  case utf8 = 0
+  case date = 6
+  case timestampMicros = 10
+}

@@ -1,0 +1,68 @@
+/// How pages are compressed (parquet-format, Compression.md).
+package enum Compression: Sendable, Equatable {
+  case none
+  case snappy
+  /// Level 1 … 22; 1 is what the daemon uses: it costs a third of level 3 on telemetry.
+  case zstd(level: Int32)
+  /// The block format, LZ4_RAW in the specification; the deprecated framed LZ4 is never written.
+  case lz4
+}
+
+/// Limits and choices of one file.
+package struct ParquetWriterOptions: Sendable {
+  /// 1 MiB: the page size the format recommends, large enough for a codec to find repetitions.
+  package static let defaultPageByteCountMax = 1 << 20
+  /// Readers decode a page at a time and size buffers by its rows.
+  package static let defaultPageRowCountMax = 1 << 17
+  /// 1 MiB of PLAIN entries: 131,072 doubles, or as many strings as fit.
+  package static let defaultDictionaryByteCountMax = 1 << 20
+
+  package let compression: Compression
+  /// Uncompressed bytes of values a data page aims to stay within; one value may exceed it.
+  package let pageByteCountMax: Int
+  /// Rows of a data page. A column with a single value is written as one page regardless.
+  package let pageRowCountMax: Int
+  /// Beyond this many bytes of entries the rest of a column chunk leaves dictionary encoding.
+  package let dictionaryByteCountMax: Int
+  /// Whether floats and doubles that do not repay a dictionary are written as BYTE_STREAM_SPLIT.
+  ///
+  /// Off by default: Spark's vectorised reader refuses the encoding up to and including 4.0
+  /// (it came with SPARK-56894, 2026). `docs` of the benchmark hold the sizes.
+  package let splitsFloatingPointBytes: Bool
+  /// `<application> version <version> (build <hash>)`. parquet-mr throws the statistics of string
+  /// columns away when it cannot parse this form.
+  package let createdBy: String
+  package let keyValueMetadata: [KeyValue]
+
+  /// One entry of the file's key-value metadata.
+  package struct KeyValue: Sendable, Equatable {
+    package let key: String
+    package let value: String
+
+    package init(key: String, value: String) {
+      self.key = key
+      self.value = value
+    }
+  }
+
+  package init(
+    compression: Compression = .zstd(level: 1),
+    pageByteCountMax: Int = Self.defaultPageByteCountMax,
+    pageRowCountMax: Int = Self.defaultPageRowCountMax,
+    dictionaryByteCountMax: Int = Self.defaultDictionaryByteCountMax,
+    splitsFloatingPointBytes: Bool = false,
+    createdBy: String,
+    keyValueMetadata: [KeyValue] = []
+  ) {
+    precondition(pageByteCountMax > 0 && pageRowCountMax > 0, "page limits are positive")
+    precondition(pageByteCountMax <= 1 << 30, "a page has a 32-bit size: at most 1 GiB is asked for")
+    precondition(dictionaryByteCountMax <= 1 << 30, "a dictionary is a page: at most 1 GiB")
+    self.compression = compression
+    self.pageByteCountMax = pageByteCountMax
+    self.pageRowCountMax = pageRowCountMax
+    self.dictionaryByteCountMax = dictionaryByteCountMax
+    self.splitsFloatingPointBytes = splitsFloatingPointBytes
+    self.createdBy = createdBy
+    self.keyValueMetadata = keyValueMetadata
+  }
+}
