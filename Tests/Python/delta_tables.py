@@ -34,6 +34,19 @@ def text_literal(text):
     return "'" + str(text).replace("'", "''") + "'"
 
 
+def rows_of(connection, query, limit):
+    """(how many rows the query has, the first of them as {column: text} without nulls)."""
+    count = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
+    if count == 0:
+        return 0, []
+    result = connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM ({query}) LIMIT {limit}")
+    names = [column[0] for column in result.description]
+    return count, [
+        {name: value for name, value in zip(names, row) if value is not None}
+        for row in result.fetchall()
+    ]
+
+
 def micros_of(moment):
     epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
     return (moment - epoch) // datetime.timedelta(microseconds=1)

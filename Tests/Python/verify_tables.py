@@ -31,7 +31,7 @@ import pyarrow
 from deltalake.exceptions import DeltaError
 
 import ledger_chain
-from delta_tables import Table, connect, quoted
+from delta_tables import Table, connect, quoted, rows_of
 from pipeline_options import AGGREGATES, Source
 from reference import IMPLAUSIBLE_TIME, PartitionReference, Record
 
@@ -247,17 +247,10 @@ def on(key):
 
 
 def report(connection, verdict, sentence, query):
-    """A fault when the query has rows; the first are shown as {column: value}."""
-    count = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
-    if count == 0:
-        return
-    result = connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM ({query}) LIMIT {EXAMPLES}")
-    names = [column[0] for column in result.description]
-    examples = [
-        {name: value for name, value in zip(names, row) if value is not None}
-        for row in result.fetchall()
-    ]
-    verdict.fault(f"{sentence}: {count}", examples)
+    """A fault when the query has rows; the first are shown."""
+    count, examples = rows_of(connection, query, EXAMPLES)
+    if count:
+        verdict.fault(f"{sentence}: {count}", examples)
 
 
 def check_readings(connection, verdict, check):
