@@ -1,0 +1,111 @@
+import Base
+
+/// A commit of another program, as far as it concerns us.
+package struct ForeignCommit: Equatable, Sendable {
+  package enum Kind: Sendable {
+    /// Files were rewritten without changing rows: OPTIMIZE and other compaction.
+    case rearranged
+    /// Rows were deleted or changed: DELETE, UPDATE, MERGE, overwrites.
+    case rowsChanged
+    /// Rows were added by somebody else.
+    case appended
+    /// The table's schema, properties or protocol were set; checked for what it means to us.
+    case tableChanged
+    /// Nothing in it concerns rows: the marks of VACUUM, other applications' txn.
+    case bookkeeping
+  }
+
+  package let version: Int64
+  package let kind: Kind
+  /// As the other program names it in commitInfo.
+  package let operation: String?
+}
+
+/// What one file of a table's log says, as far as a writer needs it.
+struct DeltaCommit {
+  let version: Int64
+  /// The ledger version in our txn action; nil in a commit of another program.
+  private(set) var txnVersion: Int64?
+  /// An application id of this pipeline under another ledger.
+  private(set) var otherLedgerAppID: String?
+  private(set) var metaData: JSONValue?
+  private(set) var tableProtocol: TableProtocol?
+  private(set) var operation: String?
+  private var hasDataAdd = false
+  private var hasDataRemove = false
+  private var hasFileAction = false
+
+  /// Reads a commit: one JSON document a line. Unknown actions and members are passed over, as the
+  /// protocol demands. `appID` is `<pipeline>/<ledger id>`.
+  init(
+    parsing bytes: [UInt8], version: Int64, appID: String, table: String
+  ) throws(DeltaError) {
+    self.init(version: version)
+    let lines = bytes.split(separator: UInt8(ascii: "\n"))
+    if lines.isEmpty {
+      throw .malformedCommit(table: table, version: version, detail: "the file is empty")
+    }
+    for (index, line) in lines.enumerated() {
+      do {
+        take(try JSONValue(parsing: line), appID: appID)
+      } catch {
+        throw .malformedCommit(
+          table: table, version: version, detail: "line \(index + 1), \(error)")
+      }
+    }
+  }
+
+  /// A commit of these actions.
+  init(_ actions: [JSONValue], version: Int64, appID: String) {
+    self.init(version: version)
+    for action in actions { take(action, appID: appID) }
+  }
+
+  private init(version: Int64) { self.version = version }
+
+  private mutating func take(_ action: JSONValue, appID: String) {
+    if let txn = action["txn"] { take(txn: txn, appID: appID) }
+    if let metaData = action["metaData"] { self.metaData = metaData }
+    if let found = action["protocol"] { tableProtocol = TableProtocol(found) }
+    if let info = action["commitInfo"] {
+      operation = info["operation"]?.stringValue
+    }
+    if let add = action["add"] {
+      hasFileAction = true
+      if add["dataChange"]?.boolValue != false { hasDataAdd = true }
+    }
+    if let remove = action["remove"] {
+      hasFileAction = true
+      if remove["dataChange"]?.boolValue != false { hasDataRemove = true }
+    }
+  }
+
+  private mutating func take(txn: JSONValue, appID: String) {
+    guard let found = txn["appId"]?.stringValue else { return }
+    if found == appID {
+      txnVersion = txn["version"]?.int64Value
+    } else if let slash = appID.lastIndex(of: "/"), found.hasPrefix(appID[...slash]) {
+      otherLedgerAppID = found
+    }
+  }
+
+  var foreignKind: ForeignCommit.Kind {
+    if metaData != nil || tableProtocol != nil { return .tableChanged }
+    if hasDataRemove { return .rowsChanged }
+    if hasDataAdd { return .appended }
+    return hasFileAction ? .rearranged : .bookkeeping
+  }
+}
+
+extension TableProtocol {
+  /// From the body of a protocol action.
+  init(_ body: JSONValue) {
+    let features = ["readerFeatures", "writerFeatures"].flatMap { key in
+      (body[key]?.arrayValue ?? []).compactMap(\.stringValue)
+    }
+    self.init(
+      minReaderVersion: body["minReaderVersion"]?.int64Value ?? 1,
+      minWriterVersion: body["minWriterVersion"]?.int64Value ?? 1,
+      features: Set(features).sorted())
+  }
+}

@@ -1,0 +1,66 @@
+package import Base
+
+/// How far a table's log is known to us: everything up to `deltaVersion` has been read or written,
+/// and is durable.
+///
+/// Summaries of the ledger keep one a table, so that recovery reads only what came after.
+package struct TableBookmark: Equatable, Sendable {
+  /// The newest version seen; -1 when there is no table yet.
+  package var deltaVersion: Int64
+  /// The last ledger version the table has taken; -1 for none.
+  package var txnVersion: Int64
+  /// `SchemaFingerprint` of the newest metaData action; nil when there is no table yet.
+  package var schemaFingerprint: String?
+  /// The table's UUID.
+  package var tableID: String?
+  package var tableProtocol: TableProtocol?
+
+  /// No table yet.
+  package static let empty = TableBookmark(
+    deltaVersion: -1, txnVersion: -1, schemaFingerprint: nil, tableID: nil, tableProtocol: nil)
+
+  package init(
+    deltaVersion: Int64, txnVersion: Int64, schemaFingerprint: String?, tableID: String?,
+    tableProtocol: TableProtocol?
+  ) {
+    self.deltaVersion = deltaVersion
+    self.txnVersion = txnVersion
+    self.schemaFingerprint = schemaFingerprint
+    self.tableID = tableID
+    self.tableProtocol = tableProtocol
+  }
+
+  package var json: JSONValue {
+    let protocolValue: JSONValue = tableProtocol.map { found in
+      [
+        "minReaderVersion": .int(found.minReaderVersion),
+        "minWriterVersion": .int(found.minWriterVersion),
+        "features": .array(found.features.map { .string($0) }),
+      ]
+    } ?? .null
+    return [
+      "deltaVersion": .int(deltaVersion), "txnVersion": .int(txnVersion),
+      "schema": .optional(schemaFingerprint), "tableId": .optional(tableID),
+      "protocol": protocolValue,
+    ]
+  }
+
+  /// Reads back `json`; nil if it is not a bookmark.
+  package init?(_ json: JSONValue) {
+    guard let deltaVersion = json["deltaVersion"]?.int64Value, deltaVersion >= -1,
+      let txnVersion = json["txnVersion"]?.int64Value, let found = json["protocol"]
+    else { return nil }
+    self.init(
+      deltaVersion: deltaVersion, txnVersion: txnVersion,
+      schemaFingerprint: json["schema"]?.stringValue, tableID: json["tableId"]?.stringValue,
+      tableProtocol: nil)
+    if found.isNull { return }
+    guard let reader = found["minReaderVersion"]?.int64Value,
+      let writer = found["minWriterVersion"]?.int64Value,
+      let features = found["features"]?.arrayValue
+    else { return nil }
+    tableProtocol = TableProtocol(
+      minReaderVersion: reader, minWriterVersion: writer,
+      features: features.compactMap(\.stringValue))
+  }
+}
