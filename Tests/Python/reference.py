@@ -7,8 +7,8 @@ rows `readings_<source>` and `windows` hold, value for value.
 
 The rules, as this file reads them (times are integer microseconds):
 
-R1  The partition's clock is the largest Kafka timestamp delivered. A jump of more than
-    `max_future_skew` is believed only when a second device claims one too (`PartitionClock`).
+R1  The partition's clock is the largest Kafka timestamp delivered. A producer's jump of more than
+    `max_future_skew` must be confirmed before it is believed (`PartitionClock` says how).
 R2  A row is `before_plausible` or `future` by its event time; such a row is stored, enters no
     window and moves no clock. A record the broker stamped (LogAppendTime) is judged by its own
     timestamp, any other by the partition's clock.
@@ -152,25 +152,50 @@ def fits_a_column(value):
 
 
 class PartitionClock:
-    """R1. A first claim of a jump is remembered with its device; a claim by another device moves
-    the clock to the smaller of the two. A claim by the same device replaces its earlier one."""
+    """R1. Stamps of the broker always count. A producer's stamp too far ahead is held back:
+    consecutive ones form a run, and the clock takes the smallest of the run once it has two
+    devices or three records; a stamp within the skew ends the run. The very first stamp is
+    believed only until another device's first stamp lies lower by more than the skew. Records
+    without a device neither confirm nor contradict."""
 
     def __init__(self, max_future_skew):
         self.max_future_skew = max_future_skew
         self.now = None
-        self.claim = None
+        self.held = []
+        self.unconfirmed_device = None
+        self.is_unconfirmed = False
 
-    def observe(self, timestamp, device):
+    def observe(self, timestamp, device, has_append_time=False):
         if timestamp is None:
             return
-        if self.now is None or timestamp <= self.now + self.max_future_skew:
-            self.now = timestamp if self.now is None else max(self.now, timestamp)
+        if self.now is None:
+            self.now = timestamp
+            self.is_unconfirmed = not has_append_time
+            self.unconfirmed_device = device
             return
-        if self.claim is not None and self.claim[0] != device:
-            self.now = max(self.now, min(self.claim[1], timestamp))
-            self.claim = None
-        else:
-            self.claim = (device, timestamp)
+        if has_append_time:
+            self.held, self.is_unconfirmed = [], False
+            self.now = max(self.now, timestamp)
+            return
+        if self.is_unconfirmed and device not in (None, self.unconfirmed_device):
+            self.is_unconfirmed = False
+            if timestamp < self.now - self.max_future_skew:
+                self.now, self.held = timestamp, []
+                return
+        if timestamp > self.now + self.max_future_skew:
+            self.hold(timestamp, device)
+            return
+        if device is not None:
+            self.held = []
+        self.now = max(self.now, timestamp)
+
+    def hold(self, timestamp, device):
+        if device is None:
+            return
+        self.held.append((device, timestamp))
+        if len(self.held) >= 3 or len({who for who, _ in self.held}) >= 2:
+            self.now = max(self.now, min(stamp for _, stamp in self.held))
+            self.held, self.is_unconfirmed = [], False
 
 
 class Device:
@@ -210,7 +235,7 @@ class PartitionReference:
 
     def feed(self, record):
         """Takes one record in and returns the flags of its rows (None for an unreadable row)."""
-        self.clock.observe(record.timestamp, record.device)
+        self.clock.observe(record.timestamp, record.device, record.has_append_time)
         if record.is_dead:
             return []
         device = self.devices.setdefault(record.device, Device())

@@ -101,14 +101,24 @@ def test_flags_keep_rows_out():
     assert fired(reference) == [(0, "1m", 0, 1, 1.0)]
 
 
-def test_the_clock_wants_a_second_witness():
+def test_the_clock_believes_a_jump_that_is_confirmed():
+    for why, stamps in {
+        "two devices, the smaller stamp": [(1000, "a", 1000), (9000, "a", 1000), (8000, "b", 8000)],
+        "three records": [(1000, "a", 1000), (9000, "a", 1000), (9001, "a", 1000), (9, "a", 1000)],
+        "three in a row": [(1, "a", 1), (900, "a", 1), (901, "a", 1), (902, "a", 900)],
+        "no device": [(1, "a", 1), (900, None, 1), (901, None, 1), (902, None, 1), (903, "a", 1)],
+        "never back": [(1000, "a", 1000), (1300, "a", 1300), (2, "a", 1300)],
+        "a first stamp alone": [(9000, "a", 9000), (1000, "b", 1000), (1300, "a", 1300)],
+        "a first stamp confirmed": [(9000, "a", 9000), (8900, "b", 9000), (1000, "c", 9000)],
+    }.items():
+        clock = PartitionClock(300)
+        for timestamp, device, want in stamps:
+            clock.observe(timestamp, device)
+            assert clock.now == want, f"{why}: {timestamp} by {device} gives {clock.now}"
     clock = PartitionClock(300)
-    for timestamp, device, want in [
-        (1000, "a", 1000), (900, "b", 1000), (9000, "a", 1000), (1300, "b", 1300),
-        (9001, "a", 1300), (8000, "b", 8000), (8300, "a", 8300),
-    ]:
-        clock.observe(timestamp, device)
-        assert clock.now == want, (timestamp, device, clock.now)
+    clock.observe(1, "a")
+    clock.observe(9000, "a", has_append_time=True)
+    assert clock.now == 9000, "the broker's stamp needs no witness"
 
 
 def test_idle_devices_fire_what_is_open():
