@@ -20,8 +20,9 @@ package struct ConfigPosition: Hashable, Comparable, Sendable {
 /// One thing that is wrong with a configuration file: where, what, what was expected, and a way out
 /// where there is a likely one.
 ///
-/// Never carries a secret: `message` does not quote values of `kafka.properties` nor contents of
-/// environment variables, and `excerpt` is cut before them.
+/// Never carries a secret: `message` does not quote values of `kafka.properties`, a value that came
+/// from the environment and cannot be read is quoted as its reference, and `excerpt` is cut before
+/// the values of properties.
 package struct ConfigFault: Hashable, Sendable {
   /// The configuration file, as it was named to the loader.
   package let path: String
@@ -53,7 +54,7 @@ package struct ConfigFault: Hashable, Sendable {
 
   /// The block a terminal shows, in the form compilers use:
   ///
-  ///     downlinkd.yaml:18:7: error: sources[0].topic: unknown key; expected one of name, topics, …
+  ///     downlinkd.yaml:18:5: error: sources[0].topic: unknown key; expected one of name, …
   ///        18 |     topic: [telemetry]
   ///           |     ^
   ///           = did you mean `topics`?

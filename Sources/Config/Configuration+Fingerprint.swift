@@ -32,7 +32,9 @@ private struct CanonicalText {
   private(set) var text = "downlink configuration 1\n"
   private var subject = ""
 
-  private mutating func line(_ key: String, _ value: String) { text += "\(subject) \(key) \(value)\n" }
+  private mutating func line(_ key: String, _ value: String) {
+    text += "\(subject) \(key) \(value)\n"
+  }
 
   private mutating func line(_ key: String, _ value: Int64) { line(key, String(value)) }
 

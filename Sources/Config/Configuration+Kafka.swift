@@ -26,9 +26,7 @@ extension Configuration {
 
   /// One librdkafka property. The value may be a secret: it has no description of its own, and
   /// `shown` is what may be printed.
-  package struct Property: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible,
-    CustomReflectable
-  {
+  package struct Property: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
     package let key: String
     /// The value to hand to librdkafka: from the file, the environment, or a secret's own file.
     package let value: String
@@ -36,7 +34,6 @@ extension Configuration {
     package let shown: String
 
     package var description: String { "\(key)=\(shown)" }
-    package var debugDescription: String { description }
     /// Keeps `dump` and test failures from printing the value.
     package var customMirror: Mirror { Mirror(self, children: ["key": key, "shown": shown]) }
   }

@@ -23,11 +23,14 @@ package struct Configuration: Sendable {
 
   let places: Places
 
-  /// Where the file has what, for faults that are found later.
-  struct Places: Sendable {
+  /// Where the file has what, for faults that are found later. Holds the text of the file, which
+  /// may have secrets in it: `dump` and `String(reflecting:)` show none of it.
+  struct Places: Sendable, CustomReflectable {
     let positions: [String: KeyPositions]
     let redactions: [Int: Int]
     let document: DocumentText
+
+    var customMirror: Mirror { Mirror(self, children: [:]) }
   }
 
   /// How many worker threads drain Kafka.

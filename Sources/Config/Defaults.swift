@@ -31,7 +31,7 @@ enum Default {
   static let days: Int64 = 86_400_000_000
 }
 
-enum Range {
+enum Allowed {
   static let outOfOrderness: ClosedRange<Int64> = 0...30 * Default.days
   static let allowedLateness: ClosedRange<Int64> = 0...400 * Default.days
   static let maxFutureSkew: ClosedRange<Int64> = Default.seconds...30 * Default.days

@@ -53,7 +53,9 @@ struct EnvironmentReferences {
         suggestion: "write $${ for a literal ${")
     }
     let value = environment[name]
-    if let fallback { return value.flatMap { $0.isEmpty ? nil : $0 } ?? String(fallback.dropFirst()) }
+    if let fallback {
+      return value.flatMap { $0.isEmpty ? nil : $0 } ?? String(fallback.dropFirst())
+    }
     guard let value else {
       let near = Suggestion.nearest(to: name, among: environment.keys.sorted())
       throw Unresolved(

@@ -183,6 +183,9 @@ struct YAMLComposer {
     if problem.contains("undefined alias") || context == "while scanning an alias" {
       return "a glob that starts with `*` goes in quotes: \"*_temperature_c\""
     }
+    if context?.contains("flow") == true, document.line(place.line)?.contains("${") == true {
+      return "inside { } and [ ] a reference goes in quotes: \"${NAME}\""
+    }
     if problem.contains("another document") {
       return "a configuration is one document; remove the `---` line"
     }

@@ -27,13 +27,14 @@ extension Configuration {
     for index in sources.indices { checkColumns(of: index, reading) }
     for (index, window) in windows.enumerated() {
       for (place, glob) in window.sources.enumerated() {
-        check(glob, namesASourceAt: "windows[\(index)].sources[\(place)]", reading)
+        check(glob, namesASourceAt: reading.itemPath("windows[\(index)].sources", place), reading)
       }
       let covered = sources.filter { source in
         window.sources.contains { $0.matches(source.name) }
       }
       for (place, glob) in window.metrics.enumerated() {
-        check(glob, namesAMetricOf: covered, at: "windows[\(index)].metrics[\(place)]", reading)
+        let path = reading.itemPath("windows[\(index)].metrics", place)
+        check(glob, namesAMetricOf: covered, at: path, reading)
       }
     }
     for (index, detector) in detectors.enumerated() {
@@ -65,10 +66,10 @@ extension Configuration {
   private func checkTopics(_ reading: Reading) {
     var owners: [String: Int] = [:]
     for (index, source) in sources.enumerated() {
-      for topic in source.topics {
+      for (place, topic) in source.topics.enumerated() {
         if let owner = owners[topic], owner != index {
           reading.report(
-            topicPath(topic, index, reading),
+            reading.itemPath("sources[\(index)].topics", place),
             "the topic `\(topic)` belongs to sources[\(owner)] already"
               + " (\(reading.lineText(of: "sources[\(owner)].topics"))); a topic has one source",
             suggestion: "remove it from one of the two")
@@ -77,11 +78,6 @@ extension Configuration {
         }
       }
     }
-  }
-
-  /// The item of the list: faulty items before it were left out of `topics`, so it is looked for.
-  private func topicPath(_ topic: String, _ source: Int, _ reading: Reading) -> String {
-    "sources[\(source)].topics[\(sources[source].topics.firstIndex(of: topic) ?? 0)]"
   }
 
   private func checkColumns(of index: Int, _ reading: Reading) {
@@ -94,7 +90,7 @@ extension Configuration {
       for name in ReservedColumns.narrowReadings { taken[name] = "a column of our own" }
     }
     for (place, attribute) in source.attributes.enumerated() {
-      let path = "sources[\(index)].attributes[\(place)]"
+      let path = reading.itemPath("sources[\(index)].attributes", place)
       let column = Self.columnName(ofPath: attribute)
       if ReservedColumns.analysis.contains(column.lowercased()) {
         reading.report(
@@ -106,7 +102,7 @@ extension Configuration {
     }
     guard case .fields(let fields) = source.metrics else { return }
     for (place, field) in fields.enumerated() where !field.name.isEmpty {
-      let path = "sources[\(index)].metrics[\(place)]"
+      let path = reading.itemPath("sources[\(index)].metrics", place)
       claim(
         field.name, by: reading.positions["\(path).name"] == nil ? path : "\(path).name",
         in: &taken, reading)
@@ -157,7 +153,9 @@ extension Configuration {
   /// One commit is written while the next gathers, so the buffers must hold two.
   private func checkMemory(_ reading: Reading) {
     let bytes = storage.commit.byteCount
-    guard memory.bufferByteCountMax < 2 * bytes else { return }
+    guard memory.bufferByteCountMax < 2 * bytes, !reading.isFaulty("memory.buffers"),
+      !reading.isFaulty("storage.commit.bytes")
+    else { return }
     let buffers = ByteCountText.text(byteCount: memory.bufferByteCountMax)
     let commit = ByteCountText.text(byteCount: bytes)
     let isCommitGiven = reading.positions["storage.commit.bytes"] != nil

@@ -16,9 +16,9 @@ extension Configuration.Window {
   init(_ section: Section<WindowKey>) {
     name = section.required(.name, placeholder: "", .name(.label))
     sizeMicros = section.required(
-      .size, placeholder: 0, .duration(in: Range.windowSize).wholeMillis)
+      .size, placeholder: 0, .duration(in: Allowed.windowSize).wholeMillis)
     slideMicros = section.value(
-      .slide, default: sizeMicros, .duration(in: Range.windowSlide).wholeMillis)
+      .slide, default: sizeMicros, .duration(in: Allowed.windowSlide).wholeMillis)
     let chosen = section.list(.aggregates, of: Format<Configuration.Aggregate>.word)
     aggregates = Configuration.Aggregate.allCases.filter { chosen?.contains($0) ?? true }
     sources = section.list(.sources, of: .glob) ?? [.all]
@@ -45,11 +45,11 @@ extension Configuration.Window {
       return
     }
     let sliceCount = sizeMicros / slideMicros
-    if sliceCount > Range.slicesPerWindowMax {
-      let factor = (sliceCount + Range.slicesPerWindowMax - 1) / Range.slicesPerWindowMax
+    if sliceCount > Allowed.slicesPerWindowMax {
+      let factor = (sliceCount + Allowed.slicesPerWindowMax - 1) / Allowed.slicesPerWindowMax
       section.report(
         .slide, "a window of \(size) in steps of \(slide) has \(sliceCount) slices; at most"
-          + " \(Range.slicesPerWindowMax) are accepted",
+          + " \(Allowed.slicesPerWindowMax) are accepted",
         suggestion: "a slide of at least \(DurationText.text(micros: factor * slideMicros)) fits")
     }
   }
@@ -58,7 +58,7 @@ extension Configuration.Window {
 extension Format where Value == Int64 {
   fileprivate var wholeMillis: Format<Int64> {
     then { (micros) throws(ValueFault) in
-      guard micros % Range.windowGrain == 0 else {
+      guard micros % Allowed.windowGrain == 0 else {
         throw ValueFault("is finer than a millisecond; windows are made of whole milliseconds")
       }
       return micros
@@ -76,12 +76,12 @@ extension Configuration.Detector {
     case .silence:
       let silence = section.section(.silence, SilenceKey.self)
       let after = silence.required(
-        .after, placeholder: 0, Format<Int64>.duration(in: Range.silenceAfter))
+        .after, placeholder: 0, Format<Int64>.duration(in: Allowed.silenceAfter))
       rule = .silence(afterMicros: after)
     default:
       let shift = section.section(.shift, ShiftKey.self)
       let every = shift.value(
-        .every, default: Default.shiftEvery, Format<Int64>.duration(in: Range.shiftEvery))
+        .every, default: Default.shiftEvery, Format<Int64>.duration(in: Allowed.shiftEvery))
       rule = .shift(Configuration.Shift(everyMicros: every))
     }
     metric = section.optional(.metric, .glob)
@@ -90,7 +90,7 @@ extension Configuration.Detector {
 
   private func checkKind(_ section: Section<DetectorKey>, kinds: [DetectorKey]) {
     guard let kind = kinds.first else {
-      section.requirePresence(of: .limits, expected: "limits, shift or silence")
+      section.requireOne(of: [.limits, .shift, .silence])
       return
     }
     for other in kinds.dropFirst() {
@@ -119,9 +119,9 @@ extension Configuration.Limits {
         guard margin >= 0 else { throw ValueFault("is negative; expected 0 or more") }
         return margin
       })
-    let readings = section.optional(.readings, .wholeNumber(in: Range.limitReadings))
+    let readings = section.optional(.readings, .wholeNumber(in: Allowed.limitReadings))
     let duration = section.optional(
-      .duration, Format<Int64>.duration(in: Range.limitDuration))
+      .duration, Format<Int64>.duration(in: Allowed.limitDuration))
     persistence = duration.map { .duration(micros: $0) } ?? .readings(readings ?? 1)
     if section.has(.readings), section.has(.duration) {
       section.report(
@@ -129,7 +129,7 @@ extension Configuration.Limits {
         suggestion: "count consecutive readings, or measure event time")
     }
     if !section.has(.warning), !section.has(.critical) {
-      section.requirePresence(of: .warning, expected: "warning, critical or both")
+      section.requireOne(of: [.warning, .critical])
     }
     checkOrder(section)
   }
@@ -161,7 +161,7 @@ extension Section<LimitsKey> {
       }
       (low, high) = bounds.outside()
     } else if !bounds.has(.below), !bounds.has(.above) {
-      bounds.requirePresence(of: .above, expected: "above, below, or outside: [low, high]")
+      bounds.requireOne(of: [.above, .below, .outside])
     }
     if let low, let high, low >= high {
       bounds.report(

@@ -68,7 +68,8 @@ extension Section<KafkaKey> {
     switch entry.value.content {
     case .faulty: return nil
     case .scalar(let scalar) where scalar.isNull:
-      reading.report(path, "has no value; expected a text", suggestion: "write \"\" for an empty one")
+      reading.report(
+        path, "has no value; expected a text", suggestion: "write \"\" for an empty one")
       return nil
     case .scalar(let scalar): return property(entry.key, scalar, path: path)
     case .mapping(let entries):
@@ -108,7 +109,7 @@ extension Section<KafkaKey> {
   private func secret(inFile file: String, path: String) -> String? {
     let bytes: [UInt8]
     do {
-      bytes = try FileBytes.read(file, byteCountMax: Range.secretByteCountMax)
+      bytes = try FileBytes.read(file, byteCountMax: Allowed.secretByteCountMax)
     } catch {
       reading.report(path, error.message)
       return nil

@@ -49,7 +49,7 @@ extension Configuration {
 
 extension Format where Value == Configuration.Lanes {
   static var lanes: Format<Configuration.Lanes> {
-    let count = Format<Int>.wholeNumber(in: Range.lanes)
+    let count = Format<Int>.wholeNumber(in: Allowed.lanes)
     let expected = "auto or \(count.expected)"
     return Format(expected: expected) { (scalar) throws(ValueFault) in
       if scalar.text == "auto" { return .auto }
@@ -64,7 +64,7 @@ extension Format where Value == Configuration.Lanes {
 extension Configuration.Memory {
   init(_ section: Section<MemoryKey>) {
     bufferByteCountMax = section.value(
-      .buffers, default: Default.bufferByteCount, .byteCount(in: Range.bufferByteCount))
+      .buffers, default: Default.bufferByteCount, .byteCount(in: Allowed.bufferByteCount))
   }
 }
 

@@ -19,22 +19,25 @@ enum EventTimeKey: String, ConfigKey {
 
 extension Configuration.EventTime {
   static let standard = Configuration.EventTime(
-    outOfOrdernessMicros: Default.outOfOrderness, allowedLatenessMicros: Default.allowedLateness,
-    maxFutureSkewMicros: Default.maxFutureSkew, plausibleFromMicros: Default.plausibleFrom,
+    outOfOrdernessMicros: Default.outOfOrderness,
+    allowedLatenessMicros: Default.allowedLateness,
+    maxFutureSkewMicros: Default.maxFutureSkew,
+    plausibleFromMicros: Default.plausibleFrom,
     deviceIdleMicros: Default.deviceIdle)
 
   /// Keys the section does not have keep the value of `outer`.
   init(_ section: Section<EventTimeKey>, inheriting outer: Configuration.EventTime) {
     outOfOrdernessMicros = section.value(
-      .outOfOrderness, default: outer.outOfOrdernessMicros, .duration(in: Range.outOfOrderness))
+      .outOfOrderness, default: outer.outOfOrdernessMicros, .duration(in: Allowed.outOfOrderness))
     allowedLatenessMicros = section.value(
-      .allowedLateness, default: outer.allowedLatenessMicros, .duration(in: Range.allowedLateness))
+      .allowedLateness, default: outer.allowedLatenessMicros,
+      .duration(in: Allowed.allowedLateness))
     maxFutureSkewMicros = section.value(
-      .maxFutureSkew, default: outer.maxFutureSkewMicros, .duration(in: Range.maxFutureSkew))
+      .maxFutureSkew, default: outer.maxFutureSkewMicros, .duration(in: Allowed.maxFutureSkew))
     plausibleFromMicros = section.value(
-      .plausibleFrom, default: outer.plausibleFromMicros, .date(in: Range.plausibleFrom))
+      .plausibleFrom, default: outer.plausibleFromMicros, .date(in: Allowed.plausibleFrom))
     deviceIdleMicros = section.value(
-      .deviceIdle, default: outer.deviceIdleMicros, .duration(in: Range.deviceIdle))
+      .deviceIdle, default: outer.deviceIdleMicros, .duration(in: Allowed.deviceIdle))
   }
 }
 
@@ -64,7 +67,7 @@ extension Section<SourceKey> {
   fileprivate func descriptorSet() -> Configuration.Source.DescriptorSet? {
     guard let path = optional(.descriptorSet, .path(in: reading.folder)) else { return nil }
     do {
-      let bytes = try FileBytes.read(path, byteCountMax: Range.descriptorSetByteCountMax)
+      let bytes = try FileBytes.read(path, byteCountMax: Allowed.descriptorSetByteCountMax)
       if bytes.isEmpty { report(.descriptorSet, "\(path) is empty; expected a descriptor set") }
       return Configuration.Source.DescriptorSet(path: path, bytes: bytes)
     } catch {
@@ -120,12 +123,13 @@ extension Section<SourceKey> {
   private func metricFields() -> [Configuration.MetricField] {
     let expected = "a field path, or {field:, name:, unit:}"
     let items = items(.metrics, of: expected) ?? []
-    return items.compactMap { item in
+    // An unreadable item keeps its place with an empty name, which the later checks skip.
+    reading.noteItems(at: items.map(\.path), of: path(of: .metrics))
+    return items.map { item in
       if case .scalar = item.node.content {
-        return read(item.node, path: item.path, .fieldPath).map { field in
-          Configuration.MetricField(
-            field: field, name: Configuration.columnName(ofPath: field), unit: nil)
-        }
+        let field = read(item.node, path: item.path, .fieldPath) ?? ""
+        return Configuration.MetricField(
+          field: field, name: Configuration.columnName(ofPath: field), unit: nil)
       }
       let metric = Section<MetricKey>(item.node, path: item.path, in: reading)
       let field = metric.required(.field, placeholder: "", .fieldPath)

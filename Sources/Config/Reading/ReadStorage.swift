@@ -21,11 +21,11 @@ extension Configuration.Storage {
     let commit = section.section(.commit, CommitKey.self)
     self.commit = Commit(
       intervalMicros: commit.value(
-        .interval, default: Default.commitInterval, .duration(in: Range.commitInterval)),
+        .interval, default: Default.commitInterval, .duration(in: Allowed.commitInterval)),
       byteCount: commit.value(
-        .bytes, default: Default.commitByteCount, .byteCount(in: Range.commitByteCount)))
+        .bytes, default: Default.commitByteCount, .byteCount(in: Allowed.commitByteCount)))
     stateIntervalMicros = section.value(
-      .stateInterval, default: Default.stateInterval, .duration(in: Range.stateInterval))
+      .stateInterval, default: Default.stateInterval, .duration(in: Allowed.stateInterval))
     parquet = Parquet(section.section(.parquet, ParquetKey.self))
   }
 }
@@ -33,7 +33,7 @@ extension Configuration.Storage {
 extension Configuration.Storage.Parquet {
   init(_ section: Section<ParquetKey>) {
     compression = section.value(.compression, default: .zstd, .word)
-    let level = section.optional(.level, .wholeNumber(in: Range.zstdLevel))
+    let level = section.optional(.level, .wholeNumber(in: Allowed.zstdLevel))
     if compression == .zstd {
       self.level = level ?? Default.zstdLevel
     } else {
@@ -46,6 +46,6 @@ extension Configuration.Storage.Parquet {
     }
     rowGroupRowCount = section.value(
       .rowGroupRows, default: Default.rowGroupRowCount,
-      .wholeNumber(in: Range.rowGroupRowCount))
+      .wholeNumber(in: Allowed.rowGroupRowCount))
   }
 }

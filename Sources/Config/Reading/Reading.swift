@@ -9,6 +9,9 @@ final class Reading {
   /// Lines whose text from a column on must not be shown.
   private(set) var redactions: [Int: Int] = [:]
   private let references: EnvironmentReferences
+  /// The key paths of the items that were read from a list: faulty ones are left out, so a place
+  /// among the values is not always the place in the file.
+  private var itemPaths: [String: [String]] = [:]
 
   init(file: String, document: DocumentText, environment: [String: String]) {
     self.file = file
@@ -36,6 +39,15 @@ final class Reading {
 
   /// Where the value of a key lies, for a mention in another fault's message: `line 12`.
   func lineText(of keyPath: String) -> String { "line \(positions.nearest(to: keyPath).key.line)" }
+
+  func isFaulty(_ keyPath: String) -> Bool { faults.contains { $0.keyPath == keyPath } }
+
+  func noteItems(at paths: [String], of list: String) { itemPaths[list] = paths }
+
+  /// The key path of the `index`th value that was read from a list.
+  func itemPath(_ list: String, _ index: Int) -> String {
+    itemPaths[list].flatMap { $0.indices.contains(index) ? $0[index] : nil } ?? list
+  }
 
   // MARK: - Preparing the tree
 

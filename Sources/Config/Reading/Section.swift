@@ -12,10 +12,16 @@ struct Section<Key: ConfigKey> {
   private let entries: [ConfigEntry]
   /// Whether the file has a mapping here; missing keys are reported only then.
   private let isReadable: Bool
+  /// Keys that an unknown key is most likely a slip of: they are not missing besides.
+  private var misspelled: Set<String> = []
 
   /// Reads a mapping: unknown keys are reported here. A missing node, or a key without a value
   /// (all its children commented out), is an empty mapping.
-  init(_ node: ConfigNode?, path: String, in reading: Reading) {
+  ///
+  /// - Parameter isReadable: false below a section that is faulty itself.
+  init(
+    _ node: ConfigNode?, path: String, in reading: Reading, isReadable isParentReadable: Bool = true
+  ) {
     self.path = path
     self.reading = reading
     switch node?.content {
@@ -24,7 +30,7 @@ struct Section<Key: ConfigKey> {
       isReadable = true
     case .none:
       entries = []
-      isReadable = true
+      isReadable = isParentReadable
     case .scalar(let scalar) where scalar.isNull:
       entries = []
       isReadable = true
@@ -40,10 +46,11 @@ struct Section<Key: ConfigKey> {
     reportUnknownKeys()
   }
 
-  private func reportUnknownKeys() {
+  private mutating func reportUnknownKeys() {
     let known = Key.allCases.map(\.rawValue)
     for entry in entries where Key(rawValue: entry.key) == nil && !entry.key.contains("${") {
       let near = Suggestion.nearest(to: entry.key, among: known)
+      if let near { misspelled.insert(near) }
       reading.report(
         join(entry.key), at: entry.keyPosition,
         "unknown key; expected one of \(known.joined(separator: ", "))",
@@ -81,9 +88,16 @@ struct Section<Key: ConfigKey> {
   }
 
   func requirePresence(of key: Key, expected: String) {
-    guard isReadable, !has(key) else { return }
+    guard isReadable, !has(key), !misspelled.contains(key.rawValue) else { return }
     let message = "`\(key.rawValue)` is missing; expected \(expected)"
     reading.report(path, at: reading.positions.nearest(to: path).value, message)
+  }
+
+  /// Reports a section that has none of the keys; call it only then.
+  func requireOne(of keys: [Key]) {
+    let names = keys.map(\.rawValue)
+    guard isReadable, misspelled.isDisjoint(with: names) else { return }
+    reading.report(path, "expected one of \(names.joined(separator: ", ")); found none of them")
   }
 
   /// Reads one node that must be a single value.
@@ -96,7 +110,9 @@ struct Section<Key: ConfigKey> {
       do {
         return try format.read(scalar)
       } catch {
-        reading.report(path, "\(scalar.shown) \(error.message)", suggestion: error.suggestion)
+        // A suggestion made from the text would show what the environment holds.
+        let suggestion = scalar.isFromEnvironment ? nil : error.suggestion
+        reading.report(path, "\(scalar.shown) \(error.message)", suggestion: suggestion)
       }
     case .list, .mapping:
       reading.report(path, "expected \(format.expected); found \(node.kindText)")
@@ -143,6 +159,7 @@ struct Section<Key: ConfigKey> {
     guard let items = items(key, of: format.expected, mayBeEmpty: mayBeEmpty) else { return nil }
     var seen: [Value: String] = [:]
     var values: [Value] = []
+    var paths: [String] = []
     for item in items {
       guard let value = read(item.node, path: item.path, format) else { continue }
       if let first = seen[value] {
@@ -152,14 +169,16 @@ struct Section<Key: ConfigKey> {
       } else {
         seen[value] = item.path
         values.append(value)
+        paths.append(item.path)
       }
     }
+    reading.noteItems(at: paths, of: path(of: key))
     return values
   }
 
   /// The section below a key; empty where the key is absent.
   func section<Child: ConfigKey>(_ key: Key, _ type: Child.Type) -> Section<Child> {
-    Section<Child>(node(key), path: path(of: key), in: reading)
+    Section<Child>(node(key), path: path(of: key), in: reading, isReadable: isReadable)
   }
 
   /// A list of mappings; nil where the key is absent or no list.

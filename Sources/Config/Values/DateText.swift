@@ -16,7 +16,8 @@ enum DateText {
     let day = Timestamp.day(year: year, month: month, day: dayOfMonth)
     guard Timestamp.civil(day: day) == (year, month, dayOfMonth) else {
       throw ValueFault(
-        "is a date that does not exist", suggestion: "did you mean `\(Timestamp.dateText(day: day))`?")
+        "is a date that does not exist; expected \(example)",
+        suggestion: "did you mean `\(Timestamp.dateText(day: day))`?")
     }
     return Int64(day) * Timestamp.microsPerDay
   }

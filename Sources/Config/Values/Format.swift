@@ -71,8 +71,8 @@ extension Format where Value == String {
     text.then { (path) throws(ValueFault) in
       guard !path.hasPrefix("~") else {
         throw ValueFault(
-          "is taken literally; `~` is not expanded",
-          suggestion: "write ${HOME}\(path.dropFirst().prefix { $0 != "/" }.isEmpty ? path.dropFirst() : "/…")")
+          "starts with `~`, which is not expanded",
+          suggestion: path.hasPrefix("~/") ? "write ${HOME}\(path.dropFirst())" : nil)
       }
       return PathText.resolve(path, in: folder)
     }

@@ -33,18 +33,18 @@ struct NameRule: Sendable {
   func check(_ name: String) throws(ValueFault) {
     guard !name.isEmpty else { throw ValueFault("is empty; expected \(allowed)") }
     guard name.utf8.count <= byteCountMax else {
-      throw ValueFault("has \(name.utf8.count) bytes, more than the \(byteCountMax) a name may have")
+      throw ValueFault("has \(name.utf8.count) bytes; a name may have \(byteCountMax)")
     }
     guard name.utf8.allSatisfy(isAllowed) else {
-      throw ValueFault(
-        "may only contain \(allowed)", suggestion: suggestion(for: name))
+      throw ValueFault("may only contain \(allowed)", suggestion: suggestion(for: name))
     }
   }
 
   private func suggestion(for name: String) -> String? {
-    let folded = name.utf8.allSatisfy { isAllowed($0) || Self.isUpper($0) } ? name.lowercased() : name
-    let mapped = folded.unicodeScalars.map { scalar in
-      scalar.isASCII && isAllowed(UInt8(scalar.value)) ? String(scalar) : "_"
+    let mapped = name.unicodeScalars.map { scalar in
+      if scalar.isASCII, isAllowed(UInt8(scalar.value)) { return String(scalar) }
+      let lower = scalar.properties.lowercaseMapping
+      return lower.utf8.count == 1 && lower.utf8.allSatisfy(isAllowed) ? lower : "_"
     }.joined()
     return mapped.utf8.allSatisfy { $0 == UInt8(ascii: "_") } ? nil : "did you mean `\(mapped)`?"
   }
