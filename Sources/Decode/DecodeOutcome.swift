@@ -16,8 +16,8 @@ package enum DeadReason: String, CaseIterable, Sendable {
   case nullPayload = "null_payload"
   /// The bytes end inside a field of the outermost message.
   case truncated
-  /// The bytes are not Protobuf: a field number 0, an unknown wire type, a varint of more than 64
-  /// bits, a field that runs over the end of the message it stands in, an unbalanced group.
+  /// The bytes are not Protobuf: a field number 0, an unknown wire type, a varint of more than ten
+  /// bytes, a field that runs over the end of the message it stands in, an unbalanced group.
   case malformed
   /// Protobuf, but a field of the message type has a wire type that its declaration cannot have:
   /// the bytes are of another message type.
@@ -28,7 +28,8 @@ package enum DeadReason: String, CaseIterable, Sendable {
   case tooLarge = "too_large"
   /// A field that its message declares `required` is absent.
   case missingRequired = "missing_required"
-  /// libprotobuf-c refused what the wire scanner accepted.
+  /// Protobuf that libprotobuf-c refuses or would get wrong: a singular message that stands twice
+  /// and that it cannot merge (no encoder writes such a record).
   case unpackRefused = "unpack_refused"
   /// A mapped string is not UTF-8.
   case invalidUTF8 = "invalid_utf8"

@@ -23,7 +23,8 @@ extension DecodePlan {
     case .stringTooLong: "the string is too long"
     case .noTime: "\(mapping.time.field) is absent or 0"
     case .noMetricName: "the metric has no name"
-    case .nullPayload, .tooLarge, .missingRequired, .unpackRefused, .noDevice:
+    case .unpackRefused: "the message stands twice, and libprotobuf-c cannot merge the two"
+    case .nullPayload, .tooLarge, .missingRequired, .noDevice:
       reason.rawValue
     }
   }
@@ -32,13 +33,28 @@ extension DecodePlan {
 extension MessageType {
   /// Whether any field of it, or of a message inside it, is `required`.
   var hasRequiredField: Bool {
+    hasField { $0.label == PROTOBUF_C_LABEL_REQUIRED }
+  }
+
+  /// Whether libprotobuf-c 1.4.1 may get two occurrences of a singular field of this type wrong,
+  /// which the format wants merged. Its `merge_messages` fails if a oneof is set in neither, and
+  /// drops what the first has in a scalar without presence; its `parse_oneof_member` replaces a
+  /// message in a oneof where it should merge.
+  var mergesWrongly: Bool {
+    hasField { field in
+      field.isInOneof || (field.label == PROTOBUF_C_LABEL_NONE && field.messageType == nil)
+    }
+  }
+
+  /// Whether a field of it, or of a message inside it, is such.
+  private func hasField(where isSuch: (MessageField) -> Bool) -> Bool {
     var seen: Set<String> = []
     var open = [self]
     while let type = open.popLast() {
       guard seen.insert(type.name).inserted else { continue }
       for index in 0..<type.fieldCount {
         let field = type.field(at: index)
-        if field.label == PROTOBUF_C_LABEL_REQUIRED { return true }
+        if isSuch(field) { return true }
         if let nested = field.messageType { open.append(nested) }
       }
     }

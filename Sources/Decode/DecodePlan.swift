@@ -14,13 +14,17 @@ package struct DecodePlan: Sendable {
 
   let type: MessageType
   let scan: ScanTable
-  let slotCount: Int
+  /// The mapped strings of the record, each once: the scanner's slots.
+  let texts: [TextMember]
+  /// Their paths, for messages to people.
+  let textPaths: [String]
   /// Nested messages on the way to fields of the record, and of a row.
   let recordGroups: [StructGroup]
   let rowGroups: [StructGroup]
-  /// nil when the record's key is the device.
-  let device: TextMember?
-  let attributes: [TextMember]
+  /// Index into `texts`; nil when the record's key is the device.
+  let device: Int?
+  /// Indexes into `texts`.
+  let attributes: [Int]
   let sequence: StructMember?
   let time: EventTimeMember
   /// In the scope of the row if there are rows, else of the record.
@@ -40,15 +44,16 @@ package struct DecodePlan: Sendable {
 
   init(
     schema: ReadingSchema, mapping: MessageMapping, type: MessageType, scan: ScanTable,
-    slotCount: Int, recordGroups: [StructGroup], rowGroups: [StructGroup], device: TextMember?,
-    attributes: [TextMember], sequence: StructMember?, time: EventTimeMember,
+    texts: [TextMember], textPaths: [String], recordGroups: [StructGroup],
+    rowGroups: [StructGroup], device: Int?, attributes: [Int], sequence: StructMember?, time: EventTimeMember,
     metrics: [StructMember], rows: StructMember?, metricName: TextMember?
   ) {
     self.schema = schema
     self.mapping = mapping
     self.type = type
     self.scan = scan
-    self.slotCount = slotCount
+    self.texts = texts
+    self.textPaths = textPaths
     self.recordGroups = recordGroups
     self.rowGroups = rowGroups
     self.device = device

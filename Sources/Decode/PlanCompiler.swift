@@ -16,6 +16,8 @@ struct PlanCompiler {
   /// Fields that something other than a metric uses, as numbers from the outermost message.
   private var usedNumbers: Set<[UInt32]> = []
   private var slots: [[UInt32]: Int] = [:]
+  private var texts: [TextMember] = []
+  private var textPaths: [String] = []
   private var wanted: [ScanTable.Wanted] = []
   private var recordGroups = GroupTable()
   private var rowGroups = GroupTable()
@@ -48,8 +50,8 @@ struct PlanCompiler {
       isNarrow: mapping.narrowMetric != nil, metrics: metrics.map(\.column))
     return DecodePlan(
       schema: schema, mapping: mapping, type: type, scan: ScanTable(type, wanted: wanted),
-      slotCount: slots.count, recordGroups: recordGroups.groups, rowGroups: rowGroups.groups,
-      device: device, attributes: attributes.map(\.text), sequence: sequence, time: time,
+      texts: texts, textPaths: textPaths, recordGroups: recordGroups.groups,
+      rowGroups: rowGroups.groups, device: device, attributes: attributes.map(\.slot), sequence: sequence, time: time,
       metrics: metrics.map(\.member), rows: rows?.member, metricName: metricName)
   }
 
@@ -74,7 +76,7 @@ struct PlanCompiler {
     return (StructMember(path.leaf, kind: .int64, group: group), rowsType)
   }
 
-  private mutating func compileDevice() -> TextMember? {
+  private mutating func compileDevice() -> Int? {
     guard case .field(let field) = mapping.device else { return nil }
     return recordText(field, key: "device", role: "the device")
   }
@@ -107,14 +109,14 @@ struct PlanCompiler {
     return member(path, kind: kind)
   }
 
-  private mutating func compileAttributes() -> [(name: String, text: TextMember)] {
-    var compiled: [(name: String, text: TextMember)] = []
+  private mutating func compileAttributes() -> [(name: String, slot: Int)] {
+    var compiled: [(name: String, slot: Int)] = []
     for (index, attribute) in mapping.attributes.enumerated() {
       let key = "attributes[\(index)]"
       let name = attribute.name ?? ColumnNames.name(ofPath: attribute.field)
       if let fault = names.take(name, key: key, isAttribute: true) { faults.append(fault) }
-      if let text = recordText(attribute.field, key: key, role: "an attribute") {
-        compiled.append((name, text))
+      if let slot = recordText(attribute.field, key: key, role: "an attribute") {
+        compiled.append((name, slot))
       }
     }
     return compiled
@@ -131,18 +133,20 @@ struct PlanCompiler {
     }
   }
 
-  /// A mapped string of the message; its bytes get a slot, which all users of the field share.
-  private mutating func recordText(_ field: String, key: String, role: String) -> TextMember? {
+  /// A mapped string of the message: its slot, which all users of the field share.
+  private mutating func recordText(_ field: String, key: String, role: String) -> Int? {
     guard let path = resolve(field, key: key),
       !refusedInRow(path, key: key, role: role), isString(path, field, key: key)
     else { return nil }
-    usedNumbers.insert(path.numbers)
-    let slot = slots[path.numbers] ?? slots.count
-    if slots.updateValue(slot, forKey: path.numbers) == nil {
-      wanted.append(
-        ScanTable.Wanted(path: path.numbers[...], action: .recordText, slot: Int32(slot)))
-    }
-    return text(path, slot: slot)
+    let numbers = path.numbers
+    usedNumbers.insert(numbers)
+    if let slot = slots[numbers] { return slot }
+    let slot = texts.count
+    slots[numbers] = slot
+    texts.append(text(path, slot: slot))
+    textPaths.append(field)
+    wanted.append(ScanTable.Wanted(path: numbers[...], action: .recordText, slot: Int32(slot)))
+    return slot
   }
 
   private mutating func refusedInRow(_ path: FieldPath, key: String, role: String) -> Bool {

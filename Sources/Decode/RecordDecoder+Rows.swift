@@ -91,10 +91,10 @@ extension RecordDecoder {
   private func rowName(at index: Int) -> RowNameResult {
     guard let metricName = plan.metricName else { return .success(.absent) }
     let name = findings.rowNames[index]
-    if let reason = name.reason { return .failure(reason) }
     guard name.range.count > 0, let base = unsafe rowBases[Int(metricName.member.group)],
       unsafe isPresent(metricName, in: base)
     else { return .failure(.noMetricName) }
+    if let reason = name.fault { return .failure(reason) }
     return .success(name.range)
   }
 

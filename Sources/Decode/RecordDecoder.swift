@@ -40,7 +40,7 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     arena = Arena(
       firstByteCount: min(64 << 10, options.unpackByteCountMax),
       byteCountMax: options.unpackByteCountMax)
-    findings = WireFindings(slotCount: plan.slotCount)
+    findings = WireFindings(slotCount: plan.texts.count)
     unsafe recordBases = Array(repeating: nil, count: plan.recordGroups.count + 1)
     unsafe rowBases = Array(repeating: nil, count: plan.rowGroups.count + 1)
   }
@@ -94,7 +94,7 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     arena.reset()
     guard let message = unsafe unpack(payload) else { return refused(payload) }
     unsafe resolve(plan.recordGroups, from: message, into: &recordBases)
-    if let fault = deviceFault(key) { return fault }
+    if let fault = textFault() ?? deviceFault(key) { return fault }
     let outcome = unsafe appendRows(message, payload, into: &batch, &vocabulary, &faults)
     if case .dead = outcome { return outcome }
     appendWords(payload, key, into: &batch, &vocabulary)
@@ -135,10 +135,22 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     return .dead(.unpackRefused, detail: "libprotobuf-c cannot unpack it as \(plan.type.name)")
   }
 
+  /// The record with a string that cannot become a word, or nil if all can.
+  private func textFault() -> DecodeOutcome? {
+    for index in findings.texts.indices where findings.texts[index].fault != nil {
+      let text = plan.texts[index]
+      guard let found = find(text), let reason = found.fault else { continue }
+      return .dead(
+        reason,
+        detail: "\(plan.textPaths[index]) at byte \(found.range.start): \(plan.sentence(for: reason))")
+    }
+    return nil
+  }
+
   /// The record without a usable device, or nil if it has one.
   private func deviceFault(_ key: RawSpan?) -> DecodeOutcome? {
     if let device = plan.device {
-      guard let range = text(device), range.count > 0 else {
+      guard let found = find(plan.texts[device]), found.range.count > 0 else {
         return .dead(.noDevice, detail: "the device is absent or empty")
       }
       return nil
@@ -156,14 +168,15 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// Where a string of the record lies in the payload; nil if it is absent.
-  private func text(_ text: TextMember) -> WireRange? {
+  /// What was found of a string of the record; nil if it is absent.
+  private func find(_ text: TextMember) -> FoundText? {
     guard let base = unsafe recordBases[Int(text.member.group)],
       unsafe isPresent(text, in: base)
     else { return nil }
-    let range = findings.texts[text.slot]
-    precondition(range.start >= 0, "a string that libprotobuf-c unpacked was seen on the wire")
-    return text.member.presence == .nonZero && range.count == 0 ? nil : range
+    let found = findings.texts[text.slot]
+    precondition(
+      found.range.start >= 0, "a string that libprotobuf-c unpacked was seen on the wire")
+    return text.member.presence == .nonZero && found.range.count == 0 ? nil : found
   }
 
   /// Appends device, attributes and sequence of a record that is read or empty.
@@ -171,15 +184,15 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     _ payload: RawSpan, _ key: RawSpan?, into batch: inout ReadingBatch,
     _ vocabulary: inout Vocabulary
   ) {
-    if let device = plan.device, let range = text(device) {
-      batch.recordDevices.append(vocabulary.devices.intern(payload.extracting(range)))
+    if let device = plan.device, let found = find(plan.texts[device]) {
+      batch.recordDevices.append(vocabulary.devices.intern(payload.extracting(found.range)))
     } else if let key {
       batch.recordDevices.append(vocabulary.devices.intern(key))
     }
     for index in plan.attributes.indices {
-      if let range = text(plan.attributes[index]) {
+      if let found = find(plan.texts[plan.attributes[index]]) {
         batch.recordAttributes.append(
-          vocabulary.attributes[index].intern(payload.extracting(range)))
+          vocabulary.attributes[index].intern(payload.extracting(found.range)))
       } else {
         batch.recordAttributes.append(WordTable.none)
       }

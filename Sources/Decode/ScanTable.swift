@@ -7,6 +7,9 @@ struct ScanField {
     case skip
     /// A nested message: `target` is its node.
     case message
+    /// A singular nested message that libprotobuf-c cannot merge with an earlier occurrence of
+    /// itself (see `MessageType.mergesWrongly`): `target` is its node, `ordinal` its bit.
+    case unmergeable
     /// A nested message that is one element of the mapping's rows: `target` is its node.
     case row
     /// A mapped string of the record: `target` is its slot.
@@ -17,11 +20,16 @@ struct ScanField {
     case packedVarints
     case packed32
     case packed64
+
+    var entersMessage: Bool { self == .message || self == .row || self == .unmergeable }
   }
 
   /// Bit `w` is set if the field may have wire type `w`.
   var acceptedWireTypes: UInt8
   var action: Action
+  /// Which bit of the scanner's word says that it has been seen. A message with more than 64 such
+  /// fields has the last of them share one: at worst a record too many is refused.
+  var ordinal: UInt8 = 0
   var target: Int32
 
   /// A number the message does not declare: any wire type but a group's, which is looked at apart.
@@ -91,10 +99,15 @@ struct ScanTable: Sendable {
     // Before its fields are looked at: a recursive type finds itself here.
     if wanted.isEmpty { sharedNodes[identity] = node }
     var entries: [(number: UInt32, field: ScanField)] = []
+    var ordinal: UInt8 = 0
     for index in 0..<type.fieldCount {
       let field = type.field(at: index)
-      let below = wanted.filter { $0.path.first == field.number }
-      entries.append((field.number, scanField(field, wanted: below)))
+      var entry = scanField(field, wanted: wanted.filter { $0.path.first == field.number })
+      if entry.action == .unmergeable {
+        entry.ordinal = ordinal
+        ordinal = min(ordinal + 1, 63)
+      }
+      entries.append((field.number, entry))
     }
     place(entries, in: node)
     return node
@@ -106,8 +119,10 @@ struct ScanTable: Sendable {
       let below = wanted.filter { $0.path.count > 1 }
         .map { Wanted(path: $0.path.dropFirst(), action: $0.action, slot: $0.slot) }
       let target = addNode(type, wanted: below)
+      let isUnmergeable = !field.isRepeated && (field.isInOneof || type.mergesWrongly)
       return ScanField(
-        acceptedWireTypes: 1 << 2, action: isRow ? .row : .message, target: target)
+        acceptedWireTypes: 1 << 2,
+        action: isRow ? .row : isUnmergeable ? .unmergeable : .message, target: target)
     }
     if let text = wanted.first {
       return ScanField(acceptedWireTypes: 1 << 2, action: text.action, target: text.slot)

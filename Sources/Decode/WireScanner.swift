@@ -6,10 +6,13 @@ struct WireRange {
   static let absent = WireRange(start: -1, count: 0)
 }
 
-/// The metric's name of one row, and what is wrong with it.
-struct RowName {
+/// Where the bytes of a mapped string lie, and what is wrong with them. Judged as it is found, but
+/// it counts only if no later occurrence takes its place.
+struct FoundText {
   var range: WireRange
-  var reason: DeadReason?
+  var fault: DeadReason?
+
+  static let absent = FoundText(range: .absent, fault: nil)
 }
 
 /// Why the scanner stopped, or what it will not let pass.
@@ -27,15 +30,17 @@ struct WireFindings {
   struct Frame {
     var end: Int
     var node: Int32
+    var seen: UInt64
   }
 
   /// One a slot of a mapped string: its last occurrence.
-  var texts: [WireRange]
+  var texts: [FoundText]
   /// One an element of the rows, when the scanner looks for metric names.
-  var rowNames: [RowName] = []
+  var rowNames: [FoundText] = []
   /// Unknown groups, from the start tag to behind the end tag, none inside another.
   var groups: [WireRange] = []
-  /// The first fault that leaves the structure readable: a wrong wire type, a bad string.
+  /// The first fault that leaves the structure readable: a field with a wrong wire type, or a
+  /// message that stands twice and cannot be merged.
   var contentFault: WireFault?
   /// Enclosing messages of the one being scanned.
   fileprivate var frames: [Frame]
@@ -43,7 +48,7 @@ struct WireFindings {
 
   init(slotCount: Int) {
     texts = Array(repeating: .absent, count: slotCount)
-    frames = Array(repeating: Frame(end: 0, node: 0), count: WireScanner.depthMax)
+    frames = Array(repeating: Frame(end: 0, node: 0, seen: 0), count: WireScanner.depthMax)
   }
 
   fileprivate mutating func reset() {
@@ -51,10 +56,6 @@ struct WireFindings {
     if !rowNames.isEmpty { rowNames.removeAll(keepingCapacity: true) }
     if !groups.isEmpty { groups.removeAll(keepingCapacity: true) }
     contentFault = nil
-  }
-
-  fileprivate mutating func note(_ fault: WireFault) {
-    if contentFault == nil { contentFault = fault }
   }
 }
 
@@ -66,8 +67,10 @@ struct WireFindings {
 /// bytes lie (the last occurrence, as the format has it), and finds the groups to be masked.
 /// What it accepts, libprotobuf-c accepts, but for missing required fields and want of memory.
 ///
-/// Structural faults end the scan. Faults of content (a wrong wire type, a bad string) are kept
-/// until the end, because "cut short" says more about a record than what was cut off.
+/// It also refuses what libprotobuf-c would silently get wrong: see `MessageType.mergesWrongly`.
+///
+/// Structural faults end the scan. A wrong wire type is only noted, because "cut short" says more
+/// about a record than what was cut off; bad strings are judged by whoever reads them.
 ///
 /// Source: protobuf.dev, "Encoding". Cost: 2–4 ns a field, nothing allocated in a steady state.
 enum WireScanner {
@@ -93,6 +96,8 @@ enum WireScanner {
     var end: Int
     var depth = 0
     var node: Int32 = 0
+    /// Bits of the unmergeable messages that the message at hand has had so far.
+    var seen: UInt64 = 0
 
     func fault(_ reason: DeadReason, at filePosition: Int, _ number: UInt32) -> WireFault {
       WireFault(reason: reason, filePosition: filePosition, node: node, fieldNumber: number)
@@ -120,6 +125,7 @@ enum WireScanner {
         cursor.depth &-= 1
         cursor.end = findings.frames[cursor.depth].end
         cursor.node = findings.frames[cursor.depth].node
+        cursor.seen = findings.frames[cursor.depth].seen
         node = nodes[Int(cursor.node)]
       }
       let start = cursor.position
@@ -164,8 +170,9 @@ enum WireScanner {
       }
       guard byteCount <= cursor.end &- cursor.position else { return cursor.overrun(start, number) }
       if wireType == 2, field.action != .skip {
-        if field.action == .message || field.action == .row {
+        if field.action.entersMessage {
           guard cursor.depth < depthMax else { return cursor.fault(.tooDeep, at: start, number) }
+          if field.action == .unmergeable { mark(field, start, number, &cursor, &findings) }
           enter(field, byteCount, &cursor, &findings)
           node = nodes[Int(cursor.node)]
           continue
@@ -182,12 +189,27 @@ enum WireScanner {
     _ field: ScanField, _ byteCount: Int, _ cursor: inout Cursor, _ findings: inout WireFindings
   ) {
     if field.action == .row {
-      findings.rowNames.append(RowName(range: .absent, reason: nil))
+      findings.rowNames.append(.absent)
     }
-    findings.frames[cursor.depth] = WireFindings.Frame(end: cursor.end, node: cursor.node)
+    findings.frames[cursor.depth] = WireFindings.Frame(
+      end: cursor.end, node: cursor.node, seen: cursor.seen)
     cursor.depth &+= 1
     cursor.end = cursor.position &+ byteCount
     cursor.node = field.target
+    cursor.seen = 0
+  }
+
+  /// Notes that an unmergeable message begins, and the fault if it is not the first.
+  @inline(never)
+  private static func mark(
+    _ field: ScanField, _ start: Int, _ number: UInt32, _ cursor: inout Cursor,
+    _ findings: inout WireFindings
+  ) {
+    let bit: UInt64 = 1 << UInt64(field.ordinal)
+    if cursor.seen & bit != 0, findings.contentFault == nil {
+      findings.contentFault = cursor.fault(.unpackRefused, at: start, number)
+    }
+    cursor.seen |= bit
   }
 
   /// Looks at the bytes of a mapped string or of packed elements.
@@ -201,13 +223,11 @@ enum WireScanner {
       count: Int32(truncatingIfNeeded: byteCount))
     switch field.action {
     case .recordText:
-      findings.texts[Int(field.target)] = range
-      if let reason = judge(bytes, range, StringBounds.recordTextByteCountMax) {
-        findings.note(cursor.fault(reason, at: cursor.position, number))
-      }
+      findings.texts[Int(field.target)] = FoundText(
+        range: range, fault: judge(bytes, range, StringBounds.recordTextByteCountMax))
     case .rowText:
-      let reason = judge(bytes, range, StringBounds.metricNameByteCountMax)
-      findings.rowNames[findings.rowNames.count &- 1] = RowName(range: range, reason: reason)
+      findings.rowNames[findings.rowNames.count &- 1] = FoundText(
+        range: range, fault: judge(bytes, range, StringBounds.metricNameByteCountMax))
     default:
       guard isPackedSound(bytes, cursor.position, byteCount, field.action) else {
         return cursor.fault(.malformed, at: cursor.position, number)
@@ -248,7 +268,8 @@ enum WireScanner {
     }
   }
 
-  /// The position behind a varint, or -1 if it does not end before `end` or holds over 64 bits.
+  /// The position behind a varint, or -1 if it does not end before `end` or within ten bytes.
+  /// Bits beyond the 64th are dropped by every reader, this one included.
   @inline(__always)
   private static func skipVarint(_ bytes: RawSpan, _ start: Int, _ end: Int) -> Int {
     var position = start
@@ -256,7 +277,7 @@ enum WireScanner {
     while position < last {
       let value = byte(bytes, position)
       position &+= 1
-      if value < 0x80 { return position &- start == 10 && value > 1 ? -1 : position }
+      if value < 0x80 { return position }
     }
     return -1
   }
@@ -318,8 +339,9 @@ extension WireScanner {
     guard number != 0, wireType != 4, wireType < 6 else {
       return cursor.fault(.malformed, at: start, number)
     }
-    if field.acceptedWireTypes != ScanField.unknown.acceptedWireTypes {
-      findings.note(cursor.fault(.wrongType, at: start, number))
+    let isDeclared = field.acceptedWireTypes != ScanField.unknown.acceptedWireTypes
+    if isDeclared, findings.contentFault == nil {
+      findings.contentFault = cursor.fault(.wrongType, at: start, number)
     }
     return nil
   }

@@ -1,0 +1,112 @@
+import CProtobufC
+
+@testable import Decode
+
+/// A small seeded generator (SplitMix64, Steele et al. 2014), so that a failing seed can be rerun.
+struct SplitMix64: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
+
+/// Random messages of a type, from well-formed to hopeless.
+struct WireFuzzer {
+  var random: SplitMix64
+
+  /// Fields in any order, some several times, some unknown, some with a wrong wire type; then,
+  /// half of the time, damaged.
+  mutating func message(of type: MessageType) -> [UInt8] {
+    var bytes = fields(of: type, depth: 0)
+    switch Int.random(in: 0..<8, using: &random) {
+    case 0: bytes.removeLast(Int.random(in: 0...bytes.count, using: &random))
+    case 1, 2:
+      for _ in 0..<Int.random(in: 1...3, using: &random) where !bytes.isEmpty {
+        let index = Int.random(in: 0..<bytes.count, using: &random)
+        bytes[index] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+      }
+    case 3: bytes.append(contentsOf: noise(count: 6))
+    default: break
+    }
+    return bytes
+  }
+
+  private mutating func fields(of type: MessageType, depth: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for index in 0..<type.fieldCount where Int.random(in: 0..<8, using: &random) > 0 {
+      bytes += value(of: type.field(at: index), depth: depth)
+    }
+    for _ in 0..<Int.random(in: 0...2, using: &random) {
+      let index = Int.random(in: 0..<type.fieldCount, using: &random)
+      bytes += value(of: type.field(at: index), depth: depth)
+    }
+    if Int.random(in: 0..<4, using: &random) == 0 { bytes += unknown(depth: depth) }
+    return bytes
+  }
+
+  private mutating func value(of field: MessageField, depth: Int) -> [UInt8] {
+    let number = UInt64(field.number)
+    if Int.random(in: 0..<60, using: &random) == 0 { return Wire.integer(number, 1) }
+    switch field.type {
+    case PROTOBUF_C_TYPE_STRING, PROTOBUF_C_TYPE_BYTES: return Wire.bytes(number, text())
+    case PROTOBUF_C_TYPE_MESSAGE:
+      guard depth < 3, let type = field.messageType else { return [] }
+      return Wire.bytes(number, fields(of: type, depth: depth + 1))
+    case PROTOBUF_C_TYPE_FLOAT, PROTOBUF_C_TYPE_FIXED32, PROTOBUF_C_TYPE_SFIXED32:
+      return Wire.fixed32(number, UInt32(truncatingIfNeeded: integer()))
+    case PROTOBUF_C_TYPE_DOUBLE where field.isRepeated && Bool.random(using: &random):
+      return Wire.bytes(number, noise(count: 8 * Int.random(in: 0...3, using: &random)))
+    case PROTOBUF_C_TYPE_DOUBLE, PROTOBUF_C_TYPE_FIXED64, PROTOBUF_C_TYPE_SFIXED64:
+      return Wire.fixed64(number, integer())
+    case PROTOBUF_C_TYPE_INT32 where field.isRepeated && Bool.random(using: &random):
+      return Wire.bytes(number, Wire.varint(integer()) + Wire.varint(integer()))
+    default: return Wire.integer(number, integer())
+    }
+  }
+
+  private mutating func integer() -> UInt64 {
+    switch Int.random(in: 0..<8, using: &random) {
+    case 0: 0
+    case 1: random.next()
+    case 2: UInt64(Int64.max) &+ UInt64.random(in: 0...2, using: &random)
+    case 3: Double.infinity.bitPattern
+    case 4: Double.nan.bitPattern
+    case 5: UInt64.random(in: 0..<300, using: &random)
+    default: UInt64.random(in: 1_790_000_000_000...1_790_000_999_999, using: &random)
+    }
+  }
+
+  private mutating func text() -> [UInt8] {
+    switch Int.random(in: 0..<24, using: &random) {
+    case 0: []
+    case 1: noise(count: 3)
+    case 2: Array("bat\0tery".utf8)
+    case 3: Array("Størdal-衛星-🛰".utf8)
+    case 4: [0xED, 0xA0, 0x80]
+    case 5: Array(repeating: 0x61, count: Int.random(in: 500...1100, using: &random))
+    default: Array("sat-\(Int.random(in: 0..<1000, using: &random))-battery".utf8)
+    }
+  }
+
+  private mutating func unknown(depth: Int) -> [UInt8] {
+    let number = UInt64.random(in: 1000..<2000, using: &random)
+    switch Int.random(in: 0..<4, using: &random) {
+    case 0: return Wire.bytes(number, noise(count: 200))
+    case 1: return Wire.integer(number, integer())
+    case 2: return Wire.fixed32(number, 1)
+    default:
+      return Wire.group(number, depth < 4 ? unknown(depth: depth + 1) : [])
+    }
+  }
+
+  private mutating func noise(count: Int) -> [UInt8] {
+    (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+  }
+}
