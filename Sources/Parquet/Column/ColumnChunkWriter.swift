@@ -272,7 +272,9 @@ extension ChunkDictionary {
     if byteCountEach == 8 {
       page.append(memoryOf: entries.span)
     } else {
-      page.append(memoryOf: entries.map { UInt32(truncatingIfNeeded: $0) }.span)
+      // Named, for the span of a temporary array crashes the compiler in debug builds (6.3.1).
+      let narrow = entries.map { UInt32(truncatingIfNeeded: $0) }
+      page.append(memoryOf: narrow.span)
     }
     entryCount += entries.count
   }
