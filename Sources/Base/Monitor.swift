@@ -32,7 +32,9 @@ package final class Monitor<State>: @unchecked Sendable {
   }
 
   /// Runs `body` alone with the state, then wakes every waiter to look at it again.
-  package func update<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
+  package func update<Result, Failure: Error>(
+    _ body: (inout State) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     unsafe Self.check(pthread_mutex_lock(mutex))
     defer {
       unsafe pthread_cond_broadcast(condition)

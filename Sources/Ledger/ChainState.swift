@@ -1,0 +1,168 @@
+import Base
+
+/// What the chain says after its entries so far: the pure part of the ledger's rules.
+///
+/// `validate` and `apply` are the whole of "an entry is valid only if": no I/O, so that tests can
+/// try every order of events.
+///
+/// **Invariants** (numbers of docs/ARCHITECTURE.md):
+/// - I1 for each partition the moves' `from … to` follow each other without hole or overlap;
+/// - I2 a move names in `previous` the version that last touched its partition;
+/// - I3 a state snapshot's cut is at most the `to` of the move that brings it.
+package struct ChainState: Equatable, Sendable {
+  /// What is known of one open partition.
+  package struct Partition: Equatable, Sendable {
+    /// The version that last touched it.
+    package var lastVersion: Int64
+    /// The next offset to account for.
+    package var to: Int64
+    /// Where the topic's opening placed it.
+    package var start: Int64
+    package var witness: Witness?
+    package var clockMicros: Int64?
+    /// The newest two state snapshots, newest last.
+    package var states: [StateReference] = []
+    /// Offsets skipped as gaps, and not delivered, since the opening.
+    package var skippedCount: Int64 = 0
+    package var notDeliveredCount: Int64 = 0
+  }
+
+  /// What is known of one table.
+  package struct Table: Equatable, Sendable {
+    /// The last version with actions for it.
+    package var lastVersion: Int64
+    /// The schema of the last metaData action, verbatim; nil before the first.
+    package var schemaText: String?
+  }
+
+  package var ledgerID: String
+  package var pipeline: String
+  package var clusterID: String?
+  /// The number the next entry takes.
+  package var nextVersion: Int64
+  /// Newest incarnation of each topic, and how many of its partitions are open.
+  package var topics: [String: OpenTopic] = [:]
+  package var partitions: [PartitionKey: Partition] = [:]
+  package var tables: [String: Table] = [:]
+  /// Sums of all entries' counters.
+  package var counters: [String: Int64] = [:]
+
+  package struct OpenTopic: Equatable, Sendable {
+    package var incarnation: Int64
+    package var partitionCount: Int32
+  }
+
+  /// The chain before its first entry.
+  package init(pipeline: String) {
+    self.pipeline = pipeline
+    ledgerID = ""
+    nextVersion = 0
+  }
+
+  package var isEmpty: Bool { nextVersion == 0 }
+
+  package var lastVersion: Int64 { nextVersion - 1 }
+
+  /// The key under which a topic's partition is open now, or nil if it is not.
+  package func openKey(topic: String, partition: Int32) -> PartitionKey? {
+    guard let open = topics[topic], partition < open.partitionCount else { return nil }
+    return PartitionKey(topic: topic, incarnation: open.incarnation, partition: partition)
+  }
+}
+
+// MARK: - Rules
+
+extension ChainState {
+  /// Why `entry` may not be the next one, or nil if it may.
+  package func conflict(with entry: LedgerEntry) -> Conflict? {
+    for opening in entry.openings {
+      if let reason = fault(of: opening) {
+        let key = PartitionKey(
+          topic: opening.topic, incarnation: opening.incarnation,
+          partition: opening.firstPartition)
+        return Conflict(key: key, reason: reason)
+      }
+    }
+    for move in entry.partitions {
+      if let reason = fault(of: move) { return Conflict(key: move.key, reason: reason) }
+    }
+    return nil
+  }
+
+  private func fault(of opening: TopicOpening) -> String? {
+    guard let open = topics[opening.topic] else {
+      if opening.incarnation == 0 && opening.firstPartition == 0 { return nil }
+      return "its topic is not open yet"
+    }
+    if opening.incarnation == open.incarnation {
+      return opening.firstPartition == open.partitionCount
+        ? nil : "\(open.partitionCount) partitions are open already"
+    }
+    if opening.incarnation == open.incarnation + 1 && opening.firstPartition == 0 { return nil }
+    return "incarnation \(open.incarnation) is open already"
+  }
+
+  private func fault(of move: PartitionMove) -> String? {
+    guard topics[move.key.topic]?.incarnation == move.key.incarnation,
+      let partition = partitions[move.key]
+    else { return "it is not open" }
+    if move.previous != partition.lastVersion {
+      return "entry \(partition.lastVersion) moved it since entry \(move.previous)"
+    }
+    if move.from != partition.to {
+      return "the chain stands at offset \(partition.to), the move starts at \(move.from)"
+    }
+    if move.to < move.from { return "it would go back from \(move.from) to \(move.to)" }
+    if let state = move.state, state.cut > move.to {
+      return "its state's cut \(state.cut) lies beyond \(move.to)"
+    }
+    return nil
+  }
+
+  /// Takes an entry that `conflict(with:)` has nothing against.
+  package mutating func apply(_ entry: LedgerEntry) {
+    precondition(entry.version == nextVersion, "entries are applied in order, without holes")
+    assert(conflict(with: entry) == nil, "an entry is checked before it is applied")
+    if entry.kind == .create { ledgerID = entry.ledgerID }
+    if let clusterID = entry.clusterID { self.clusterID = clusterID }
+    for opening in entry.openings { apply(opening, version: entry.version) }
+    for move in entry.partitions { apply(move, version: entry.version) }
+    for table in entry.tables { apply(table, version: entry.version) }
+    for counter in entry.counters { counters[counter.name, default: 0] += counter.value }
+    nextVersion += 1
+  }
+
+  private mutating func apply(_ opening: TopicOpening, version: Int64) {
+    topics[opening.topic] = OpenTopic(
+      incarnation: opening.incarnation, partitionCount: opening.partitionCount)
+    for (index, start) in opening.startOffsets.enumerated() {
+      let key = PartitionKey(
+        topic: opening.topic, incarnation: opening.incarnation,
+        partition: opening.firstPartition + Int32(index))
+      partitions[key] = Partition(lastVersion: version, to: start, start: start)
+    }
+  }
+
+  private mutating func apply(_ move: PartitionMove, version: Int64) {
+    guard var partition = partitions[move.key] else {
+      preconditionFailure("\(move.key) was checked to be open")
+    }
+    partition.lastVersion = version
+    partition.to = move.to
+    partition.notDeliveredCount += move.notDelivered
+    for gap in move.gaps { partition.skippedCount += max(0, gap.to - max(gap.from, move.from)) }
+    if let witness = move.witness { partition.witness = witness }
+    if let clock = move.clockMicros { partition.clockMicros = clock }
+    if let state = move.state { partition.states = partition.states.suffix(1) + [state] }
+    partitions[move.key] = partition
+  }
+
+  private mutating func apply(_ actions: TableActions, version: Int64) {
+    var table = tables[actions.table] ?? Table(lastVersion: version, schemaText: nil)
+    table.lastVersion = version
+    for action in actions.actions {
+      if let schema = action["metaData"]?["schemaString"]?.stringValue { table.schemaText = schema }
+    }
+    tables[actions.table] = table
+  }
+}

@@ -1,0 +1,222 @@
+package import Base
+
+/// The text of an entry: canonical JSON, so that reading and writing it again gives the same bytes.
+extension LedgerEntry {
+  package var json: JSONValue {
+    var entry = ObjectBuilder()
+    entry.set("format", Self.currentFormat)
+    entry.set("kind", kind.rawValue)
+    entry.set("version", version)
+    entry.set("commit_id", commitID.json)
+    entry.set("ledger_id", ledgerID)
+    entry.set("pipeline", pipeline)
+    entry.set("cluster_id", clusterID.map { .string($0) })
+    entry.set("config", configFingerprint)
+    entry.set("program", program)
+    entry.set("written_at_us", writtenAtMicros)
+    entry.set("openings", list: openings.map(\.json))
+    entry.set("partitions", list: partitions.map(\.json))
+    entry.set("tables", list: tables.map(\.json))
+    entry.set("decisions", list: decisions.map(\.json))
+    let counters = counters.map { JSONMember($0.name, .int($0.value)) }
+    entry.set("counters", counters.isEmpty ? nil : .object(counters))
+    return entry.value
+  }
+
+  /// Reads the entry in `path`, which must hold `version`.
+  package init(
+    parsing bytes: [UInt8], path: String, version: Int64
+  ) throws(LedgerError) {
+    let reader = ObjectReader(path: path, value: try Self.parse(bytes, path: path))
+    let format = try reader.integer("format")
+    guard format == Self.currentFormat else {
+      throw .unknownFormat(path: path, found: "format \(format)")
+    }
+    let kindText = try reader.text("kind")
+    guard let kind = Kind(rawValue: kindText) else {
+      throw .unknownFormat(path: path, found: "kind \"\(kindText)\"")
+    }
+    guard try reader.integer("version") == version else {
+      throw .unreadable(path: path, detail: "it says another version than its name")
+    }
+    self.init(
+      kind: kind, commitID: try CommitID(try reader.nested("commit_id")),
+      ledgerID: try reader.text("ledger_id"), pipeline: try reader.text("pipeline"),
+      clusterID: reader.value["cluster_id"]?.stringValue,
+      configFingerprint: try reader.text("config"), program: try reader.text("program"),
+      writtenAtMicros: try reader.integer("written_at_us"))
+    self.version = version
+    for opening in try reader.objects("openings") { openings.append(try TopicOpening(opening)) }
+    for move in try reader.objects("partitions") { partitions.append(try PartitionMove(move)) }
+    for table in try reader.objects("tables") { tables.append(try TableActions(table)) }
+    for decision in try reader.objects("decisions") { decisions.append(try Decision(decision)) }
+    if reader.value["counters"] != nil {
+      for member in try reader.members("counters") {
+        guard let value = member.value.int64Value else {
+          throw .unreadable(path: path, detail: "counter \(member.name) is not an integer")
+        }
+        counters.append(Counter(name: member.name, value: value))
+      }
+    }
+  }
+
+  static func parse(_ bytes: [UInt8], path: String) throws(LedgerError) -> JSONValue {
+    do {
+      return try JSONValue(parsing: bytes)
+    } catch {
+      throw .unreadable(path: path, detail: "\(error)")
+    }
+  }
+}
+
+extension ObjectReader {
+  func nested(_ name: String) throws(LedgerError) -> ObjectReader {
+    guard let object = optionalObject(name) else {
+      throw .unreadable(path: path, detail: "field \"\(name)\" is missing")
+    }
+    return object
+  }
+}
+
+extension CommitID {
+  var json: JSONValue { ["incarnation": .string(incarnation), "counter": .int(counter)] }
+
+  init(_ reader: ObjectReader) throws(LedgerError) {
+    self.init(
+      incarnation: try reader.text("incarnation"), counter: try reader.integer("counter"))
+  }
+}
+
+extension PartitionKey {
+  /// The three members that name a partition, for splicing into an object.
+  func set(in object: inout ObjectBuilder) {
+    object.set("topic", topic)
+    object.set("incarnation", incarnation)
+    object.set("partition", Int64(partition))
+  }
+
+  init(_ reader: ObjectReader) throws(LedgerError) {
+    guard let partition = Int32(exactly: try reader.integer("partition")) else {
+      throw .unreadable(path: reader.path, detail: "a partition number is out of range")
+    }
+    self.init(
+      topic: try reader.text("topic"), incarnation: try reader.integer("incarnation"),
+      partition: partition)
+  }
+}
+
+extension TopicOpening {
+  var json: JSONValue {
+    [
+      "topic": .string(topic), "incarnation": .int(incarnation),
+      "partition_count": .int(partitionCount), "first_partition": .int(firstPartition),
+      "start_offsets": .array(startOffsets.map { .int($0) }),
+    ]
+  }
+
+  init(_ reader: ObjectReader) throws(LedgerError) {
+    let starts = try reader.integers("start_offsets")
+    guard let count = Int32(exactly: try reader.integer("partition_count")),
+      let first = Int32(exactly: try reader.integer("first_partition")), first >= 0,
+      starts.count == Int(count) - Int(first)
+    else {
+      throw .unreadable(path: reader.path, detail: "an opening's partition counts do not agree")
+    }
+    self.init(
+      topic: try reader.text("topic"), incarnation: try reader.integer("incarnation"),
+      partitionCount: count, firstPartition: first, startOffsets: starts)
+  }
+}
+
+extension Witness {
+  var json: JSONValue {
+    [
+      "offset": .int(offset), "timestamp_us": .int(timestampMicros),
+      "checksum": .string(RandomID.hex(checksum)),
+    ]
+  }
+
+  init(_ reader: ObjectReader) throws(LedgerError) {
+    self.init(
+      offset: try reader.integer("offset"), timestampMicros: try reader.integer("timestamp_us"),
+      checksum: try reader.checksum("checksum"))
+  }
+}
+
+extension OffsetGap {
+  var json: JSONValue { ["from": .int(from), "to": .int(to), "reason": .string(reason)] }
+
+  init(_ reader: ObjectReader) throws(LedgerError) {
+    self.init(
+      from: try reader.integer("from"), to: try reader.integer("to"),
+      reason: try reader.text("reason"))
+  }
+}
+
+extension StateReference {
+  var json: JSONValue {
+    [
+      "path": .string(path), "cut": .int(cut), "size": .int(byteCount),
+      "checksum": .string(RandomID.hex(checksum)),
+    ]
+  }
+
+  init(_ reader: ObjectReader) throws(LedgerError) {
+    self.init(
+      path: try reader.text("path"), cut: try reader.integer("cut"),
+      byteCount: try reader.integer("size"), checksum: try reader.checksum("checksum"))
+  }
+}
+
+extension PartitionMove {
+  var json: JSONValue {
+    var move = ObjectBuilder()
+    key.set(in: &move)
+    move.set("prev", previous)
+    move.set("from", from)
+    move.set("to", to)
+    move.set("not_delivered", notDelivered)
+    move.set("gaps", list: gaps.map(\.json))
+    move.set("witness", witness?.json)
+    move.set("clock_us", clockMicros.map { .int($0) })
+    move.set("state", state?.json)
+    return move.value
+  }
+
+  init(_ reader: ObjectReader) throws(LedgerError) {
+    self.init(
+      key: try PartitionKey(reader), previous: try reader.integer("prev"),
+      from: try reader.integer("from"), to: try reader.integer("to"),
+      notDelivered: try reader.integer("not_delivered"),
+      clockMicros: reader.value["clock_us"]?.int64Value)
+    for gap in try reader.objects("gaps") { gaps.append(try OffsetGap(gap)) }
+    if let witness = reader.optionalObject("witness") { self.witness = try Witness(witness) }
+    if let state = reader.optionalObject("state") { self.state = try StateReference(state) }
+  }
+}
+
+extension TableActions {
+  var json: JSONValue { ["table": .string(table), "actions": .array(actions)] }
+
+  init(_ reader: ObjectReader) throws(LedgerError) {
+    self.init(table: try reader.text("table"), actions: try reader.array("actions"))
+  }
+}
+
+extension Decision {
+  var json: JSONValue {
+    var decision = ObjectBuilder()
+    decision.set("kind", kind.rawValue)
+    key.set(in: &decision)
+    decision.set("offset", offset)
+    return decision.value
+  }
+
+  init(_ reader: ObjectReader) throws(LedgerError) {
+    let kindText = try reader.text("kind")
+    guard let kind = Kind(rawValue: kindText) else {
+      throw .unknownFormat(path: reader.path, found: "decision \"\(kindText)\"")
+    }
+    self.init(kind: kind, key: try PartitionKey(reader), offset: try reader.integer("offset"))
+  }
+}

@@ -1,0 +1,42 @@
+import Ledger
+import Telemetry
+import Windows
+
+/// The counters that an entry carries: the accounting of its records and rows, for people,
+/// `verify` and metrics.
+struct CommitCounters {
+  private(set) var counters: [Counter] = []
+
+  init(_ cuts: [PartitionCut], files: [WrittenFile]) {
+    var outcomes = OutcomeCounts()
+    var counts = EventTimeCounts()
+    var deadRowCount: Int64 = 0
+    for cut in cuts {
+      outcomes += cut.output.readings.outcomeCounts()
+      counts += cut.counts
+      deadRowCount += Int64(cut.output.deadLetters.count)
+    }
+    add("records_read", outcomes[.read])
+    add("records_empty", outcomes[.empty])
+    add("records_dead", outcomes[.dead])
+    add("records_duplicate", outcomes[.duplicate])
+    add("records_filtered", outcomes[.filtered])
+    add("records_not_delivered", cuts.reduce(0) { $0 + $1.notDelivered })
+    add("readings", cuts.reduce(0) { $0 + Int64($1.output.readings.rowCount) })
+    add("readings_late", counts.late)
+    add("readings_too_late", counts.tooLate)
+    add("readings_future", counts.future)
+    add("readings_before_plausible", counts.beforePlausible)
+    add("readings_non_finite", counts.nonFinite)
+    add("dead_letters", deadRowCount)
+    add("firings", counts.fired)
+    add("firings_again", counts.firedAgain)
+    add("devices_idle", counts.idleDevices)
+    add("files", Int64(files.count))
+    add("file_bytes", files.reduce(0) { $0 + $1.byteCount })
+  }
+
+  private mutating func add(_ name: String, _ value: Int64) {
+    counters.append(Counter(name: name, value: value))
+  }
+}

@@ -1,0 +1,306 @@
+import Base
+import Decode
+import DeltaLog
+import Ledger
+import Logging
+import Storage
+import Telemetry
+import Windows
+
+/// Turns cuts into commits, and knows the order in which that is safe (invariant I5):
+///
+///     data files, their folders, state ─▶ ledger entry ─▶ table logs ─▶ (caller) group offsets
+///          written and synced              the commit       copies        for lag tools only
+///
+/// Used by one thread at a time: the session guards it with a Monitor.
+final class Committer {
+  let options: PipelineOptions
+  private let storage: any Storage
+  private let pool: OutputPool
+  private let log: Logger
+  private var ledger: Ledger
+  private var tableLogs: TableLogs
+  /// The version that last touched each partition of ours, as we know it: what our next move is
+  /// based on. A partition that is not ours (any more) has none.
+  private var bases: [PartitionKey: Int64] = [:]
+
+  init(
+    options: PipelineOptions, storage: any Storage, pool: OutputPool, incarnation: String,
+    log: Logger
+  ) {
+    self.options = options
+    self.storage = storage
+    self.pool = pool
+    self.log = log
+    ledger = Ledger(storage: storage, pipeline: options.pipeline, incarnation: incarnation)
+    tableLogs = TableLogs(
+      storage: storage, pipeline: options.pipeline, ledgerID: "", engineInfo: options.program,
+      bookmarks: [:])
+  }
+
+  /// What the chain says now, as far as it has been read.
+  var state: ChainState { ledger.state }
+
+  func nextCommitID() -> CommitID { ledger.nextCommitID() }
+
+  // MARK: - Recovery
+
+  /// Reads the chain, makes its first entry if there is none, finishes what the tables are owed
+  /// and creates the tables that the configuration asks for. Recovery and take-over alike.
+  func recover(clusterID: String?) throws(CommitFailure) {
+    do throws(LedgerError) {
+      try ledger.open()
+      if ledger.state.isEmpty { _ = try ledger.put(creation(clusterID: clusterID)) }
+      if let known = ledger.state.clusterID, let clusterID, known != clusterID {
+        throw LedgerError.otherCluster(found: clusterID, expected: known)
+      }
+    } catch {
+      throw CommitFailure(error)
+    }
+    tableLogs = TableLogs(
+      storage: storage, pipeline: options.pipeline, ledgerID: ledger.state.ledgerID,
+      engineInfo: options.program, bookmarks: ledger.bookmarks)
+    try bringTablesUp(recovering: true)
+    try configureTables(clusterID: clusterID)
+  }
+
+  /// Reads what other instances have put since.
+  func refresh() throws(CommitFailure) {
+    do throws(LedgerError) {
+      try ledger.refresh()
+    } catch {
+      throw CommitFailure(error)
+    }
+  }
+
+  private func draft(_ kind: LedgerEntry.Kind, id: CommitID, clusterID: String?) -> LedgerEntry {
+    LedgerEntry(
+      kind: kind, commitID: id, ledgerID: ledger.state.ledgerID, pipeline: options.pipeline,
+      clusterID: clusterID, configFingerprint: options.configFingerprint,
+      program: options.program, writtenAtMicros: WallClock.nowMicros())
+  }
+
+  private func creation(clusterID: String?) -> LedgerEntry {
+    var entry = draft(.create, id: nextCommitID(), clusterID: clusterID)
+    entry.ledgerID = RandomID.make()
+    return entry
+  }
+
+  /// Gives the tables every entry since the newest summary: what is older they had taken when that
+  /// was written.
+  private func bringTablesUp(recovering: Bool = false) throws(CommitFailure) {
+    let state = ledger.state
+    do throws(DeltaError) {
+      var foreign: [(table: String, commit: ForeignCommit)] = []
+      if recovering {
+        foreign += try tableLogs.catchUp(state.tables.keys.sorted(), ledgerEnd: state.lastVersion)
+      }
+      foreign += try tableLogs.bringUp(
+        entries: ledger.recentEntries, ledgerEnd: state.lastVersion)
+      for (table, commit) in foreign {
+        log.notice(
+          "another program wrote to a table",
+          metadata: [
+            "table": "\(table)", "version": "\(commit.version)", "kind": "\(commit.kind)",
+            "operation": "\(commit.operation ?? "unknown")",
+          ])
+      }
+    } catch {
+      throw CommitFailure(error)
+    }
+  }
+
+  // MARK: - Tables and topics
+
+  /// Puts one entry that creates every table the chain does not have yet.
+  private func configureTables(clusterID: String?) throws(CommitFailure) {
+    var wanted = options.sources.map { ReadingsTable.definition($0.plan.schema) }
+    wanted += [
+      WindowsTable.definition(options.sources), DeadLettersTable.tableDefinition,
+      GapsTable.tableDefinition,
+    ]
+    while true {
+      var entry = draft(.configure, id: nextCommitID(), clusterID: clusterID)
+      for table in wanted {
+        guard let known = ledger.state.tables[table.name] else {
+          entry.tables.append(TableActions(table: table.name, actions: creation(of: table, entry)))
+          continue
+        }
+        if known.schemaText != table.deltaSchema.schemaText {
+          throw .fatal(
+            "table \(table.name) has other columns than the configuration asks for; give the "
+              + "source another name, or the pipeline another storage.root")
+        }
+      }
+      if entry.tables.isEmpty { return }
+      // Another instance may create them first: then there is nothing left to do, so the entry
+      // goes in only if nobody put one since we looked.
+      if try put(entry, onlyAt: ledger.state.nextVersion) != nil {
+        try bringTablesUp()
+        return
+      }
+    }
+  }
+
+  private func creation(of table: TableDefinition, _ entry: LedgerEntry) -> [JSONValue] {
+    [
+      DeltaAction.protocolAction,
+      DeltaAction.metaData(
+        id: RandomID.make(), name: table.name, schema: table.deltaSchema,
+        createdTimeMillis: entry.writtenAtMicros / 1000),
+    ]
+  }
+
+  private func put(
+    _ entry: LedgerEntry, onlyAt version: Int64? = nil
+  ) throws(CommitFailure) -> LedgerEntry? {
+    do throws(LedgerError) {
+      return try ledger.put(entry, onlyAt: version)
+    } catch {
+      throw CommitFailure(error)
+    }
+  }
+
+  /// Opens a topic, or the partitions it has gained: after this they have a start offset for good.
+  ///
+  /// Another instance may have done so meanwhile; then its decision stands.
+  func open(_ opening: TopicOpening, clusterID: String?) throws(CommitFailure) {
+    while true {
+      if let open = ledger.state.topics[opening.topic],
+        open.partitionCount >= opening.partitionCount
+      {
+        return
+      }
+      var entry = draft(.open, id: nextCommitID(), clusterID: clusterID)
+      entry.openings = [opening]
+      if ledger.state.conflict(with: entry) != nil {
+        throw .conflict("topic \(opening.topic) was opened by another instance meanwhile")
+      }
+      if try put(entry, onlyAt: ledger.state.nextVersion) != nil { return }
+    }
+  }
+
+  // MARK: - Ownership
+
+  /// A partition is ours: moves of it are based on what the chain says now.
+  func own(_ key: PartitionKey) { bases[key] = ledger.state.partitions[key]?.lastVersion }
+
+  /// It is not ours any more.
+  func disown(_ key: PartitionKey) { bases[key] = nil }
+
+  // MARK: - Commit
+
+  /// Makes one commit of these cuts: all of it or nothing.
+  ///
+  /// - Returns: the entry, or nil when there was nothing to commit.
+  func commit(_ cuts: [PartitionCut], id: CommitID) throws(CommitFailure) -> LedgerEntry? {
+    let cuts = cuts.filter { bases[$0.key] != nil }
+    if cuts.isEmpty { return nil }
+    let entry = try prepare(cuts, id: id)
+    CrashPoint.reached(.beforeEntry)
+    guard let entry = try put(entry) else { preconditionFailure("a commit goes in anywhere") }
+    CrashPoint.reached(.afterEntry)
+    for cut in cuts {
+      bases[cut.key] = entry.version
+      pool.giveBack(cut.output, source: cut.sourceIndex)
+    }
+    try bringTablesUp()
+    try summarize()
+    deleteRetiredStates(of: cuts)
+    CrashPoint.reached(.beforeGroupOffsets)
+    return entry
+  }
+
+  /// Writes and syncs everything the entry will name.
+  private func prepare(
+    _ cuts: [PartitionCut], id: CommitID
+  ) throws(CommitFailure) -> LedgerEntry {
+    let base = cuts.compactMap { bases[$0.key] }.max() ?? 0
+    var writer = DataFileWriter(
+      storage: storage, options: options, commitID: id, baseVersion: base)
+    do throws(StorageError) {
+      for content in contents(cuts) { try writer.write(content) }
+      for cut in cuts { try cut.state?.closeOnce() }
+      CrashPoint.reached(.filesClosed)
+      try syncFolders(writer.files, cuts)
+    } catch {
+      // Nothing names these files: they can go at once, and a second try may use their names.
+      for file in writer.files { try? storage.delete(file.path) }
+      throw CommitFailure(error)
+    }
+    return compose(cuts, writer.files, id: id)
+  }
+
+  /// What the commit has for each table.
+  private func contents(_ cuts: [PartitionCut]) -> [any TableContent] {
+    var contents: [any TableContent] = []
+    for (index, source) in options.sources.enumerated() {
+      let parts = cuts.filter { $0.sourceIndex == index && $0.output.readings.rowCount > 0 }
+      if !parts.isEmpty {
+        contents.append(ReadingsTable(schema: source.plan.schema, parts: parts))
+      }
+    }
+    let fired = cuts.filter { $0.output.firings.rowCount > 0 }
+    if !fired.isEmpty { contents.append(WindowsTable(sources: options.sources, parts: fired)) }
+    let dead = cuts.filter { !$0.output.deadLetters.isEmpty }
+    if !dead.isEmpty { contents.append(DeadLettersTable(sources: options.sources, parts: dead)) }
+    let gaps = cuts.filter { !$0.gaps.isEmpty }
+    if !gaps.isEmpty { contents.append(GapsTable(parts: gaps)) }
+    return contents
+  }
+
+  private func syncFolders(
+    _ files: [WrittenFile], _ cuts: [PartitionCut]
+  ) throws(StorageError) {
+    var folders = Set(files.map { StoragePath.folder(of: $0.path) })
+    if cuts.contains(where: { $0.state != nil }) { folders.insert(FileNames.stateFolder) }
+    for folder in folders.sorted() { try storage.syncFolder(folder) }
+  }
+
+  private func compose(
+    _ cuts: [PartitionCut], _ files: [WrittenFile], id: CommitID
+  ) -> LedgerEntry {
+    var entry = draft(.commit, id: id, clusterID: ledger.state.clusterID)
+    for cut in cuts {
+      entry.partitions.append(
+        PartitionMove(
+          key: cut.key, previous: bases[cut.key] ?? -1, from: cut.from, to: cut.to,
+          notDelivered: cut.notDelivered, gaps: cut.gaps, witness: cut.witness,
+          clockMicros: cut.clockMicros, state: cut.state?.reference))
+      entry.decisions += cut.decisions
+    }
+    let modifiedAtMillis = entry.writtenAtMicros / 1000
+    for file in files {
+      let action = file.addAction(modifiedAtMillis: modifiedAtMillis)
+      let table = file.definition.name
+      if entry.tables.last?.table == table {
+        entry.tables[entry.tables.count - 1].actions.append(action)
+      } else {
+        entry.tables.append(TableActions(table: table, actions: [action]))
+      }
+    }
+    entry.counters = CommitCounters(cuts, files: files).counters
+    return entry
+  }
+
+  private func summarize() throws(CommitFailure) {
+    do throws(LedgerError) {
+      try ledger.summarizeIfDue(
+        bookmarks: tableLogs.json, takenVersion: ledger.state.lastVersion)
+    } catch {
+      throw CommitFailure(error)
+    }
+  }
+
+  /// The chain keeps two snapshots a partition; the one that a new one pushed out can go. That it
+  /// cannot be deleted is worth a line in the log, not a stop.
+  private func deleteRetiredStates(of cuts: [PartitionCut]) {
+    for path in ledger.takeRetiredStates() {
+      do {
+        try storage.delete(path)
+      } catch {
+        log.warning("cannot delete a retired state snapshot: \(error)")
+      }
+    }
+  }
+}

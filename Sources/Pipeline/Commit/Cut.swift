@@ -1,0 +1,81 @@
+import Base
+import Ledger
+import Storage
+import Telemetry
+import Windows
+
+/// A state snapshot that a lane has written and nobody has synced yet.
+final class StateFile {
+  let reference: StateReference
+  private var file: (any StorageFile)?
+
+  init(reference: StateReference, file: any StorageFile) {
+    self.reference = reference
+    self.file = file
+  }
+
+  /// Syncs the bytes and gives the file its name; a commit that is tried again finds it done.
+  func closeOnce() throws(StorageError) {
+    try file?.close(sync: true)
+    file = nil
+  }
+}
+
+/// One partition's part of a cut: what the next entry says of it, and the rows that go with it.
+struct PartitionCut {
+  let key: PartitionKey
+  let sourceIndex: Int
+  let from: Int64
+  let to: Int64
+  let notDelivered: Int64
+  let gaps: [OffsetGap]
+  let witness: Witness?
+  let clockMicros: Int64?
+  let state: StateFile?
+  let decisions: [Decision]
+  let counts: EventTimeCounts
+  /// The words that the indexes in `output` stand for.
+  let vocabulary: Vocabulary
+  let output: PartitionOutput
+}
+
+/// Asks every lane for its cut and collects the answers.
+///
+/// The lanes answer at their next batch boundary and go on at once with fresh buffers.
+final class CutRequest: @unchecked Sendable {
+  // @unchecked because PartitionCut values are handed from one thread to another whole, through
+  // the Monitor, and never used by the giver again.
+  /// The commit these cuts will be part of; names of files carry it.
+  let commitID: CommitID
+  /// Take a state snapshot of every partition that moved since its last, whatever its age.
+  let wantsState: Bool
+  let firesOpenWindows: Bool
+  private let answers: Monitor<Answers>
+
+  private struct Answers {
+    var pendingLaneCount: Int
+    var cuts: [PartitionCut] = []
+  }
+
+  init(commitID: CommitID, laneCount: Int, wantsState: Bool, firesOpenWindows: Bool) {
+    self.commitID = commitID
+    self.wantsState = wantsState
+    self.firesOpenWindows = firesOpenWindows
+    answers = Monitor(Answers(pendingLaneCount: laneCount))
+  }
+
+  /// Called once by each lane.
+  func deliver(_ cuts: [PartitionCut]) {
+    answers.update { answers in
+      answers.cuts += cuts
+      answers.pendingLaneCount -= 1
+    }
+  }
+
+  /// All lanes' cuts in the order of their partitions, or nil if a lane has not answered in time.
+  func collect(timeoutMillis: Int) -> [PartitionCut]? {
+    answers.wait(timeoutMillis: timeoutMillis) { answers in
+      answers.pendingLaneCount == 0 ? answers.cuts.sorted { $0.key < $1.key } : nil
+    }
+  }
+}

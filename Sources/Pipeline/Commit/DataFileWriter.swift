@@ -1,0 +1,79 @@
+import Base
+import DeltaLog
+import Ledger
+import Parquet
+import Storage
+
+/// One data file that is written, synced and closed; its folder is not synced yet.
+struct WrittenFile {
+  var definition: TableDefinition
+  var path: String
+  var day: Int32
+  var byteCount: Int64
+  var summary: ParquetFileSummary
+}
+
+/// Writes the planned files of a commit, one after the other: memory holds one row group at a
+/// time, however many dates a commit touches.
+struct DataFileWriter {
+  let storage: any Storage
+  let options: PipelineOptions
+  let commitID: CommitID
+  /// The newest chain version that one of the commit's partitions was based on.
+  let baseVersion: Int64
+  private(set) var files: [WrittenFile] = []
+
+  init(
+    storage: any Storage, options: PipelineOptions, commitID: CommitID, baseVersion: Int64
+  ) {
+    self.storage = storage
+    self.options = options
+    self.commitID = commitID
+    self.baseVersion = baseVersion
+  }
+
+  /// Writes every file of one table.
+  mutating func write(_ content: any TableContent) throws(StorageError) {
+    for plan in content.plans { files.append(try write(plan, of: content)) }
+  }
+
+  private func write(
+    _ plan: FilePlan, of content: any TableContent
+  ) throws(StorageError) -> WrittenFile {
+    let path = FileNames.data(
+      table: content.definition.name, date: Timestamp.dateText(day: plan.day), pipeline: options.pipeline,
+      baseVersion: baseVersion, commitID: commitID, number: files.count)
+    let file = try storage.create(path)
+    CrashPoint.reached(.fileOpened)
+    var writer = ParquetFileWriter(
+      schema: content.definition.parquetSchema, options: options.parquet)
+    var byteCount: Int64 = 0
+    var first = 0
+    while first < plan.rowCount {
+      let range = first..<min(plan.rowCount, first + options.rowGroupRowCountMax)
+      content.beginRowGroup(plan, range: range)
+      writer.beginRowGroup(rowCount: range.count)
+      for column in content.definition.columns.indices {
+        let gathered = content.column(column, of: plan, range: range)
+        writer.writeColumn(gathered.values, validity: gathered.validity)
+        try append(writer.takeOutput(), to: file, &byteCount)
+      }
+      writer.endRowGroup()
+      first = range.upperBound
+    }
+    let finished = writer.finish()
+    try append(finished.output, to: file, &byteCount)
+    try file.close(sync: true)
+    return WrittenFile(
+      definition: content.definition, path: path, day: plan.day, byteCount: byteCount,
+      summary: finished.summary)
+  }
+
+  private func append(
+    _ bytes: [UInt8], to file: any StorageFile, _ byteCount: inout Int64
+  ) throws(StorageError) {
+    if bytes.isEmpty { return }
+    try file.append(bytes)
+    byteCount += Int64(bytes.count)
+  }
+}

@@ -1,0 +1,46 @@
+import Glibc
+
+/// The named steps at which a test may kill the process, to show that none of them matters.
+///
+/// `DOWNLINK_CRASH_POINT=entry_put:3` kills this process with SIGKILL when it reaches `entry_put`
+/// for the third time. The variable is read once; unset, a point costs one comparison. Points lie
+/// on the commit and assignment paths only, never in a loop over records.
+package enum CrashPoint: String, CaseIterable, Sendable {
+  /// Partitions were assigned; nothing has been read.
+  case assigned = "after_assign"
+  /// A lane has handed over its buffers.
+  case cutTaken = "cut_taken"
+  /// A data file is open and has bytes.
+  case fileOpened = "file_open"
+  /// All data files are written and synced; their folders are not.
+  case filesClosed = "files_closed"
+  /// Data, folders and state are durable; the ledger knows nothing yet.
+  case beforeEntry = "log_put_before"
+  /// The entry is durable; nobody has acted on it.
+  case afterEntry = "log_put_after"
+  /// Some table logs have taken the entry, at least one has not.
+  case betweenTables = "secondary_commit"
+  /// All table logs have taken it; Kafka's group offsets are not committed.
+  case beforeGroupOffsets = "group_commit_before"
+  /// Everything of a commit is done.
+  case committed = "group_commit_after"
+  /// Partitions are being taken away.
+  case revoking = "revoke_start"
+  /// The last commit of an orderly stop is about to begin.
+  case draining = "shutdown_drain"
+
+  private static let armed: (point: CrashPoint, count: Int)? = {
+    guard let text = unsafe getenv("DOWNLINK_CRASH_POINT") else { return nil }
+    let parts = unsafe String(cString: text).split(separator: ":")
+    guard let name = parts.first, let point = CrashPoint(rawValue: String(name)) else { return nil }
+    return (point, parts.count > 1 ? Int(parts[1]) ?? 1 : 1)
+  }()
+
+  private static let visits = CrashCounter()
+
+  /// Dies here if the environment says so.
+  package static func reached(_ point: CrashPoint) {
+    guard let armed, armed.point == point else { return }
+    if visits.next() >= armed.count { kill(getpid(), SIGKILL) }
+  }
+}

@@ -1,0 +1,132 @@
+import Base
+package import Kafka
+package import Logging
+package import Storage
+import Telemetry
+
+/// When an instance ends by itself.
+package enum InstanceGoal: Equatable, Sendable {
+  /// Never: only when told to stop.
+  case run
+  /// When the end offsets seen at start are committed; open windows may be fired then, once, as a
+  /// recorded decision.
+  case caughtUp(firesOpenWindows: Bool)
+}
+
+/// How an instance ended.
+package enum InstanceResult: Equatable, Sendable {
+  /// In order. `isComplete` is false when it was told to stop before its goal was reached.
+  case stopped(isComplete: Bool)
+  /// Nothing was started: the configuration does not fit the world. A person must change one.
+  case refused(String)
+  /// A fault a person must look at; what was committed is whole.
+  case failed(String)
+}
+
+/// One running pipeline: opens sessions one after the other until it is stopped, reaches its goal
+/// or meets something only a person can mend.
+///
+/// Every fault that recovery can answer has the same answer: close the consumer, read the chain,
+/// begin again. `run` blocks its thread; `stop` may be called from any.
+package final class Instance: Sendable {
+  /// Makes a consumer with the given delegate; called once a session.
+  package typealias Connect =
+    @Sendable (any RebalanceDelegate) throws(KafkaError) -> any GroupConsumer
+
+  private let options: PipelineOptions
+  private let storage: any Storage
+  private let goal: InstanceGoal
+  private let connect: Connect
+  private let log: Logger
+  private let current = Monitor(Current())
+
+  private struct Current {
+    var stopRequested = false
+    var session: Session?
+  }
+
+  /// Waits between sessions grow to this.
+  private static let reopenMillisMax = 10_000
+
+  package init(
+    options: PipelineOptions, storage: any Storage, goal: InstanceGoal, log: Logger,
+    connect: @escaping Connect
+  ) {
+    self.options = options
+    self.storage = storage
+    self.goal = goal
+    self.log = log
+    self.connect = connect
+  }
+
+  /// Asks for an orderly end: cut, commit, leave the group. Returns at once.
+  package func stop() {
+    let session = current.update { current in
+      current.stopRequested = true
+      return current.session
+    }
+    session?.board.update { $0.stopRequested = true }
+  }
+
+  /// Runs to the end. Blocks.
+  package func run() -> InstanceResult {
+    let incarnation = RandomID.make()
+    let pool = OutputPool(spareCountMax: 8 * options.laneCount)
+    var memory = SessionMemory()
+    var waitMillis = 200
+    while true {
+      let committer = Committer(
+        options: options, storage: storage, pool: pool, incarnation: incarnation, log: log)
+      switch runSession(committer, pool: pool, memory: &memory) {
+      case .stopped(let isComplete): return .stopped(isComplete: isComplete || goal == .run)
+      case .refused(let reason) where memory.hasStarted: return .failed(reason)
+      case .refused(let reason): return .refused(reason)
+      case .failed(.stop(let reason)), .failed(.syncFailed(let reason)): return .failed(reason)
+      case .failed(.reopen(let reason)): log.warning("recovering: \(reason)")
+      case .failed(.damagedState(let path, let reason)):
+        log.error("a state snapshot is damaged, recovering with the one before: \(reason)")
+        memory.damagedStates.insert(path)
+      }
+      let stopped = current.wait(timeoutMillis: waitMillis) { $0.stopRequested ? true : nil }
+      if stopped == true { return .stopped(isComplete: goal == .run) }
+      waitMillis = min(waitMillis * 2, Self.reopenMillisMax)
+    }
+  }
+
+  private func runSession(
+    _ committer: sending Committer, pool: OutputPool, memory: inout SessionMemory
+  ) -> SessionEnd {
+    let session = Session(
+      options: options, storage: storage, committer: Monitor(committer), pool: pool, goal: goal,
+      memory: memory, log: log)
+    let mustStop = current.update { current in
+      current.session = session
+      return current.stopRequested
+    }
+    defer { current.update { $0.session = nil } }
+    if mustStop { return .stopped(isComplete: false) }
+    let consumer: any GroupConsumer
+    do {
+      consumer = try connect(session)
+    } catch {
+      return .refused("\(error)")
+    }
+    if let end = session.prepare(consumer) {
+      consumer.close(timeoutMillis: 0)
+      return end
+    }
+    memory.hasStarted = true
+    memory.targets = session.memory.targets
+    return session.run(consumer)
+  }
+}
+
+/// What one session leaves to the next.
+struct SessionMemory: Sendable {
+  /// Snapshots that turned out damaged.
+  var damagedStates: Set<String> = []
+  /// End offsets at the first start; nil before, or when the goal needs none.
+  var targets: [TopicPartition: Int64]?
+  /// Whether a session has got as far as reading: from then on faults are not the configuration's.
+  var hasStarted = false
+}

@@ -1,0 +1,413 @@
+import Base
+import Kafka
+import Ledger
+import Logging
+import Storage
+import Telemetry
+
+/// How a session ended.
+enum SessionEnd {
+  /// As asked. `isComplete`: everything up to the end offsets seen at start is committed.
+  case stopped(isComplete: Bool)
+  /// Nothing was read: brokers, topics or root are not as the configuration says.
+  case refused(String)
+  case failed(SessionFailure)
+}
+
+/// One life of the consumer: from joining the group to leaving it.
+///
+///     control thread   polls Kafka, answers rebalances, watches the board        (run)
+///     lane threads     records ─▶ readings, windows ─▶ cuts
+///     commit thread    cuts ─▶ commits                                           (commitLoop)
+///
+/// What they share is the board (a Monitor), the committer (a Monitor: one commit at a time) and
+/// the lanes' command queues. A fault anywhere lands on the board and ends the session; nothing is
+/// mended in place.
+final class Session: @unchecked Sendable {
+  // @unchecked because `consumer` and `lanes` are set once before any thread starts.
+
+  let options: PipelineOptions
+  let storage: any Storage
+  let log: Logger
+  let board: Monitor<SessionBoard>
+  let committer: Monitor<Committer>
+  let pool: OutputPool
+  let goal: InstanceGoal
+  /// What earlier sessions left; `prepare` completes it.
+  private(set) var memory: SessionMemory
+  private(set) var clusterID: String?
+  private(set) var consumer: (any GroupConsumer)?
+  private var laneCommands: [Monitor<[LaneCommand]>] = []
+  private var laneThreads: [WorkerThread] = []
+  /// Which lane has which partition; control thread only.
+  private var assignment: [TopicPartition: Int] = [:]
+  private var keys: [TopicPartition: PartitionKey] = [:]
+  /// Set when the last commits of the session are being made: they bring the state along.
+  private var isDraining = false
+  private var firesOpenWindows = false
+
+  /// How long the control side waits for lanes to answer; they answer between batches.
+  static let laneAnswerMillis = 60_000
+  static let pollMillis: Int32 = 50
+  static let requestMillis: Int32 = 10_000
+  /// `--until-caught-up` looks this often whether other instances have done their part.
+  static let chainLookMillis: Int64 = 500
+  /// An orderly stop ends within this, done or not: the service manager kills after it.
+  static let leaveMillis = 4_000
+
+  init(
+    options: PipelineOptions, storage: any Storage, committer: Monitor<Committer>,
+    pool: OutputPool, goal: InstanceGoal, memory: SessionMemory, log: Logger
+  ) {
+    self.options = options
+    self.storage = storage
+    self.committer = committer
+    self.pool = pool
+    self.goal = goal
+    self.memory = memory
+    self.log = log
+    board = Monitor(SessionBoard(laneCount: options.laneCount))
+  }
+
+  // MARK: - Before reading
+
+  /// Asks brokers, topics, ledger and tables whether everything is as it must be, and opens what
+  /// was never opened. Nothing is read yet.
+  ///
+  /// - Returns: why the session cannot run, or nil.
+  func prepare(_ consumer: any GroupConsumer) -> SessionEnd? {
+    self.consumer = consumer
+    do {
+      let topics = options.sources.flatMap(\.topics)
+      let counts = try consumer.partitionCounts(topics, timeoutMillis: Self.requestMillis)
+      let clusterID = consumer.clusterID(timeoutMillis: Self.requestMillis)
+      self.clusterID = clusterID
+      let opener = TopicOpener(consumer: consumer, start: options.start)
+      try committer.update { committer in
+        try committer.recover(clusterID: clusterID)
+        for topic in topics {
+          guard let opening = try opener.opening(of: topic, in: committer.state) else { continue }
+          try committer.open(opening, clusterID: clusterID)
+        }
+      }
+      if goal != .run && memory.targets == nil {
+        memory.targets = try endOffsets(counts, consumer)
+      }
+      return nil
+    } catch let error as KafkaError {
+      if memory.hasStarted && error.isRetriable { return .failed(.reopen("\(error)")) }
+      return .refused("\(error)")
+    } catch let error as CommitFailure {
+      return refusal(error)
+    } catch {
+      return .refused("\(error)")
+    }
+  }
+
+  private func refusal(_ failure: CommitFailure) -> SessionEnd {
+    switch failure {
+    case .conflict(let reason): return .failed(.reopen(reason))
+    case .syncFailed(let reason): return .failed(.syncFailed(reason))
+    case .noSpace(let reason), .fatal(let reason), .abandoned(let reason): return .refused(reason)
+    }
+  }
+
+  private func endOffsets(
+    _ counts: [String: Int], _ consumer: any GroupConsumer
+  ) throws(KafkaError) -> [TopicPartition: Int64] {
+    let partitions = counts.flatMap { topic, count in
+      (0..<Int32(count)).map { TopicPartition(topic: topic, partition: $0) }
+    }
+    return try consumer.offsetRanges(partitions, timeoutMillis: Self.requestMillis)
+      .mapValues(\.end)
+  }
+
+  // MARK: - Life
+
+  /// Runs until a stop, the goal or a fault. `consumer` was made with this session as delegate.
+  func run(_ consumer: any GroupConsumer) -> SessionEnd {
+    startLanes(consumer)
+    let commitThread = WorkerThread(name: "commit") { self.commitLoop() }
+    var end: SessionEnd
+    do {
+      try consumer.subscribe(options.sources.flatMap(\.topics))
+      end = watch(consumer)
+    } catch {
+      end = .failed(.stop("\(error)"))
+    }
+    board.update { $0.committerShouldEnd = true }
+    commitThread.join()
+    end = drain(consumer, after: end)
+    for commands in laneCommands { commands.update { $0.append(.stop) } }
+    for thread in laneThreads { thread.join() }
+    consumer.close(timeoutMillis: Self.leaveMillis)
+    self.consumer = nil
+    return end
+  }
+
+  private func startLanes(_ consumer: any GroupConsumer) {
+    for index in 0..<options.laneCount {
+      let commands = Monitor<[LaneCommand]>([])
+      laneCommands.append(commands)
+      let records = LaneRecords(consumer.records(ofLane: index))
+      laneThreads.append(
+        WorkerThread(name: "lane-\(index)") { [self] in
+          Lane(
+            index: index, records: records.source, options: options, storage: storage,
+            pool: pool, commands: commands, delegate: self
+          ).run()
+        })
+    }
+  }
+
+  // MARK: - Control thread
+
+  /// Polls until something ends the session.
+  private func watch(_ consumer: any GroupConsumer) -> SessionEnd {
+    var lastLookNanos: Int64 = 0
+    while true {
+      for event in consumer.poll(timeoutMillis: Self.pollMillis) { handle(event) }
+      let now = board.update { board in
+        defer { board.losses = [] }
+        return (stop: board.stopRequested, failure: board.failure, losses: board.losses)
+      }
+      if let failure = now.failure { return .failed(failure) }
+      for loss in now.losses { handle(loss, consumer) }
+      if now.stop { return .stopped(isComplete: false) }
+      guard goal != .run else { continue }
+      let nowNanos = MonotonicClock.nowNanos()
+      if nowNanos - lastLookNanos >= Self.chainLookMillis * 1_000_000 || ownPartIsRead() {
+        lastLookNanos = nowNanos
+        if isComplete() { return .stopped(isComplete: true) }
+      }
+    }
+  }
+
+  private func handle(_ event: ConsumerEvent) {
+    switch event {
+    case .statistics: break
+    case .declined(let partitions):
+      log.error("partitions were not taken up", metadata: ["partitions": "\(partitions)"])
+      board.update { $0.fail(.reopen("partitions \(partitions) could not be taken up")) }
+    case .groupOffsetsNotCommitted(let error):
+      log.warning("group offsets are behind; only lag tools see it: \(error)")
+    case .error(let error): log.warning("Kafka: \(error)")
+    case .fatal(let error): board.update { $0.fail(.reopen("Kafka: \(error)")) }
+    }
+  }
+
+  /// A position was lost while reading: skip to what Kafka has, or stop.
+  private func handle(_ loss: PositionLoss, _ consumer: any GroupConsumer) {
+    let name = "\(loss.topicPartition) at offset \(loss.offset)"
+    guard !loss.isOtherTopic, options.onPositionLost == .skipAndRecord else {
+      board.update { $0.fail(.stop("position lost: \(name): \(loss.reason)")) }
+      return
+    }
+    // Reopening resolves the position against what Kafka has now, as at every assignment.
+    board.update { $0.fail(.reopen("position lost: \(name): \(loss.reason)")) }
+  }
+
+  // MARK: - Completeness
+
+  /// Whether everything this instance has been given is read up to the targets: time to commit
+  /// without waiting for the interval.
+  private func ownPartIsRead() -> Bool {
+    board.update { board in
+      var isRead = false
+      for progress in board.progress {
+        for (partition, position) in progress.positions {
+          guard let target = memory.targets?[partition] else { continue }
+          if position < target { return false }
+          isRead = true
+        }
+      }
+      if isRead { board.commitRequested = true }
+      return isRead
+    }
+  }
+
+  /// Whether the chain has reached every target, by whichever instance.
+  private func isComplete() -> Bool {
+    let state: ChainState? = committer.update { committer in
+      do throws(CommitFailure) {
+        try committer.refresh()
+        return committer.state
+      } catch {
+        report(error)
+        return nil
+      }
+    }
+    guard let state else { return false }
+    return (memory.targets ?? [:]).allSatisfy { partition, target in
+      guard let key = state.openKey(topic: partition.topic, partition: partition.partition),
+        let known = state.partitions[key]
+      else { return false }
+      return known.to >= target
+    }
+  }
+
+  // MARK: - Commit thread
+
+  private func commitLoop() {
+    let options = options.commit
+    while true {
+      let shouldEnd = board.wait(timeoutMillis: options.intervalMillis) { board -> Bool? in
+        if board.committerShouldEnd || board.failure != nil { return true }
+        return board.isCommitDue(options) ? false : nil
+      }
+      if shouldEnd == true { return }
+      board.update { $0.commitRequested = false }
+      commit()
+    }
+  }
+
+  /// One commit: asks the lanes for their cuts and commits them. False when it failed; the reason
+  /// is on the board.
+  @discardableResult
+  func commit() -> Bool {
+    committer.update { committer in
+      let request = CutRequest(
+        commitID: committer.nextCommitID(), laneCount: options.laneCount, wantsState: isDraining,
+        firesOpenWindows: firesOpenWindows)
+      for commands in laneCommands { commands.update { $0.append(.cut(request)) } }
+      guard let cuts = request.collect(timeoutMillis: Self.laneAnswerMillis) else {
+        board.update { $0.fail(.stop("a lane did not answer within a minute")) }
+        return false
+      }
+      CrashPoint.reached(.cutTaken)
+      return commit(cuts, id: request.commitID, committer)
+    }
+  }
+
+  /// Tries until it works, waiting out a full disk; anything else is the session's end.
+  private func commit(_ cuts: [PartitionCut], id: CommitID, _ committer: Committer) -> Bool {
+    var waitMillis = 500
+    let startNanos = MonotonicClock.nowNanos()
+    while true {
+      do throws(CommitFailure) {
+        if let entry = try committer.commit(cuts, id: id) {
+          commitGroupOffsets(entry)
+          logCommit(entry, nanos: MonotonicClock.nowNanos() - startNanos)
+        }
+        return true
+      } catch .noSpace(let reason) {
+        log.error("commit waits for space, nothing is lost: \(reason)")
+        let isEnding = board.wait(timeoutMillis: waitMillis) { board in
+          board.stopRequested || board.committerShouldEnd ? true : nil
+        }
+        if isEnding == true {
+          report(.abandoned("stopped while waiting for space"))
+          return false
+        }
+        waitMillis = min(waitMillis * 2, 15_000)
+      } catch {
+        report(error)
+        return false
+      }
+    }
+  }
+
+  /// Puts a commit's failure on the board.
+  func report(_ failure: CommitFailure) {
+    board.update { board in
+      switch failure {
+      case .conflict(let reason): board.fail(.reopen(reason))
+      case .noSpace(let reason), .abandoned(let reason), .fatal(let reason):
+        board.fail(.stop(reason))
+      case .syncFailed(let reason): board.fail(.syncFailed(reason))
+      }
+    }
+  }
+
+  private func commitGroupOffsets(_ entry: LedgerEntry) {
+    let positions = entry.partitions.map { move in
+      (
+        partition: TopicPartition(topic: move.key.topic, partition: move.key.partition),
+        nextOffset: move.to
+      )
+    }
+    do {
+      try consumer?.commitGroupOffsets(positions)
+    } catch {
+      log.warning("group offsets are behind; only lag tools see it: \(error)")
+    }
+    CrashPoint.reached(.committed)
+  }
+
+  private func logCommit(_ entry: LedgerEntry, nanos: Int64) {
+    func value(_ name: String) -> Int64 { entry.counters.first { $0.name == name }?.value ?? 0 }
+    log.info(
+      "committed",
+      metadata: [
+        "version": "\(entry.version)", "records": "\(value("records_read"))",
+        "readings": "\(value("readings"))", "firings": "\(value("firings"))",
+        "dead": "\(value("records_dead"))", "files": "\(value("files"))",
+        "bytes": "\(value("file_bytes"))", "milliseconds": "\(nanos / 1_000_000)",
+      ])
+  }
+
+  // MARK: - End
+
+  /// Leaves the group in order: cut, commit, give the partitions back.
+  private func drain(_ consumer: any GroupConsumer, after end: SessionEnd) -> SessionEnd {
+    guard case .stopped(let isComplete) = end else {
+      consumer.leaveGroup(timeoutMillis: Self.leaveMillis)
+      return end
+    }
+    CrashPoint.reached(.draining)
+    isDraining = true
+    firesOpenWindows = isComplete && goal == .caughtUp(firesOpenWindows: true)
+    consumer.leaveGroup(timeoutMillis: Self.leaveMillis)
+    if let failure = board.update({ $0.failure }) { return .failed(failure) }
+    return end
+  }
+
+  // MARK: - Rebalance bookkeeping
+
+  /// The lane with the fewest partitions, the lowest of equals.
+  func nextLane() -> Int {
+    var counts = Array(repeating: 0, count: options.laneCount)
+    for lane in assignment.values { counts[lane] += 1 }
+    return counts.indices.min { (counts[$0], $0) < (counts[$1], $1) } ?? 0
+  }
+
+  func hand(_ start: PartitionStart, toLane lane: Int) {
+    assignment[start.topicPartition] = lane
+    keys[start.topicPartition] = start.key
+    laneCommands[lane].update { $0.append(.start(start)) }
+  }
+
+  func tell(_ partition: TopicPartition, _ command: LaneCommand) {
+    guard let lane = assignment[partition] else { return }
+    laneCommands[lane].update { $0.append(command) }
+  }
+
+  /// Makes the lanes let go of partitions, and waits until they have.
+  func letGo(_ partitions: [TopicPartition]) {
+    let done = Monitor(0)
+    for commands in laneCommands {
+      commands.update { $0.append(.forget(partitions, done: done)) }
+    }
+    let answered = done.wait(timeoutMillis: Self.laneAnswerMillis) {
+      $0 == options.laneCount ? true : nil
+    }
+    if answered == nil { board.update { $0.fail(.stop("a lane did not answer within a minute")) } }
+    committer.update { committer in
+      for partition in partitions {
+        if let key = keys[partition] { committer.disown(key) }
+      }
+    }
+    for partition in partitions {
+      assignment[partition] = nil
+      keys[partition] = nil
+    }
+  }
+}
+
+/// Carries a lane's source to its thread.
+private struct LaneRecords: @unchecked Sendable {
+  // @unchecked because the source is used by the lane's thread only.
+  let source: any RecordSource
+
+  init(_ source: any RecordSource) { self.source = source }
+}

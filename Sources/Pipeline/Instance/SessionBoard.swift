@@ -1,0 +1,34 @@
+import Telemetry
+
+/// What the threads of a session tell each other, behind one Monitor.
+struct SessionBoard: Sendable {
+  /// Somebody asked for an orderly end.
+  var stopRequested = false
+  /// A commit is wanted now, whatever the interval says.
+  var commitRequested = false
+  /// The commit thread's loop should end.
+  var committerShouldEnd = false
+  /// The first fault that ends the session.
+  var failure: SessionFailure?
+  /// Positions that were lost and not yet dealt with.
+  var losses: [PositionLoss] = []
+  /// By lane.
+  var progress: [LaneProgress]
+
+  init(laneCount: Int) {
+    progress = Array(repeating: LaneProgress(), count: laneCount)
+  }
+
+  /// Bytes waiting for the next cut, all lanes.
+  var bufferedByteCount: Int { progress.reduce(0) { $0 + $1.bufferedByteCount } }
+
+  /// Whether bytes or dates call for a commit before the interval is over.
+  func isCommitDue(_ options: CommitOptions) -> Bool {
+    commitRequested || bufferedByteCount >= options.byteCount
+      || progress.contains { $0.openDateCount >= options.openDateCount }
+  }
+
+  mutating func fail(_ failure: SessionFailure) {
+    if self.failure == nil { self.failure = failure }
+  }
+}

@@ -1,0 +1,34 @@
+import Kafka
+import Ledger
+import Telemetry
+
+/// Resolves where a topic, or the partitions it has gained, start: the content of an opening.
+struct TopicOpener {
+  let consumer: any GroupConsumer
+  let start: PipelineOptions.StartPolicy
+
+  /// The opening that `topic` needs, or nil when all its partitions are open.
+  ///
+  /// A topic that was never opened starts as configured; partitions beyond an opened topic's count
+  /// are new and start at their beginning, whatever the configuration says.
+  func opening(of topic: String, in state: ChainState) throws(KafkaError) -> TopicOpening? {
+    let counts = try consumer.partitionCounts([topic], timeoutMillis: Session.requestMillis)
+    let count = Int32(counts[topic] ?? 0)
+    let known = state.topics[topic]
+    let first = known?.partitionCount ?? 0
+    guard first < count else { return nil }
+    let partitions = (first..<count).map { TopicPartition(topic: topic, partition: $0) }
+    let ranges = try consumer.offsetRanges(partitions, timeoutMillis: Session.requestMillis)
+    let startsAtEnd = known == nil && start == .latest
+    var offsets: [Int64] = []
+    for partition in partitions {
+      guard let range = ranges[partition] else {
+        throw KafkaError(code: .unknownPartition, operation: "ask for the offsets of \(partition)")
+      }
+      offsets.append(startsAtEnd ? range.end : range.beginning)
+    }
+    return TopicOpening(
+      topic: topic, incarnation: known?.incarnation ?? 0, partitionCount: count,
+      firstPartition: first, startOffsets: offsets)
+  }
+}

@@ -1,0 +1,97 @@
+import Base
+import Decode
+import Ledger
+import Storage
+import Telemetry
+
+extension Lane {
+  func handle(_ command: LaneCommand) {
+    switch command {
+    case .start(let start): take(start)
+    case .forget(let topicPartitions, let done):
+      for topicPartition in topicPartitions { partitions[topicPartition] = nil }
+      resolveSlots()
+      done.update { $0 += 1 }
+    case .cut(let request): answer(request)
+    case .skip(let topicPartition, let offset, let reason):
+      partitions[topicPartition]?.skipGap(to: offset, reason: reason)
+    case .stop: isStopping = true
+    }
+  }
+
+  // MARK: - Start
+
+  private func take(_ start: PartitionStart) {
+    let source = options.sources[start.sourceIndex]
+    do throws(StateError) {
+      let state = try restore(start, source: source)
+      partitions[start.topicPartition] = LanePartition(
+        start: start, source: source, state: state,
+        output: pool.take(source: start.sourceIndex, schema: source.plan.schema))
+      resolveSlots()
+    } catch {
+      switch error {
+      case .damaged(let reason):
+        delegate.laneFailed(.damagedState(path: start.state?.path ?? "", reason))
+      case .incompatible(let reason):
+        delegate.laneFailed(.stop("cannot take up \(start.topicPartition): \(reason)"))
+      }
+    }
+  }
+
+  /// The state to begin with: the newest usable snapshot, else an empty one at the start.
+  private func restore(
+    _ start: PartitionStart, source: SourceOptions
+  ) throws(StateError) -> RestoredState {
+    guard let reference = start.state else {
+      return StateSnapshot.empty(cut: start.openedAt, source: source)
+    }
+    return try StateSnapshot.restore(reference, source: source, storage: storage)
+  }
+
+  // MARK: - Cut
+
+  private func answer(_ request: CutRequest) {
+    let nowNanos = MonotonicClock.nowNanos()
+    var cuts: [PartitionCut] = []
+    for (_, partition) in partitions {
+      if request.firesOpenWindows { partition.fireOpenWindows() }
+      var state: StateFile?
+      if partition.isStateDue(options.commit, wanted: request.wantsState, nowNanos: nowNanos) {
+        state = writeState(of: partition, commitID: request.commitID)
+      }
+      let replacement = pool.take(
+        source: partition.sourceIndex, schema: partition.source.plan.schema)
+      if let cut = partition.cut(replacement: replacement, state: state) {
+        cuts.append(cut)
+      } else {
+        pool.giveBack(replacement, source: partition.sourceIndex)
+      }
+    }
+    openDates.removeAll()
+    request.deliver(cuts)
+  }
+
+  /// Writes a partition's state to a new file, which the committer syncs and names. When storage
+  /// fails the cut goes without: the next one tries again, and the session hears of it.
+  private func writeState(of partition: LanePartition, commitID: CommitID) -> StateFile? {
+    var writer = ByteWriter(reserving: partition.stateByteCount)
+    StateSnapshot.encode(
+      cut: partition.expected, vocabulary: partition.vocabulary, windows: partition.windows,
+      into: &writer)
+    let bytes = writer.take()
+    let path = FileNames.state(
+      pipeline: options.pipeline, commitID: commitID, key: partition.key)
+    do {
+      let file = try storage.create(path)
+      try file.append(bytes)
+      let reference = StateReference(
+        path: path, cut: partition.expected, byteCount: Int64(bytes.count),
+        checksum: XXHash64.hash(bytes))
+      return StateFile(reference: reference, file: file)
+    } catch {
+      delegate.laneWarned("cannot write the state of \(partition.topicPartition): \(error)")
+      return nil
+    }
+  }
+}

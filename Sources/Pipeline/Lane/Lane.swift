@@ -1,0 +1,216 @@
+import Base
+import Decode
+import Ledger
+import Storage
+import Telemetry
+import Windows
+
+/// What the control side tells a lane; handled between batches.
+enum LaneCommand: Sendable {
+  /// Take up a partition. Posted before Kafka is told to fetch it.
+  case start(PartitionStart)
+  /// Let go of partitions; `done` is set when nothing of them is held any more.
+  case forget([TopicPartition], done: Monitor<Int>)
+  case cut(CutRequest)
+  /// Go on at another offset: the position was lost and the configuration says to skip.
+  case skip(TopicPartition, to: Int64, reason: String)
+  case stop
+}
+
+/// What a lane needs from the session around it; called from the lane's thread.
+protocol LaneDelegate: AnyObject, Sendable {
+  /// Asks Kafka for `offset` again; false when that failed.
+  func refetch(_ partition: TopicPartition, from offset: Int64) -> Bool
+  func positionLost(_ loss: PositionLoss)
+  func laneFailed(_ failure: SessionFailure)
+  /// Something worth a line in the log that the lane goes on from.
+  func laneWarned(_ message: String)
+  /// After every batch: how far the lane is and how much it holds.
+  func laneProgressed(_ lane: Int, _ progress: LaneProgress)
+}
+
+/// A position that Kafka does not have, or that holds another topic's record.
+struct PositionLoss: Sendable {
+  var topicPartition: TopicPartition
+  var key: PartitionKey
+  /// The offset that was expected there.
+  var offset: Int64
+  var reason: String
+  /// Whether the topic itself is another one: no offset of it means what the chain says.
+  var isOtherTopic: Bool
+}
+
+/// A lane's own account of itself.
+struct LaneProgress: Sendable {
+  /// The next offset of every partition the lane has.
+  var positions: [TopicPartition: Int64] = [:]
+  /// Bytes waiting for the next cut.
+  var bufferedByteCount = 0
+  /// Dates with rows waiting for the next cut.
+  var openDateCount = 0
+}
+
+/// One worker thread of the data path: drains records, decodes, keeps windows, hands over cuts.
+///
+/// It takes no lock while it works through a batch; commands are looked at between batches, once
+/// before a drain and once after it, so that a record never arrives before its partition's start.
+final class Lane {
+  /// Records a drain takes at most: enough to amortise the look at commands, little enough that a
+  /// cut is answered within milliseconds.
+  static let drainRecordCountMax = 4096
+  static let drainTimeoutMillis: Int32 = 50
+
+  let index: Int
+  let options: PipelineOptions
+  let storage: any Storage
+  let pool: OutputPool
+  unowned let delegate: any LaneDelegate
+  private let records: any RecordSource
+  private let commands: Monitor<[LaneCommand]>
+
+  private var batch = RecordBatch()
+  /// One decoder a source: plan and arena.
+  private let decoders: [DecoderBox]
+  /// By `RecordHeader.partitionIndex`; nil for partitions that are not ours (any more).
+  private var slots: [LanePartition?] = []
+  var partitions: [TopicPartition: LanePartition] = [:]
+  /// Partitions that showed a hole in this batch.
+  private var refetching: [LanePartition] = []
+  /// Dates of the rows since the last cut.
+  var openDates = OpenDates()
+  var isStopping = false
+
+  init(
+    index: Int, records: any RecordSource, options: PipelineOptions, storage: any Storage,
+    pool: OutputPool, commands: Monitor<[LaneCommand]>, delegate: any LaneDelegate
+  ) {
+    self.index = index
+    self.records = records
+    self.options = options
+    self.storage = storage
+    self.pool = pool
+    self.commands = commands
+    self.delegate = delegate
+    decoders = options.sources.map { DecoderBox(RecordDecoder($0.plan)) }
+  }
+
+  /// The thread's body: returns after `.stop`.
+  func run() {
+    var bufferedByteCount = 0
+    while !isStopping {
+      handleCommands(waitMillis: 0)
+      if isFull(bufferedByteCount) {
+        // The cut that is due will empty the buffers; until then Kafka's own queue may fill.
+        handleCommands(waitMillis: 20)
+      } else {
+        records.drain(
+          into: &batch, countMax: Self.drainRecordCountMax,
+          timeoutMillis: Self.drainTimeoutMillis)
+        handleCommands(waitMillis: 0)
+        process()
+        refetch()
+      }
+      bufferedByteCount = report()
+    }
+  }
+
+  private func isFull(_ bufferedByteCount: Int) -> Bool {
+    bufferedByteCount >= 2 * options.commit.byteCount / options.laneCount
+      || openDates.count >= 2 * options.commit.openDateCount
+  }
+
+  private func handleCommands(waitMillis: Int) {
+    let waiting = commands.wait(timeoutMillis: waitMillis) { commands -> [LaneCommand]? in
+      if commands.isEmpty { return nil }
+      defer { commands = [] }
+      return commands
+    }
+    for command in waiting ?? [] { handle(command) }
+  }
+
+  /// Tells the session how far this lane is; returns the bytes it holds.
+  private func report() -> Int {
+    var progress = LaneProgress()
+    for (topicPartition, partition) in partitions {
+      progress.positions[topicPartition] = partition.expected
+      progress.bufferedByteCount += partition.output.byteCount
+    }
+    progress.openDateCount = openDates.count
+    delegate.laneProgressed(index, progress)
+    return progress.bufferedByteCount
+  }
+
+  // MARK: - Records
+
+  private func process() {
+    var index = 0
+    while index < batch.count {
+      let slot = Int(batch.headers[index].partitionIndex)
+      var end = index + 1
+      while end < batch.count, Int(batch.headers[end].partitionIndex) == slot { end += 1 }
+      if slot >= slots.count { resolveSlots() }
+      // Records of a partition that was taken away may still be in the queue.
+      if let partition = slots[slot] { process(index..<end, of: partition) }
+      index = end
+    }
+  }
+
+  private func process(_ run: Range<Int>, of partition: LanePartition) {
+    let box = decoders[partition.sourceIndex]
+    let firstRow = partition.output.readings.rowCount
+    for index in run {
+      let header = batch.headers[index]
+      switch header.kind {
+      case .record:
+        react(
+          partition.accept(
+            header, at: index, in: batch, decoder: &box.decoder,
+            headersJSON: { self.records.headersJSON(at: $0) }),
+          partition)
+      case .endOfPartition:
+        react(partition.acceptEnd(at: header.offset), partition)
+      case .positionLost:
+        react(partition.losePosition(), partition)
+      }
+    }
+    partition.endRun(in: batch)
+    openDates.add(partition.output.readings.rowEventTimes, from: firstRow)
+  }
+
+  private func react(_ reaction: LanePartition.Reaction, _ partition: LanePartition) {
+    switch reaction {
+    case .none: break
+    case .refetch: refetching.append(partition)
+    case .lost(let reason, let isOtherTopic):
+      delegate.positionLost(
+        PositionLoss(
+          topicPartition: partition.topicPartition, key: partition.key,
+          offset: partition.expected, reason: reason, isOtherTopic: isOtherTopic))
+    }
+  }
+
+  /// Asks again for what a hole was seen at, once the batch that showed it is done with.
+  private func refetch() {
+    for partition in refetching {
+      if delegate.refetch(partition.topicPartition, from: partition.expected) {
+        partition.didRefetch()
+      } else {
+        delegate.laneFailed(
+          .reopen("cannot seek \(partition.topicPartition) to \(partition.expected)"))
+      }
+    }
+    refetching = []
+  }
+
+  /// Makes `slots` agree with the source's partitions and ours.
+  func resolveSlots() {
+    slots = records.partitions.map { partitions[$0] }
+  }
+}
+
+/// A decoder behind a reference, so that a lane can hold one for each source.
+final class DecoderBox {
+  var decoder: RecordDecoder
+
+  init(_ decoder: consuming RecordDecoder) { self.decoder = decoder }
+}

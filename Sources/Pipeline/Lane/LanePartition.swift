@@ -1,0 +1,308 @@
+import Base
+import Decode
+import Ledger
+import Telemetry
+import Windows
+
+/// One partition in a lane: its position, its event-time state and its output since the last cut.
+///
+/// It takes a record only at the offset it expects (design: "Delivery"): a lower one was delivered
+/// before and is dropped; a higher one right after a positioning is fetched again once before the
+/// hole is believed.
+///
+/// **Invariants:**
+/// - I4 `output` accounts for exactly the offsets `cutFrom ..< expected`: outcomes, not delivered
+///   and skipped add up to the difference, checked at every cut.
+/// - I6 while `expected < replayUntil` records change state only; `output` stays empty.
+final class LanePartition {
+  let key: PartitionKey
+  let topicPartition: TopicPartition
+  let source: SourceOptions
+  let sourceIndex: Int
+
+  var vocabulary: Vocabulary
+  var windows: PartitionWindows
+  var output: PartitionOutput
+  private var rowFaults: [RowFault] = []
+  /// Place in the current batch of the last record taken in this run.
+  private var lastIndex: Int?
+  /// Records of `output.readings` that event time has seen.
+  private var appliedRecordCount = 0
+
+  /// The next offset that may enter the state.
+  private(set) var expected: Int64
+  /// Where the next move begins: the chain's `to`.
+  private(set) var cutFrom: Int64
+  /// Below it the chain has accounted for every offset.
+  private let replayUntil: Int64
+  private var notDelivered: Int64 = 0
+  private var gaps: [OffsetGap] = []
+  private var decisions: [Decision] = []
+  /// What the chain says must lie at the witness's offset; nil once seen.
+  private var unverifiedWitness: Witness?
+  private var witness: Witness?
+
+  /// Where the partition stands towards Kafka.
+  private enum Position {
+    /// Assigned or sought; the first record decides whether there is a hole.
+    case fresh
+    /// A hole was seen: everything is ignored until the lane has asked for `expected` again.
+    case refetching
+    /// Asked again; a hole is now believed.
+    case refetched
+    case steady
+    /// The position is lost; nothing is taken until the session decides.
+    case lost
+  }
+  private var position = Position.fresh
+
+  /// Input since the last state snapshot, and when that was: what a restart would replay.
+  var inputByteCountSinceState = 0
+  var stateTakenAtNanos = MonotonicClock.nowNanos()
+  var stateCut: Int64
+
+  init(
+    start: PartitionStart, source: SourceOptions, state: consuming RestoredState,
+    output: PartitionOutput
+  ) {
+    key = start.key
+    topicPartition = start.topicPartition
+    self.source = source
+    sourceIndex = start.sourceIndex
+    expected = state.cut
+    stateCut = state.cut
+    vocabulary = state.vocabulary
+    windows = state.windows
+    self.output = output
+    cutFrom = start.to
+    replayUntil = start.to
+    unverifiedWitness = start.witness.flatMap { $0.offset >= start.fetchFrom ? $0 : nil }
+    witness = start.witness
+  }
+
+  var isReplaying: Bool { expected < replayUntil }
+  var isLost: Bool { position == .lost }
+
+  /// Bytes of state and words. Cost: O(devices), so at cuts only.
+  var stateByteCount: Int { windows.byteCount + vocabulary.byteCount }
+
+  // MARK: - Records
+
+  /// What the lane must do after a record or event was offered.
+  enum Reaction {
+    case none
+    /// Ask Kafka again for `expected`, then call `didRefetch`.
+    case refetch
+    /// The position holds another topic's record, or none.
+    case lost(reason: String, isOtherTopic: Bool)
+  }
+
+  /// Offers one record; its rows go to `output`, windows are updated by `applyWindows`.
+  func accept(
+    _ header: RecordHeader, at index: Int, in batch: borrowing RecordBatch,
+    decoder: inout RecordDecoder, headersJSON: (Int) -> String?
+  ) -> Reaction {
+    switch position {
+    case .lost, .refetching: return .none
+    case .fresh, .refetched, .steady: break
+    }
+    if let reason = contradiction(of: header, at: index, in: batch) {
+      position = .lost
+      return .lost(reason: reason, isOtherTopic: true)
+    }
+    if header.offset < expected { return .none }
+    if header.offset > expected {
+      if position == .fresh {
+        position = .refetching
+        return .refetch
+      }
+      skipUndelivered(to: header.offset)
+    }
+    position = .steady
+    if isReplaying && header.offset >= replayUntil { endReplay() }
+    decode(header, at: index, in: batch, decoder: &decoder, headersJSON: headersJSON)
+    lastIndex = index
+    expected = header.offset + 1
+    return .none
+  }
+
+  private func decode(
+    _ header: RecordHeader, at index: Int, in batch: borrowing RecordBatch,
+    decoder: inout RecordDecoder, headersJSON: (Int) -> String?
+  ) {
+    let payload = batch.payload(at: index)
+    let recordKey = batch.key(at: index)
+    inputByteCountSinceState += (payload?.byteCount ?? 0) + (recordKey?.byteCount ?? 0)
+    let outcome = decoder.decode(
+      header: header, key: recordKey, payload: payload, into: &output.readings,
+      vocabulary: &vocabulary, faults: &rowFaults)
+    var letter: DeadLetter?
+    if case .dead(let reason, let detail) = outcome {
+      letter = DeadLetter(header, key: recordKey, payload: payload, stage: "decode")
+      letter?.reason = reason.rawValue
+      letter?.detail = detail
+      letter?.headersJSON = headersJSON(index)
+    }
+    if let letter { output.append(letter) }
+    for fault in rowFaults {
+      var letter = DeadLetter(header, key: recordKey, payload: payload, stage: "decode")
+      letter.rowIndex = fault.rowIndex
+      letter.reason = fault.reason.rawValue
+      letter.detail = fault.detail
+      letter.headersJSON = headersJSON(index)
+      output.append(letter)
+    }
+    rowFaults.removeAll(keepingCapacity: true)
+  }
+
+  /// Ends a run of records of this partition within a batch: runs event time over them and keeps
+  /// the last one as the witness, while its bytes are still there.
+  func endRun(in batch: borrowing RecordBatch) {
+    if let lastIndex {
+      let header = batch.headers[lastIndex]
+      witness = Witness(
+        offset: header.offset, timestampMicros: header.timestampMicros,
+        checksum: Witness.checksum(
+          key: batch.key(at: lastIndex), payload: batch.payload(at: lastIndex)))
+    }
+    lastIndex = nil
+    applyWindows()
+  }
+
+  /// The partition is at its end: offsets up to it are accounted for, delivered or not, so that
+  /// trailing transaction markers do not hold the position.
+  func acceptEnd(at offset: Int64) -> Reaction {
+    guard position != .lost, position != .refetching, offset > expected else { return .none }
+    if position == .fresh {
+      position = .refetching
+      return .refetch
+    }
+    skipUndelivered(to: offset)
+    position = .steady
+    return .none
+  }
+
+  /// Kafka says that `expected` does not exist.
+  func losePosition() -> Reaction {
+    guard position != .lost else { return .none }
+    position = .lost
+    return .lost(reason: "Kafka has no offset \(expected) (any more)", isOtherTopic: false)
+  }
+
+  /// The lane has asked Kafka for `expected` again.
+  func didRefetch() { position = .refetched }
+
+  /// Goes on at `offset` by decision: what lies between is a gap, not a loss nobody knows of.
+  func skipGap(to offset: Int64, reason: String) {
+    if isReplaying {
+      // Rows of these offsets are in the tables; only the state goes without them.
+      gaps.append(OffsetGap(from: expected, to: min(offset, replayUntil), reason: "state"))
+    }
+    if offset > replayUntil {
+      gaps.append(OffsetGap(from: max(expected, replayUntil), to: offset, reason: reason))
+    }
+    if isReplaying && offset >= replayUntil { endReplay() }
+    expected = offset
+    unverifiedWitness = nil
+    position = .fresh
+  }
+
+  private func skipUndelivered(to offset: Int64) {
+    // What lies below `replayUntil` was counted by the entry that covered it.
+    notDelivered += max(0, offset - max(expected, replayUntil))
+    if isReplaying && offset >= replayUntil { endReplay() }
+    expected = offset
+  }
+
+  /// Why this record shows that the topic is not the one the chain knows, or nil.
+  private func contradiction(
+    of header: RecordHeader, at index: Int, in batch: borrowing RecordBatch
+  ) -> String? {
+    guard let known = unverifiedWitness, header.offset >= known.offset else { return nil }
+    unverifiedWitness = nil
+    // Compaction may have removed the witness: no proof, but no contradiction either.
+    guard header.offset == known.offset else { return nil }
+    let checksum = Witness.checksum(key: batch.key(at: index), payload: batch.payload(at: index))
+    if checksum == known.checksum && header.timestampMicros == known.timestampMicros { return nil }
+    return "offset \(known.offset) holds another record than the one that was committed: "
+      + "the topic was re-created"
+  }
+
+  // MARK: - Event time
+
+  private func applyWindows() {
+    let end = output.readings.recordCount
+    if appliedRecordCount < end {
+      windows.apply(
+        &output.readings, records: appliedRecordCount..<end, vocabulary: vocabulary,
+        into: &output.firings)
+      appliedRecordCount = end
+    }
+    if isReplaying { dropOutput() }
+  }
+
+  /// The state stands where the chain does; what comes from here on is new.
+  private func endReplay() {
+    applyWindows()
+    dropOutput()
+  }
+
+  private func dropOutput() {
+    output.removeAll()
+    appliedRecordCount = 0
+  }
+
+  /// Fires every open window, as decided for the end of a finite input; the decision is recorded
+  /// at this offset, with the state after it.
+  func fireOpenWindows() {
+    guard !isReplaying, !isLost else { return }
+    windows.fireOpenWindows(vocabulary: vocabulary, into: &output.firings)
+    decisions.append(Decision(kind: .fireOpenWindows, key: key, offset: expected))
+  }
+
+  // MARK: - Cut
+
+  /// Whether the next cut should bring a state snapshot.
+  ///
+  /// - Parameter wanted: at an orderly stop any state newer than the last snapshot is worth it.
+  func isStateDue(_ options: CommitOptions, wanted: Bool, nowNanos: Int64) -> Bool {
+    if isReplaying || isLost || stateCut == expected && decisions.isEmpty { return false }
+    return wanted || !decisions.isEmpty
+      || inputByteCountSinceState >= options.stateInputByteCount
+      || nowNanos - stateTakenAtNanos >= Int64(options.stateIntervalMillis) * 1_000_000
+  }
+
+  private func takeCounts() -> EventTimeCounts {
+    defer { windows.counts = EventTimeCounts() }
+    return windows.counts
+  }
+
+  /// Hands over everything since the last cut, or nil when nothing happened.
+  func cut(replacement: PartitionOutput, state: StateFile?) -> PartitionCut? {
+    let hasMoved = expected > cutFrom && !isReplaying
+    guard hasMoved || state != nil || !gaps.isEmpty || !decisions.isEmpty else { return nil }
+    let to = max(expected, cutFrom)
+    let skipped = gaps.reduce(0) { $0 + max(0, $1.to - max($1.from, cutFrom)) }
+    let consumed = output.readings.outcomeCounts().consumed
+    precondition(
+      consumed + notDelivered + skipped == to - cutFrom,
+      "every offset has one outcome: \(key) has \(consumed) outcomes, \(notDelivered) not "
+        + "delivered and \(skipped) skipped for offsets \(cutFrom) to \(to)")
+    let result = PartitionCut(
+      key: key, sourceIndex: sourceIndex, from: cutFrom, to: to, notDelivered: notDelivered,
+      gaps: gaps, witness: witness, clockMicros: windows.partitionClockMicros, state: state,
+      decisions: decisions, counts: takeCounts(), vocabulary: vocabulary, output: output)
+    output = replacement
+    appliedRecordCount = 0
+    cutFrom = to
+    notDelivered = 0
+    gaps = []
+    decisions = []
+    if let state {
+      stateCut = state.reference.cut
+      inputByteCountSinceState = 0
+      stateTakenAtNanos = MonotonicClock.nowNanos()
+    }
+    return result
+  }
+}

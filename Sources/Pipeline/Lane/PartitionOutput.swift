@@ -1,0 +1,66 @@
+import Telemetry
+import Windows
+
+/// A record, or one row of one, that could not be read; a row of the table `dead_letters`.
+struct DeadLetter: Sendable {
+  var offset: Int64
+  /// Microseconds; `ReadingBatch.absentTimestamp` where Kafka carries none.
+  var timestampMicros: Int64
+  /// The bad row of a read record, or nil when the whole record is dead.
+  var rowIndex: UInt32?
+  var key: [UInt8]?
+  var headersJSON: String?
+  /// The record's value; nil for a tombstone.
+  var payload: [UInt8]?
+  /// The step that refused it: `decode`.
+  var stage: String
+  var reason = ""
+  var detail = ""
+
+  init(_ header: RecordHeader, key: RawSpan?, payload: RawSpan?, stage: String) {
+    offset = header.offset
+    timestampMicros = header.timestampMicros
+    if let key { self.key = Self.copy(key) }
+    if let payload { self.payload = Self.copy(payload) }
+    self.stage = stage
+  }
+
+  private static func copy(_ bytes: RawSpan) -> [UInt8] {
+    unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) }
+  }
+
+  /// Bytes it holds, near enough for the memory bound.
+  var byteCount: Int { 160 + (key?.count ?? 0) + (payload?.count ?? 0) + detail.utf8.count }
+}
+
+/// What one partition has produced since its last cut: the rows of the next entry.
+///
+/// Owned by exactly one thread at a time: by the lane until the cut, then by the committer, then,
+/// emptied, by the pool it is taken from again.
+final class PartitionOutput: @unchecked Sendable {
+  // @unchecked because ownership moves whole, through a Monitor, from thread to thread.
+  var readings: ReadingBatch
+  var firings: FiringBatch
+  var deadLetters: [DeadLetter] = []
+  var deadLetterByteCount = 0
+
+  init(schema: ReadingSchema) {
+    readings = ReadingBatch(schema: schema)
+    firings = FiringBatch(attributeCount: schema.attributes.count)
+  }
+
+  var byteCount: Int { readings.byteCount + firings.byteCount + deadLetterByteCount }
+
+  func append(_ letter: DeadLetter) {
+    deadLetters.append(letter)
+    deadLetterByteCount += letter.byteCount
+  }
+
+  /// Empties everything and keeps the capacity.
+  func removeAll() {
+    readings.removeAll()
+    firings.removeAll()
+    deadLetters.removeAll()
+    deadLetterByteCount = 0
+  }
+}

@@ -1,0 +1,88 @@
+import Base
+import Decode
+import Ledger
+import Storage
+import Telemetry
+import Windows
+
+/// A partition's state as it comes back from storage, or as it begins.
+struct RestoredState: ~Copyable {
+  /// The state holds every record below this offset.
+  var cut: Int64
+  var vocabulary: Vocabulary
+  var windows: PartitionWindows
+}
+
+/// The file of a state snapshot: a header that names what it is, the vocabulary, the windows.
+///
+/// Bit for bit: restoring and going on gives the rows an undisturbed run gives (I9). The entry
+/// holds the file's checksum; the file is not trusted without it.
+enum StateSnapshot {
+  private static let magic: [UInt8] = Array("DLSTATE1".utf8)
+
+  static func encode(
+    cut: Int64, vocabulary: Vocabulary, windows: borrowing PartitionWindows,
+    into writer: inout ByteWriter
+  ) {
+    writer.append(magic)
+    writer.append(littleEndian: cut)
+    vocabulary.encode(into: &writer)
+    windows.encode(into: &writer)
+  }
+
+  /// The state at the start of a partition that has none.
+  static func empty(cut: Int64, source: SourceOptions) -> RestoredState {
+    RestoredState(
+      cut: cut, vocabulary: Vocabulary(attributeCount: source.plan.schema.attributes.count),
+      windows: PartitionWindows(
+        schema: source.plan.schema, windows: source.windows, options: source.eventTime))
+  }
+
+  /// Reads a snapshot back. A damaged or missing file is `.damaged`: an older one may stand in.
+  static func restore(
+    _ reference: StateReference, source: SourceOptions, storage: any Storage
+  ) throws(StateError) -> RestoredState {
+    let bytes: [UInt8]
+    do {
+      bytes = try storage.read(reference.path)
+    } catch {
+      throw .damaged("\(error)")
+    }
+    guard XXHash64.hash(bytes) == reference.checksum else {
+      throw .damaged("\(reference.path): its checksum is not the one in the ledger")
+    }
+    var reader = ByteReader(bytes)
+    do {
+      guard try reader.readBytes(count: magic.count) == magic else {
+        throw StateError.incompatible("\(reference.path) has another format")
+      }
+      let cut = try reader.read(Int64.self)
+      let vocabulary = try Vocabulary(from: &reader)
+      let windows = try PartitionWindows(
+        schema: source.plan.schema, windows: source.windows, options: source.eventTime,
+        from: &reader)
+      return RestoredState(cut: cut, vocabulary: vocabulary, windows: windows)
+    } catch let error as StateError {
+      throw error
+    } catch let error as WindowsError {
+      throw .incompatible("\(reference.path): \(error)")
+    } catch {
+      throw .damaged("\(reference.path): \(error)")
+    }
+  }
+}
+
+/// Why a state snapshot could not be used.
+enum StateError: Error {
+  /// The file is gone or not what was written: try an older one.
+  case damaged(String)
+  /// The file is whole, but this configuration or program cannot continue it.
+  case incompatible(String)
+
+  var reason: String {
+    switch self {
+    case .damaged(let reason): return reason
+    case .incompatible(let reason): return reason
+    }
+  }
+}

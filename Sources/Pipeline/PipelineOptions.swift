@@ -1,0 +1,94 @@
+package import Decode
+package import Parquet
+package import Windows
+
+/// One source, ready to run: where its records come from and what is made of them.
+package struct SourceOptions: Sendable {
+  package var topics: [String]
+  package var plan: DecodePlan
+  /// The windows that select this source, in configuration order, with their place in the list of
+  /// all windows as the identity that rows carry.
+  package var windows: [WindowDefinition]
+  package var eventTime: EventTimeOptions
+
+  package init(
+    topics: [String], plan: DecodePlan, windows: [WindowDefinition], eventTime: EventTimeOptions
+  ) {
+    self.topics = topics
+    self.plan = plan
+    self.windows = windows
+    self.eventTime = eventTime
+  }
+}
+
+/// Everything the pipeline is told from outside. No field has a default here: the configuration
+/// decides all of them, and `docs/CONFIG.md` lists their defaults.
+package struct PipelineOptions: Sendable {
+  /// What to do with offsets that Kafka no longer has.
+  package enum PositionLostPolicy: Sendable {
+    case stop
+    case skipAndRecord
+  }
+
+  /// Where a topic starts that was never opened.
+  package enum StartPolicy: Sendable {
+    case earliest
+    case latest
+  }
+
+  package var pipeline: String
+  package var program: String
+  package var configFingerprint: String
+  package var sources: [SourceOptions]
+  package var start: StartPolicy
+  package var onPositionLost: PositionLostPolicy
+  package var laneCount: Int
+  package var commit: CommitOptions
+  package var parquet: ParquetWriterOptions
+  /// Rows a row group holds at most; gathers of one row group are what encoding costs in memory.
+  package var rowGroupRowCountMax: Int
+
+  package init(
+    pipeline: String, program: String, configFingerprint: String, sources: [SourceOptions],
+    start: StartPolicy, onPositionLost: PositionLostPolicy, laneCount: Int,
+    commit: CommitOptions, parquet: ParquetWriterOptions, rowGroupRowCountMax: Int
+  ) {
+    precondition(laneCount > 0, "a pipeline has at least one lane")
+    self.pipeline = pipeline
+    self.program = program
+    self.configFingerprint = configFingerprint
+    self.sources = sources
+    self.start = start
+    self.onPositionLost = onPositionLost
+    self.laneCount = laneCount
+    self.commit = commit
+    self.parquet = parquet
+    self.rowGroupRowCountMax = rowGroupRowCountMax
+  }
+}
+
+/// When commits happen and how much may wait for them.
+package struct CommitOptions: Sendable {
+  /// A commit is made this often while there is anything to commit.
+  package var intervalMillis: Int
+  /// Buffered bytes (all lanes) that call for a commit before the interval is over: while catching
+  /// up, bytes decide. Lanes stop reading at twice as many.
+  package var byteCount: Int
+  /// A partition's state snapshot is renewed after this time …
+  package var stateIntervalMillis: Int
+  /// … or after this many bytes of its input, whichever comes first: what a restart must replay.
+  package var stateInputByteCount: Int
+  /// Dates (a file each) that call for a commit.
+  package var openDateCount: Int
+
+  package init(
+    intervalMillis: Int, byteCount: Int, stateIntervalMillis: Int, stateInputByteCount: Int,
+    openDateCount: Int
+  ) {
+    self.intervalMillis = intervalMillis
+    self.byteCount = byteCount
+    self.stateIntervalMillis = stateIntervalMillis
+    self.stateInputByteCount = stateInputByteCount
+    self.openDateCount = openDateCount
+  }
+}
