@@ -102,6 +102,12 @@ enum POSIXCalls {
     return status
   }
 
+  static func wallClockSeconds() throws(Errno) -> Int64 {
+    var now = timespec()
+    _ = try repeating { unsafe clock_gettime(CLOCK_REALTIME, &now) }
+    return Int64(now.tv_sec)
+  }
+
   static func freeByteCount(_ descriptor: Int32) throws(Errno) -> Int64 {
     var status = statvfs()
     _ = try repeating { unsafe fstatvfs(descriptor, &status) }

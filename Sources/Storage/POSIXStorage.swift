@@ -143,6 +143,28 @@ package final class POSIXStorage: Storage {
     }
   }
 
+  package func removeUnfinished(
+    in folder: String, ageSecondsMin: Int64
+  ) throws(StorageError) -> Int {
+    try StoragePath.checkFolder(folder, .delete)
+    var removedCount = 0
+    do {
+      let now = try POSIXCalls.wallClockSeconds()
+      for name in try POSIXCalls.names(in: folder, of: rootDescriptor)
+      where name.utf8.starts(with: StoragePath.temporaryPrefix.utf8) {
+        let path = folder.isEmpty ? name : folder + "/" + name
+        let changed = Int64(try POSIXCalls.status(path, in: rootDescriptor).st_mtim.tv_sec)
+        if now - changed < ageSecondsMin { continue }
+        try POSIXCalls.unlink(path, in: rootDescriptor)
+        removedCount += 1
+      }
+    } catch {
+      // The folder is absent, or a file was finished under our eyes: the next sweep comes.
+      if error.code != ENOENT { throw StorageError(error, .delete, path: folder) }
+    }
+    return removedCount
+  }
+
   // MARK: - Parts of writing
 
   /// Opens a temporary file beside `path`, making folders only when they turn out to be absent.

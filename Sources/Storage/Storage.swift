@@ -46,6 +46,11 @@ package protocol Storage: AnyObject, Sendable {
 
   /// Bytes that this process may still write.
   func freeByteCount() throws(StorageError) -> Int64
+
+  /// Removes what crashed writers left unfinished in `folder` (not below it), unless it changed in
+  /// the last `ageSecondsMin` seconds; returns how many files. Harmless however short the age: a
+  /// writer still at work finds its file gone when it closes it, and fails.
+  func removeUnfinished(in folder: String, ageSecondsMin: Int64) throws(StorageError) -> Int
 }
 
 /// One new file being written, by one thread. A file that is neither closed nor discarded is

@@ -1,12 +1,13 @@
 """Tables whose logs our code wrote over Parquet files written here, read by three engines.
 
     delta_log.py write   < [{"path": …, "columns": [{"name", "type", "values"}, …]}, …]
-    delta_log.py query   < {"table": …, "predicates": [{"column", "type", "operator", "value"}, …]}
+    delta_log.py query   < {"table": …, "engines": […],
+                            "predicates": [{"column", "type", "operator", "value"}, …]}
     delta_log.py describe TABLE
     delta_log.py optimize|delete|vacuum|checkpoint TABLE
 
-`query` answers, for each engine, the ids of the rows that satisfy each predicate: DataFusion (in
-deltalake), DuckDB's delta extension, Polars. Times are integer microseconds, dates days.
+`query` answers, for each engine, the ids of the rows that satisfy each predicate: "datafusion" (in
+deltalake), "duckdb" (its delta extension), "polars". Times are integer microseconds, dates days.
 """
 
 import datetime
@@ -76,6 +77,11 @@ def sql_literal(predicate, engine):
     return repr(value)
 
 
+def condition(predicate, engine):
+    literal = sql_literal(predicate, engine)
+    return f'{quoted(predicate["column"])} {predicate["operator"]} {literal}'
+
+
 def by_polars(table, predicate):
     column, value = polars.col(predicate["column"]), polars.lit(python_value(predicate))
     compared = {
@@ -85,25 +91,30 @@ def by_polars(table, predicate):
     return polars.scan_delta(table).filter(compared).select("id").collect()["id"].to_list()
 
 
-def condition(predicate, engine):
-    literal = sql_literal(predicate, engine)
-    return f'{quoted(predicate["column"])} {predicate["operator"]} {literal}'
-
-
 def query(request):
     table = request["table"]
     duck = connect()
     fusion = QueryBuilder().register("t", DeltaTable(table))
-    answers = {"datafusion": [], "duckdb": [], "polars": []}
-    for predicate in request["predicates"]:
+
+    def by_datafusion(predicate):
         rows = fusion.execute(f"SELECT id FROM t WHERE {condition(predicate, 'datafusion')}")
-        answers["datafusion"].append(sorted(pyarrow.table(rows.read_all())["id"].to_pylist()))
+        return pyarrow.table(rows.read_all())["id"].to_pylist()
+
+    def by_duckdb(predicate):
         rows = duck.execute(
             f"SELECT id FROM delta_scan({text_literal(table)}) "
             f"WHERE {condition(predicate, 'duckdb')}").fetchall()
-        answers["duckdb"].append(sorted(row[0] for row in rows))
-        answers["polars"].append(sorted(by_polars(table, predicate)))
-    return answers
+        return [row[0] for row in rows]
+
+    engines = {
+        "datafusion": by_datafusion,
+        "duckdb": by_duckdb,
+        "polars": lambda predicate: by_polars(table, predicate),
+    }
+    return {
+        name: [sorted(engines[name](predicate)) for predicate in request["predicates"]]
+        for name in request["engines"]
+    }
 
 
 def describe(path):

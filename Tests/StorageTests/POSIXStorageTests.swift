@@ -28,6 +28,27 @@ import Testing
     #expect(try storage.list("a") == ["x", "y"])
   }
 
+  @Test func `unfinished files of crashed writers are removed once they are old`() throws {
+    let root = TemporaryRoot()
+    let storage = try root.open()
+    _ = try storage.putIfAbsent("a/x", [1])
+    for count in 1...3 { try touch(root.path + "/a/.tmp-1-\(count)-0") }
+    #expect(try storage.removeUnfinished(in: "a", ageSecondsMin: 3600) == 0)
+    #expect(try storage.removeUnfinished(in: "absent", ageSecondsMin: 0) == 0)
+    #expect(try storage.removeUnfinished(in: "a", ageSecondsMin: 0) == 3)
+    #expect(names(in: root.path + "/a") == ["x"])
+  }
+
+  @Test func `a writer whose unfinished file was removed fails and leaves nothing`() throws {
+    let root = TemporaryRoot()
+    let storage = try root.open()
+    let file = try storage.create("a/x")
+    #expect(try storage.removeUnfinished(in: "a", ageSecondsMin: 0) == 1)
+    let error = #expect(throws: StorageError.self) { try file.close(sync: true) }
+    #expect(error?.kind == .notFound)
+    #expect(try storage.list("a") == [])
+  }
+
   @Test func `a folder removed by another program is made again`() throws {
     let root = TemporaryRoot()
     let storage = try root.open()
@@ -93,10 +114,10 @@ import Testing
     let root = TemporaryRoot()
     let storage = try root.open()
     let error = #expect(throws: StorageError.self) { try storage.read("a/b") }
-    #expect(
-      error?.description
-        == "cannot read “a/b”: No such file or directory (errno 2); check that nothing but this "
-        + "program removes files under the root")
+    let expected =
+      "cannot read “a/b”: No such file or directory (errno 2); check that nothing but this "
+      + "program removes files under the root"
+    #expect(error?.description == expected)
   }
 
   private func names(in path: String) -> [String] {

@@ -20,7 +20,9 @@ enum Implementation: CaseIterable, Sendable {
 
 @Suite struct StorageTests {
   @Test(arguments: Implementation.allCases)
-  func `a put file is read back and its name is taken`(_ implementation: Implementation) async throws {
+  func `a put file is read back and its name is taken`(
+    _ implementation: Implementation
+  ) async throws {
     try await implementation.withStorage { storage throws in
       let path = "tables/windows/_delta_log/00000000000000000000.json"
       #expect(try storage.putIfAbsent(path, [1, 2, 3]) == .stored)
