@@ -1,0 +1,112 @@
+/// Firings as columns of equal length: one row for each window firing of one series. The unit that
+/// leaves this module for the `windows` table.
+///
+/// The doubles are never NaN for a value: NaN **means null**. It stands where the window did not ask
+/// for the aggregate, where `stddev` has one value only, and where the arithmetic overflowed (sums
+/// of values near the largest double). `count` is always there; whoever writes the table leaves it
+/// null when the window did not ask for it.
+///
+/// Rows are appended in the order in which they fire; within one device and record that is by
+/// window end, window, then metric. Cost: about 108 bytes a row and 4 an attribute.
+package struct FiringBatch: ~Copyable, Sendable {
+  /// Attributes of the source: the width of `attributes`.
+  package let attributeCount: Int
+  /// Index into the configured windows.
+  package private(set) var windowIndexes: [UInt32] = []
+  /// Index into `Vocabulary.devices`.
+  package private(set) var devices: [UInt32] = []
+  /// The device's last known attributes, `attributeCount` a row; `WordTable.none` where unknown.
+  package private(set) var attributes: [UInt32] = []
+  /// Index into `schema.metrics` of a wide source, into `Vocabulary.metrics` of a narrow one.
+  package private(set) var metrics: [UInt32] = []
+  /// Microseconds.
+  package private(set) var windowStarts: [Int64] = []
+  /// Microseconds; not in the window any more.
+  package private(set) var windowEnds: [Int64] = []
+  /// 0 for the first firing, +1 for each that a late change caused.
+  package private(set) var revisions: [UInt32] = []
+  package private(set) var counts: [Int64] = []
+  package private(set) var sums: [Double] = []
+  package private(set) var means: [Double] = []
+  package private(set) var mins: [Double] = []
+  package private(set) var maxes: [Double] = []
+  package private(set) var stddevs: [Double] = []
+  package private(set) var firsts: [Double] = []
+  package private(set) var lasts: [Double] = []
+
+  package init(attributeCount: Int) { self.attributeCount = attributeCount }
+
+  package var rowCount: Int { counts.count }
+
+  /// Bytes the columns hold, for the memory bound.
+  package var byteCount: Int { rowCount * (4 * 4 + 8 * 10 + 4 * attributeCount) }
+
+  /// Empties every column and keeps the capacity.
+  package mutating func removeAll() {
+    windowIndexes.removeAll(keepingCapacity: true)
+    devices.removeAll(keepingCapacity: true)
+    attributes.removeAll(keepingCapacity: true)
+    metrics.removeAll(keepingCapacity: true)
+    windowStarts.removeAll(keepingCapacity: true)
+    windowEnds.removeAll(keepingCapacity: true)
+    revisions.removeAll(keepingCapacity: true)
+    counts.removeAll(keepingCapacity: true)
+    sums.removeAll(keepingCapacity: true)
+    means.removeAll(keepingCapacity: true)
+    mins.removeAll(keepingCapacity: true)
+    maxes.removeAll(keepingCapacity: true)
+    stddevs.removeAll(keepingCapacity: true)
+    firsts.removeAll(keepingCapacity: true)
+    lasts.removeAll(keepingCapacity: true)
+  }
+
+  /// What the rows of one firing have in common.
+  struct Key {
+    let window: UInt32
+    let device: UInt32
+    let start: Int64
+    let end: Int64
+    let aggregates: Aggregates
+  }
+
+  /// What one series' window came to. `m2` as in `SliceRow`.
+  struct Values {
+    let count: Int64
+    let mean: Double
+    let m2: Double
+    let min: Double
+    let max: Double
+    let first: Double
+    let last: Double
+    let isInteger: Bool
+  }
+
+  mutating func append(
+    _ key: Key, attributes row: ArraySlice<UInt32>, metric: UInt32, revision: UInt32,
+    values: Values
+  ) {
+    windowIndexes.append(key.window)
+    devices.append(key.device)
+    for word in row { attributes.append(word) }
+    metrics.append(metric)
+    windowStarts.append(key.start)
+    windowEnds.append(key.end)
+    revisions.append(revision)
+    counts.append(values.count)
+    let asked = key.aggregates
+    let sum = values.mean * Double(values.count)
+    sums.append(Self.value(values.isInteger ? sum.rounded() : sum, if: asked.contains(.sum)))
+    means.append(Self.value(values.mean, if: asked.contains(.mean)))
+    mins.append(Self.value(values.min, if: asked.contains(.min)))
+    maxes.append(Self.value(values.max, if: asked.contains(.max)))
+    let variance = values.m2 / Double(values.count - 1)
+    stddevs.append(
+      Self.value(variance.squareRoot(), if: asked.contains(.stddev) && values.count > 1))
+    firsts.append(Self.value(values.first, if: asked.contains(.first)))
+    lasts.append(Self.value(values.last, if: asked.contains(.last)))
+  }
+
+  private static func value(_ value: Double, if isAsked: Bool) -> Double {
+    isAsked && value.isFinite ? value : .nan
+  }
+}

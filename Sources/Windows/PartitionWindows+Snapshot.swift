@@ -1,0 +1,231 @@
+package import Base
+package import Telemetry
+
+// The state of a partition as bytes, every value bit for bit. Device, attribute and metric indexes
+// are those of the partition's `Vocabulary`, so the two are saved together. In order:
+//
+//     format            4 bytes "WND1"
+//     what it is of     source, narrow or wide, metrics, windows
+//     clock             the fields of `PartitionClock`
+//     devices           clocks, attributes, blocks
+//     queues            idle devices, then awake ones, by last record
+extension PartitionWindows {
+  private static let format: UInt32 = 0x3144_4E57
+
+  /// Appends the whole state. Cost: about its `byteCount`, at memory speed.
+  package func encode(into writer: inout ByteWriter) {
+    writer.append(littleEndian: Self.format)
+    encodeSettings(into: &writer)
+    encodeClock(into: &writer)
+    writer.append(varint: UInt64(devices.count))
+    for device in devices.indices {
+      encodeState(devices[device], into: &writer)
+      let width = set.schema.attributes.count
+      for word in attributes[device * width..<(device + 1) * width] {
+        writer.append(littleEndian: word)
+      }
+      if set.schema.isNarrow {
+        encodeSeries(ofDevice: device, into: &writer)
+      } else {
+        for group in set.groups.indices {
+          encodeBlock(device * set.groups.count + group, into: &writer)
+        }
+      }
+    }
+    for queue in [RecencyList.Queue.idle, .awake] {
+      let queued = recency.devices(in: queue)
+      writer.append(varint: UInt64(queued.count))
+      for device in queued { writer.append(littleEndian: device) }
+    }
+  }
+
+  /// Reads a state back. Throws `.incompatibleState` when it was saved with other windows or metrics,
+  /// `.damagedState` when the bytes make no sense. Options may have changed: they hold from here on.
+  package init(
+    schema: ReadingSchema, windows: [WindowDefinition], options: EventTimeOptions,
+    from reader: inout ByteReader
+  ) throws(WindowsError) {
+    self.init(schema: schema, windows: windows, options: options)
+    try checkSettings(from: &reader)
+    do throws(ByteReaderError) {
+      try decodeClock(from: &reader)
+      let deviceCount = try reader.readCount(elementByteCount: 40)
+      for device in 0..<deviceCount { try decodeDevice(device, from: &reader) }
+      for queue in [RecencyList.Queue.idle, .awake] {
+        for _ in 0..<(try reader.readCount(elementByteCount: 4)) {
+          let device = try reader.read(UInt32.self)
+          guard device < UInt32(deviceCount) else {
+            throw .malformed(filePosition: reader.filePosition)
+          }
+          recency.append(device, to: queue)
+        }
+      }
+    } catch {
+      throw .damagedState(detail: "\(error)")
+    }
+  }
+
+  // MARK: - What it is of
+
+  private func encodeSettings(into writer: inout ByteWriter) {
+    let settings = savedSettings
+    writer.append(varint: UInt64(settings.count))
+    for setting in settings {
+      writer.append(lengthPrefixed: setting.what)
+      writer.append(lengthPrefixed: setting.value)
+    }
+  }
+
+  /// What state cannot survive a change of, as text for people.
+  private var savedSettings: [(what: String, value: String)] {
+    let metrics = set.schema.metrics.map { "\($0.name) \($0.type.rawValue)" }
+    var settings: [(what: String, value: String)] = [
+      ("the source", set.schema.source),
+      ("the source's style", set.schema.isNarrow ? "narrow" : "wide"),
+      ("the list of attributes", set.schema.attributes.joined(separator: ", ")),
+      ("the list of metrics", metrics.joined(separator: ", ")),
+      ("the list of windows", set.definitions.map(\.name).joined(separator: ", ")),
+    ]
+    for window in set.definitions {
+      let globs = window.metricGlobs.isEmpty ? "all" : window.metricGlobs.joined(separator: ", ")
+      settings.append(
+        (
+          "window \(window.name)",
+          "size \(window.sizeMicros) µs, slide \(window.slideMicros) µs, metrics \(globs)"
+        ))
+    }
+    return settings
+  }
+
+  private func checkSettings(from reader: inout ByteReader) throws(WindowsError) {
+    var saved: [(what: String, value: String)] = []
+    do throws(ByteReaderError) {
+      guard try reader.read(UInt32.self) == Self.format else {
+        throw .malformed(filePosition: reader.filePosition)
+      }
+      for _ in 0..<(try reader.readCount(elementByteCount: 2)) {
+        saved.append((try reader.readText(), try reader.readText()))
+      }
+    } catch {
+      throw .damagedState(detail: "\(error)")
+    }
+    // The list of windows comes before the windows, so equal lists mean equal keys.
+    for (before, now) in zip(saved, savedSettings) where before != now {
+      throw .incompatibleState(what: now.what, saved: before.value, configured: now.value)
+    }
+    guard saved.count == savedSettings.count else {
+      throw .damagedState(detail: "the list of settings has another length")
+    }
+  }
+
+  // MARK: - Clocks
+
+  private func encodeClock(into writer: inout ByteWriter) {
+    writer.append(littleEndian: clock.micros)
+    writer.append(clock.isProvisional ? 1 as UInt8 : 0)
+    writer.append(littleEndian: clock.provisionalDevice)
+    writer.append(littleEndian: clock.heldCount)
+    writer.append(littleEndian: clock.heldDevice)
+    writer.append(littleEndian: clock.heldMicros)
+  }
+
+  private mutating func decodeClock(from reader: inout ByteReader) throws(ByteReaderError) {
+    clock.micros = try readTime(from: &reader)
+    clock.isProvisional = try reader.readByte() != 0
+    clock.provisionalDevice = try reader.read()
+    clock.heldCount = try reader.read()
+    clock.heldDevice = try reader.read()
+    clock.heldMicros = try readTime(from: &reader)
+  }
+
+  private func encodeState(_ state: DeviceState, into writer: inout ByteWriter) {
+    writer.append(littleEndian: state.watermark)
+    writer.append(littleEndian: state.newest)
+    writer.append(littleEndian: state.firedThrough)
+    writer.append(littleEndian: state.droppedThrough)
+    writer.append(littleEndian: state.lastRecordClock)
+  }
+
+  private func readTime(from reader: inout ByteReader) throws(ByteReaderError) -> Int64 {
+    let time = try reader.read(Int64.self)
+    guard time == EventTime.none || EventTime.isSafe(time) else {
+      throw .malformed(filePosition: reader.filePosition)
+    }
+    return time
+  }
+
+  // MARK: - Devices
+
+  private mutating func decodeDevice(
+    _ device: Int, from reader: inout ByteReader
+  ) throws(ByteReaderError) {
+    meet(UInt32(device))
+    var state = DeviceState()
+    state.watermark = try readTime(from: &reader)
+    state.newest = try readTime(from: &reader)
+    state.firedThrough = try readTime(from: &reader)
+    state.droppedThrough = try readTime(from: &reader)
+    state.lastRecordClock = try readTime(from: &reader)
+    if state.watermark != EventTime.none { state.nextEdge = nextEdge(after: state) }
+    devices[device] = state
+    let width = set.schema.attributes.count
+    for column in 0..<width { attributes[device * width + column] = try reader.read() }
+    if set.schema.isNarrow {
+      try decodeSeries(ofDevice: device, from: &reader)
+    } else {
+      for group in set.groups.indices {
+        try decodeBlock(device * set.groups.count + group, from: &reader)
+      }
+    }
+  }
+
+  private func encodeSeries(ofDevice device: Int, into writer: inout ByteWriter) {
+    let series = seriesOfDevice[device]
+    writer.append(varint: UInt64(series.count))
+    for index in series {
+      writer.append(littleEndian: blocks[Int(index)].metric)
+      writer.append(littleEndian: set.mask(ofGrid: Int(blocks[Int(index)].grid)))
+      encodeBlock(Int(index), into: &writer)
+    }
+  }
+
+  private mutating func decodeSeries(
+    ofDevice device: Int, from reader: inout ByteReader
+  ) throws(ByteReaderError) {
+    for place in 0..<(try reader.readCount(elementByteCount: 12)) {
+      let metric = try reader.read(UInt32.self)
+      let mask = try reader.read(UInt64.self)
+      let known = seriesIndex.block(device: UInt32(device), metric: metric)
+      guard known == nil, mask != 0, mask >> UInt64(set.definitions.count) == 0 else {
+        throw .malformed(filePosition: reader.filePosition)
+      }
+      let grid = set.grid(mask: mask)
+      let block = addSeries(device: UInt32(device), metric: metric, grid: grid, at: place)
+      try decodeBlock(block, from: &reader)
+    }
+  }
+
+  private func encodeBlock(_ index: Int, into writer: inout ByteWriter) {
+    blocks[index].encode(into: &writer)
+    let count = blocks[index].revisions.count
+    writer.append(varint: UInt64(count))
+    if count == 0 { return }
+    var words: [UInt64] = []
+    for entry in 0..<count { blocks[index].revisions.appendWords(ofEntry: entry, to: &words) }
+    writer.append(memoryOf: words)
+  }
+
+  private mutating func decodeBlock(
+    _ index: Int, from reader: inout ByteReader
+  ) throws(ByteReaderError) {
+    let grid = Int(blocks[index].grid)
+    try blocks[index].decode(from: &reader, widths: set.grids[grid].widths)
+    let wordsPerEntry = blocks[index].revisions.wordsPerEntry
+    for _ in 0..<(try reader.readCount(elementByteCount: wordsPerEntry * 8)) {
+      let words = try reader.readMemory(of: UInt64.self, count: wordsPerEntry)
+      let isAppended = blocks[index].revisions.appendEntry(
+        words: words[...], windowCount: set.definitions.count)
+      if !isAppended { throw .malformed(filePosition: reader.filePosition) }
+    }
+  }
+}
