@@ -12,8 +12,8 @@ import Glibc
 /// to `keptByteCountMax`), so that a steady stream allocates nothing; what one huge record took
 /// beyond that goes back to the system.
 ///
-/// **Invariants:** `next <= end`; both lie in the newest chunk; every address handed out is a
-/// multiple of 8, the strictest alignment of any member libprotobuf-c lays out.
+/// **Invariants:** `next <= end`; both lie in the newest chunk and are multiples of 8, the
+/// strictest alignment of any member libprotobuf-c lays out, as is every address handed out.
 /// Cost: an add and a compare an allocation.
 @safe
 struct Arena: ~Copyable {
@@ -39,6 +39,7 @@ struct Arena: ~Copyable {
 
   /// `byteCountMax` bounds all chunks together; the first one is allocated here.
   init(firstByteCount: Int = 64 << 10, byteCountMax: Int) {
+    let firstByteCount = firstByteCount & ~7
     precondition(
       firstByteCount > Self.headerByteCount && firstByteCount <= byteCountMax,
       "an arena's first chunk has room and lies within its bound")
@@ -95,12 +96,12 @@ struct Arena: ~Copyable {
   ) -> UnsafeMutableRawPointer? {
     guard let opaque = unsafe opaque else { return nil }
     let state = unsafe opaque.assumingMemoryBound(to: State.self)
-    let rounded = (byteCount &+ 7) & ~7
     let start = unsafe state.pointee.next
-    guard rounded >= byteCount, unsafe rounded <= state.pointee.end - start else {
+    guard byteCount >= 0, unsafe byteCount <= state.pointee.end - start else {
       return unsafe allocateInNewChunk(state, byteCount)
     }
-    unsafe state.pointee.next = start + rounded
+    // What was left is a multiple of 8, so the rounded count fits as well.
+    unsafe state.pointee.next = start + ((byteCount &+ 7) & ~7)
     return unsafe start
   }
 
@@ -130,7 +131,7 @@ struct Arena: ~Copyable {
   /// Replaces several chunks by one.
   @inline(never)
   private static func mergeChunks(_ state: UnsafeMutablePointer<State>) {
-    let byteCount = unsafe min(state.pointee.chunkByteCount, keptByteCountMax)
+    let byteCount = unsafe min(state.pointee.chunkByteCount, keptByteCountMax) & ~7
     var chunk: UnsafeMutableRawPointer? = unsafe state.pointee.chunk
     while let last = unsafe chunk {
       unsafe chunk = last.load(as: UnsafeMutableRawPointer?.self)

@@ -10,21 +10,21 @@ extension RecordDecoder {
     _ message: UnsafeRawPointer, _ payload: RawSpan, into batch: inout ReadingBatch,
     _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
   ) -> DecodeOutcome {
-    var recordTime: (micros: Int64, flags: ReadingFlags)?
+    var recordTime: EventTime?
     if !plan.time.isInRow {
       guard let time = unsafe eventTime(in: recordBases) else {
         return .dead(.noTime, detail: "\(plan.mapping.time.field) is absent or 0")
       }
       recordTime = time
     }
-    let recordFlags: ReadingFlags = sequence().isOutOfRange ? .outOfRange : []
+    let recordFlags = sequence().isOutOfRange ? ReadingFlags.outOfRange.rawValue : 0
     guard let rows = plan.rows else {
       guard let recordTime else { preconditionFailure("without rows the time is the record's") }
       let metricFlags = unsafe appendMetrics(
         plan.metrics.span, from: recordBases, words: &batch.metricWords,
         presence: &batch.presenceWords)
       batch.rowEventTimes.append(recordTime.micros)
-      batch.rowFlags.append(recordTime.flags.union(recordFlags).union(metricFlags).rawValue)
+      batch.rowFlags.append(recordTime.flags | recordFlags | metricFlags)
       batch.rowIndexes.append(0)
       return .read(rows: 1)
     }
@@ -42,7 +42,7 @@ extension RecordDecoder {
   @unsafe
   private mutating func appendElements(
     _ elements: UnsafeBufferPointer<UnsafeRawPointer>, _ payload: RawSpan,
-    _ recordTime: (micros: Int64, flags: ReadingFlags)?, _ recordFlags: ReadingFlags,
+    _ recordTime: EventTime?, _ recordFlags: UInt32,
     into batch: inout ReadingBatch, _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
   ) -> DecodeOutcome {
     let firstRow = batch.rowCount
@@ -72,7 +72,7 @@ extension RecordDecoder {
         batch.rowMetrics.append(vocabulary.metrics.intern(payload.extracting(name)))
       }
       batch.rowEventTimes.append(time.micros)
-      batch.rowFlags.append(time.flags.union(recordFlags).union(metricFlags).rawValue)
+      batch.rowFlags.append(time.flags | recordFlags | metricFlags)
       batch.rowIndexes.append(UInt32(truncatingIfNeeded: index))
     }
     if batch.rowCount == firstRow, let (reason, row) = firstFault {
@@ -109,9 +109,7 @@ extension RecordDecoder {
 
   /// The event time, or nil if it is absent or 0.
   @unsafe
-  private func eventTime(
-    in bases: [UnsafeRawPointer?]
-  ) -> (micros: Int64, flags: ReadingFlags)? {
+  private func eventTime(in bases: [UnsafeRawPointer?]) -> EventTime? {
     let member = plan.time.member
     guard let base = unsafe bases[Int(member.group)] else { return nil }
     let word = unsafe loadWord(member, in: base)
@@ -122,12 +120,13 @@ extension RecordDecoder {
 
 // MARK: - Hot loops
 
-/// Appends one row's words and presence bits, and says what is odd about its values.
+/// Appends one row's words and presence bits, and says what is odd about its values
+/// (`ReadingFlags.rawValue`).
 private func appendMetrics(
   _ members: Span<StructMember>, from bases: [UnsafeRawPointer?], words: inout [UInt64],
   presence: inout [UInt64]
-) -> ReadingFlags {
-  var flags: ReadingFlags = []
+) -> UInt32 {
+  var flags: UInt32 = 0
   var bits: UInt64 = 0
   for index in members.indices {
     let member = members[index]
@@ -139,9 +138,11 @@ private func appendMetrics(
         switch member.kind {
         case .double, .float:
           // The exponent of NaN and infinities is all ones.
-          if word & 0x7FF0_0000_0000_0000 == 0x7FF0_0000_0000_0000 { flags.insert(.nonFinite) }
+          if word & 0x7FF0_0000_0000_0000 == 0x7FF0_0000_0000_0000 {
+            flags |= ReadingFlags.nonFinite.rawValue
+          }
         case .uint64 where word > UInt64(Int64.max):
-          flags.insert(.outOfRange)
+          flags |= ReadingFlags.outOfRange.rawValue
           isKept = false
         default: break
         }

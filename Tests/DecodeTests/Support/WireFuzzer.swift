@@ -53,7 +53,7 @@ struct WireFuzzer {
 
   private mutating func value(of field: MessageField, depth: Int) -> [UInt8] {
     let number = UInt64(field.number)
-    if Int.random(in: 0..<60, using: &random) == 0 { return Wire.integer(number, 1) }
+    if Int.random(in: 0..<300, using: &random) == 0 { return Wire.integer(number, 1) }
     switch field.type {
     case PROTOBUF_C_TYPE_STRING, PROTOBUF_C_TYPE_BYTES: return Wire.bytes(number, text())
     case PROTOBUF_C_TYPE_MESSAGE:
