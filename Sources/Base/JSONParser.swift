@@ -1,5 +1,6 @@
 /// Why bytes are not the JSON we read, and where.
 package struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// What is wrong, in words for the person who reads the log.
   package enum Reason: String, Sendable {
     case unexpectedEnd = "the text ends inside a value"
     case unexpectedByte = "no value, or no separator, begins with this byte"

@@ -2,6 +2,7 @@ import Base
 
 /// A commit of another program, as far as it concerns us.
 package struct ForeignCommit: Equatable, Sendable {
+  /// What the commit did, as far as it concerns us.
   package enum Kind: Sendable {
     /// Files were rewritten without changing rows: OPTIMIZE and other compaction.
     case rearranged

@@ -12,6 +12,7 @@ import Synchronization
 /// in their parent has been synced by this process, whoever made them: another process may have
 /// made a folder and not yet synced it.
 package final class POSIXStorage: Storage {
+  /// What the root is opened for.
   package enum Access: Sendable {
     case readOnly
     /// The root is made if absent, and it is tried out whether it has the links the ledger needs.

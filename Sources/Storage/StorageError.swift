@@ -15,6 +15,7 @@ package enum StorageOperation: String, Sendable, CaseIterable {
 
 /// A fault of the storage below us, said so that a person can act on it.
 package struct StorageError: Error, Sendable, CustomStringConvertible {
+  /// What went wrong, as far as the reaction to it differs.
   package enum Kind: Sendable {
     /// The file, or a folder on its path, does not exist.
     case notFound
