@@ -74,6 +74,7 @@ class EventTime:
     max_future_skew: int = 300 * MICROS
     plausible_from: int = 946_684_800 * MICROS
     device_idle: int = 3_600 * MICROS
+    forget_after: int = 7 * 86_400 * MICROS
 
 
 @dataclass

@@ -19,14 +19,17 @@ R4  A window is dropped once end + `allowed_lateness` <= watermark. A row is acc
 R5  After a record, every window with end <= watermark that has data and has not fired for that
     series fires, revision 0.
 R6  An accepted value marks every window of its series that contains it, is not dropped and has
-    ended (end <= watermark) or fired before as dirty. Dirty windows fire when the watermark next
-    crosses an edge of the finest slice (gcd of all sizes and slides of the source).
+    ended (end <= watermark) or fired before as dirty. Dirty windows that have ended fire when the
+    watermark next crosses an edge of the finest slice (gcd of all sizes and slides of the source);
+    a change that was accepted always fires.
 R7  The revision of a firing is the number of firings that window had for that series before.
 R8  A device is idle when the partition's clock has advanced by `device_idle` since the device's
     last record, looked at after each record: its open and dirty windows fire once and its
     watermark moves to its newest event time.
 R9  A decision to fire open windows, bound to an offset, does to every device what R8 does.
-R10 NaN and infinities enter no window.
+R10 NaN and infinities enter no window. An aggregate that leaves the double range is null.
+R11 A device silent for `forget_after` more than that is forgotten: every window up to the newest
+    that fired counts as dropped from then on.
 
 `python reference.py --self-test` checks it against hand-made cases and a second, quadratic
 formulation.
@@ -72,7 +75,7 @@ class Record:
         record = Record(
             offset=fields["offset"],
             timestamp=timestamp,
-            device=fields.get("device"),
+            device=None if fields.get("dead", False) else fields.get("device"),
             rows=fields.get("rows", []),
             attributes=fields.get("attributes", {}),
             sequence=fields.get("sequence"),
@@ -93,8 +96,8 @@ class Firing:
     start: int
     revision: int
     count: int
-    sum: float
-    mean: float
+    sum: float | None
+    mean: float | None
     min: float
     max: float
     stddev: float | None
@@ -127,7 +130,7 @@ def aggregate(values):
     if count > 1:
         squares = [(value - mean) * (value - mean) for value in values]
         stddev = math.sqrt(exact_sum(squares) / (count - 1))
-    return {
+    found = {
         "count": count,
         "sum": total,
         "mean": mean,
@@ -136,6 +139,10 @@ def aggregate(values):
         "stddev": stddev,
         "first": values[0],
         "last": values[-1],
+    }
+    return {
+        name: value if value is not None and math.isfinite(value) else None
+        for name, value in found.items()
     }
 
 
@@ -166,28 +173,30 @@ class PartitionClock:
         self.is_unconfirmed = False
 
     def observe(self, timestamp, device, has_append_time=False):
+        """Takes a record's stamp; returns whether the clock begins anew with it."""
         if timestamp is None:
-            return
+            return False
         if self.now is None:
             self.now = timestamp
             self.is_unconfirmed = not has_append_time
             self.unconfirmed_device = device
-            return
+            return True
         if has_append_time:
             self.held, self.is_unconfirmed = [], False
             self.now = max(self.now, timestamp)
-            return
+            return False
         if self.is_unconfirmed and device not in (None, self.unconfirmed_device):
             self.is_unconfirmed = False
             if timestamp < self.now - self.max_future_skew:
                 self.now, self.held = timestamp, []
-                return
+                return True
         if timestamp > self.now + self.max_future_skew:
             self.hold(timestamp, device)
-            return
+            return False
         if device is not None:
             self.held = []
         self.now = max(self.now, timestamp)
+        return False
 
     def hold(self, timestamp, device):
         if device is None:
@@ -203,6 +212,9 @@ class Device:
         self.newest = None
         self.watermark = -math.inf
         self.attributes = {}
+        # The newest end that fired, and the end up to which a forgotten device's are dropped.
+        self.newest_fired = -math.inf
+        self.forgotten_through = -math.inf
         # Accepted rows by finest slice: the slice is only a bucket here, nothing is summed in it.
         self.slices = {}
         # Windows that got data and have never been looked at for firing: heap of (end, start,
@@ -225,8 +237,9 @@ class PartitionReference:
         self.options = source.event_time
         self.clock = PartitionClock(self.options.max_future_skew)
         self.devices = {}
-        # Device -> the clock at its last record, the longest silent first; idle ones are absent.
-        self.heard = {}
+        # Device -> the clock at its last record, the longest silent first.
+        self.awake = {}
+        self.idle = {}
         self.firings = []
         self.counts = {"accepted": 0, "too_late": 0, "implausible": 0}
         edges = [edge for window in source.windows for edge in (window.size, window.slide)]
@@ -235,18 +248,23 @@ class PartitionReference:
 
     def feed(self, record):
         """Takes one record in and returns the flags of its rows (None for an unreadable row)."""
-        self.clock.observe(record.timestamp, record.device, record.has_append_time)
+        if self.clock.observe(record.timestamp, record.device, record.has_append_time):
+            # What was heard before is as old as the clock that begins now.
+            for queue in (self.awake, self.idle):
+                queue.update(dict.fromkeys(queue, self.clock.now))
         if record.is_dead:
+            self.look_for_silence()
             return []
         device = self.devices.setdefault(record.device, Device())
-        self.heard.pop(record.device, None)
-        if self.clock.now is not None:
-            self.heard[record.device] = self.clock.now
+        for queue in (self.awake, self.idle):
+            queue.pop(record.device, None)
+        self.awake[record.device] = self.clock.now
         device.attributes.update(
             (name, value) for name, value in record.attributes.items() if value is not None
         )
         flags = [None if row is None else self.flags_of(row, record) for row in record.rows]
         if not self.takes_device(record.device):
+            del self.awake[record.device]
             return flags
         newest = device.newest
         for index, row in enumerate(record.rows):
@@ -260,13 +278,13 @@ class PartitionReference:
         device.newest = newest
         if newest is not None:
             self.advance(record.device, newest - self.options.out_of_orderness)
-        self.fire_idle()
+        self.look_for_silence()
         return flags
 
     def finish(self, fires_open_windows=False):
         """R9 at the end of the input; then `open_windows` tells what never fired."""
         if fires_open_windows:
-            for name in self.devices:
+            for name in list(self.awake):
                 self.close(name)
 
     def open_windows(self):
@@ -296,11 +314,14 @@ class PartitionReference:
 
     def enter(self, device, offset, index, row):
         event_time, values = row[0], row[1]
+        dropped_through = max(
+            device.watermark - self.options.allowed_lateness, device.forgotten_through
+        )
         alive = [
             (which, start)
             for which, window in enumerate(self.source.windows)
             for start in window.starts(event_time)
-            if start + window.size + self.options.allowed_lateness > device.watermark
+            if start + window.size > dropped_through
         ]
         if not alive:
             self.counts["too_late"] += 1
@@ -334,36 +355,50 @@ class PartitionReference:
         device.watermark = watermark
         if not crosses:
             return
-        self.fire_dirty(name)
+        self.fire_dirty(name, watermark)
         while device.open_heap and device.open_heap[0][0] <= watermark:
             _, which, start = heapq.heappop(device.open_heap)
             device.open.discard((which, start))
             self.fire_unfired(name, which, start)
         self.forget_dropped(device)
 
-    def fire_idle(self):
-        """R8. The devices stand in the order of their last records, the most silent first."""
-        while self.heard:
-            name = next(iter(self.heard))
-            if self.clock.now - self.heard[name] < self.options.device_idle:
+    def look_for_silence(self):
+        """R8 and R11. Both queues have the most silent device first."""
+        if self.clock.now is None:
+            return
+        while (name := next(iter(self.awake), None)) is not None:
+            if self.clock.now - self.awake[name] < self.options.device_idle:
                 break
-            del self.heard[name]
             self.close(name)
+        silence = max(self.options.forget_after, self.options.device_idle)
+        while (name := next(iter(self.idle), None)) is not None:
+            if self.clock.now - self.idle[name] < silence:
+                break
+            del self.idle[name]
+            self.forget(self.devices[name])
 
     def close(self, name):
         """Fires everything a device has open or dirty, and moves its watermark to its newest."""
+        self.idle[name] = self.awake.pop(name)
         device = self.devices[name]
         if device.newest is None:
             return
         self.advance(name, device.newest)
-        self.fire_dirty(name)
+        self.fire_dirty(name, math.inf)
         for _, which, start in sorted(device.open_heap):
             self.fire_unfired(name, which, start)
 
-    def fire_dirty(self, name):
-        dirty, self.devices[name].dirty = self.devices[name].dirty, {}
-        for (which, start), metrics in sorted(dirty.items()):
-            self.fire(name, which, start, metrics)
+    def forget(self, device):
+        device.forgotten_through = max(device.newest_fired, device.watermark)
+        device.slices, device.open_heap, device.open = {}, [], set()
+        device.dirty, device.fired = {}, {}
+
+    def fire_dirty(self, name, limit):
+        """Fires the dirty windows that end at or before the limit."""
+        dirty = self.devices[name].dirty
+        for which, start in sorted(dirty):
+            if start + self.source.windows[which].size <= limit:
+                self.fire(name, which, start, dirty.pop((which, start)))
 
     def fire_unfired(self, name, which, start):
         device = self.devices[name]
@@ -377,6 +412,7 @@ class PartitionReference:
         device = self.devices[name]
         rows = sorted(self.rows_of(device, which, start), key=lambda row: row[:3])
         fired = device.fired.setdefault((which, start), {})
+        device.newest_fired = max(device.newest_fired, start + self.source.windows[which].size)
         for metric in sorted(metrics):
             revision = fired.get(metric, 0)
             fired[metric] = revision + 1

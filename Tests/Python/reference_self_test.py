@@ -137,6 +137,43 @@ def test_idle_devices_fire_what_is_open():
     assert fired(reference)[1:] == [(0, "1m", 1, 3, 7.0)], "fired early: a change is a revision"
 
 
+def test_a_change_to_a_window_fired_early_waits_for_its_end():
+    source = make_source([minute("5m", 5, 1)], out_of_orderness="0s", device_idle="60s")
+    rows = records_of((0, 1.0))
+    for offset, second in [(1, 60), (2, 61)]:
+        at = START + second * MICROS
+        rows.append(Record(offset, at, "b", [(at, {"m": 5.0})]))
+    for offset, second in [(3, 62), (4, 121), (5, 181)]:
+        at = START + second * MICROS
+        rows.append(Record(offset, at, "a", [(at, {"m": 2.0})]))
+    reference, _ = expected(source, rows)
+    ends = [(f.end - START) // (60 * MICROS) for f in reference.firings if f.revision]
+    assert ends == [2, 3], "of the five windows fired at idle two have ended since"
+
+
+def test_a_forgotten_device_starts_after_what_fired():
+    source = make_source(
+        [minute("1m", 1, 1)], out_of_orderness="0s", device_idle="60s", forget_after="10m",
+        allowed_lateness="1h",
+    )  # fmt: skip
+    rows = records_of((0, 1.0))
+    for offset, second in [(1, 100), (2, 300), (3, 600)]:
+        at = START + second * MICROS
+        rows.append(Record(offset, at, "b", [(at, {"m": 5.0})]))
+    for offset, second in [(4, 30), (5, 61)]:
+        row = (START + second * MICROS, {"m": 2.0})
+        rows.append(Record(offset, rows[-1].timestamp, "a", [row]))
+    reference, _ = expected(source, rows)
+    assert reference.counts["too_late"] == 1, "30 s lies in the window that fired at idle"
+    assert [f.revision for f in reference.firings] == [0] * len(reference.firings)
+
+
+def test_an_accepted_change_fires_even_if_its_window_is_dropped_first():
+    source = make_source([minute("1m", 1, 1)], out_of_orderness="0s", allowed_lateness="30s")
+    reference, _ = expected(source, records_of((0, 1.0), (70, 2.0), (10, 4.0), (95, 1.0), (121, 1)))
+    assert fired(reference)[1] == (0, "1m", 1, 2, 5.0), fired(reference)
+
+
 def test_decisions_fire_at_their_offset():
     source = make_source([minute("1m", 1, 1)], out_of_orderness="5s")
     rows = records_of((0, 1.0), (70, 2.0), (80, 4.0))
