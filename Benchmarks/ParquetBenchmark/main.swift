@@ -4,10 +4,12 @@ import Parquet
 
 // How fast one core writes Parquet, and how large the files are.
 //
-//     ParquetBenchmark [--rows N] [--codec none|snappy|lz4|zstd] [--split] [--write PREFIX]
+//     ParquetBenchmark [--rows N] [--repeat N] [--codec none|snappy|lz4|zstd] [--split]
+//                      [--write PREFIX]
 //
-// Small by default, so that it can run as a smoke test; prints rates, bytes a row and a hash of
-// every file, which is the same on every machine. `--write` leaves the files for other readers.
+// Small by default, so that it can run as a smoke test; prints rates (the best of `--repeat`),
+// bytes a row and a hash of every file, which changes with the code and the codec's version only.
+// `--split` turns BYTE_STREAM_SPLIT on. `--write` leaves the files for other readers.
 
 struct Arguments {
   var rowCount = 20_000

@@ -10,16 +10,15 @@ package struct ParquetFileSummary: Sendable, Equatable {
 /// Statistics of one column over the whole file.
 package struct ParquetColumnSummary: Sendable, Equatable {
   package let name: String
-  /// No value is smaller. Nil when there is no value but NaN, or an infinity among them. Strings
+  /// No value is smaller. Nil when there is no value, or NaN or an infinity among them. Strings
   /// are cut to 64 bytes, at a character where they are text.
   package let min: ParquetValue?
-  /// No value is larger; NaN does not count. Nil as `min` is. A cut string is raised in its last
-  /// character, so that it stays an upper bound.
+  /// No value is larger. Nil as `min` is. A cut string is raised in its last character, so that
+  /// it stays an upper bound.
   package let max: ParquetValue?
   /// Rows without a value.
   package let nullCount: Int
-  /// Values that are NaN; 0 for columns that are neither float nor double. An engine that orders
-  /// NaN above every number (Spark) must not skip by `max` where this is not 0.
+  /// Values that are NaN; 0 for columns that are neither float nor double.
   package let nanCount: Int
 }
 

@@ -1,6 +1,6 @@
 /// Writes one Parquet file, row group by row group, into memory.
 ///
-///     "PAR1" | row group: column chunk, column chunk … | row group … | footer | its size | "PAR1"
+///     "PAR1" | row group: column chunk, column chunk … | row group … | footer | size | "PAR1"
 ///
 /// It does no I/O: `takeOutput` hands over the bytes finished so far, which the caller appends to
 /// the file. The same calls give the same bytes, whenever output is taken.

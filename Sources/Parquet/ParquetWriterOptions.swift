@@ -2,7 +2,7 @@
 package enum Compression: Sendable, Equatable {
   case none
   case snappy
-  /// Level 1 … 22; 1 is what the daemon uses: it costs a third of level 3 on telemetry.
+  /// Level 1 … 22; the daemon uses 1.
   case zstd(level: Int32)
   /// The block format, LZ4_RAW in the specification; the deprecated framed LZ4 is never written.
   case lz4
@@ -26,8 +26,10 @@ package struct ParquetWriterOptions: Sendable {
   package let dictionaryByteCountMax: Int
   /// Whether floats and doubles that do not repay a dictionary are written as BYTE_STREAM_SPLIT.
   ///
-  /// Off by default: Spark's vectorised reader refuses the encoding up to and including 4.0
-  /// (it came with SPARK-56894, 2026). `docs` of the benchmark hold the sizes.
+  /// Off by default: Spark's vectorised reader refuses the encoding, and with it the file, up to
+  /// SPARK-56894 (May 2026). Measured on random walks of doubles with zstd level 1: 6.0 bytes a
+  /// value instead of 7.4, and about half the CPU time; rounded values gain nothing, for they
+  /// get a dictionary. pyarrow, DuckDB 1.5.5, Polars 2.1 and DataFusion read it.
   package let splitsFloatingPointBytes: Bool
   /// `<application> version <version> (build <hash>)`. parquet-mr throws the statistics of string
   /// columns away when it cannot parse this form.
@@ -55,7 +57,7 @@ package struct ParquetWriterOptions: Sendable {
     keyValueMetadata: [KeyValue] = []
   ) {
     precondition(pageByteCountMax > 0 && pageRowCountMax > 0, "page limits are positive")
-    precondition(pageByteCountMax <= 1 << 30, "a page has a 32-bit size: at most 1 GiB is asked for")
+    precondition(pageByteCountMax <= 1 << 30, "a page has a 32-bit size: 1 GiB at most")
     precondition(dictionaryByteCountMax <= 1 << 30, "a dictionary is a page: at most 1 GiB")
     self.compression = compression
     self.pageByteCountMax = pageByteCountMax

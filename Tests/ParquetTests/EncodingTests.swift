@@ -96,7 +96,9 @@ import Testing
 @Suite struct DefinitionLevelTests {
   private func encoded(_ presence: [Bool], rows: Range<Int>) -> [UInt8] {
     var words = [UInt64](repeating: 0, count: (presence.count + 63) / 64)
-    for (row, isPresent) in presence.enumerated() where isPresent { words[row / 64] |= 1 << (row % 64) }
+    for (row, isPresent) in presence.enumerated() where isPresent {
+      words[row / 64] |= 1 << (row % 64)
+    }
     var page = PageBuffer()
     RunLengthEncoding.appendPresence(
       of: rows, in: ValidityBitmap(words: words, rowCount: presence.count), to: &page)

@@ -22,7 +22,9 @@ struct RandomTables {
 
   private mutating func below(_ bound: Int) -> Int { Int(random.next() % UInt64(bound)) }
 
-  private mutating func pick<Element>(_ choices: [Element]) -> Element { choices[below(choices.count)] }
+  private mutating func pick<Element>(_ choices: [Element]) -> Element {
+    choices[below(choices.count)]
+  }
 
   private mutating func rowGroups() -> [Int] {
     (0..<below(4)).map { _ in pick([1, 2, 7, 63, 64, 65, 127, 128, 129, 500, 1500]) }

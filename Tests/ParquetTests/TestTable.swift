@@ -111,7 +111,9 @@ extension TestTable.Column {
     let isText = column.type == .string || column.type == .binary
     if isText && form == .words || !values.contains(nil) { return nil }
     var words = [UInt64](repeating: .max, count: values.count / 64 + 1)
-    for (row, value) in values.enumerated() where value == nil { words[row / 64] &= ~(1 << (row % 64)) }
+    for (row, value) in values.enumerated() where value == nil {
+      words[row / 64] &= ~(1 << (row % 64))
+    }
     return words
   }
 

@@ -11,10 +11,15 @@ package enum ParquetValue: Sendable, Equatable {
 
 /// Smallest and largest value of a column, as far as they are of use to a reader that skips data.
 enum ColumnBounds: Equatable {
-  /// No value takes part: all rows are absent or NaN.
+  /// There is no value.
   case empty
   case known(min: ParquetValue, max: ParquetValue)
-  /// An infinity is among the values: no bound that JSON (Delta statistics) could carry.
+  /// NaN or an infinity is among the values.
+  ///
+  /// The specification would have the bounds of the other values beside a NaN count, but DuckDB,
+  /// Polars, DataFusion and Spark order NaN above every number and do not look at the count:
+  /// `x > 100` loses rows to a maximum that leaves NaN out (DuckDB 1.5.5 does, measured). An
+  /// infinity is a bound that JSON, and so Delta's statistics, cannot carry.
   case unknowable
 
   /// The bounds of two sets of values together.
@@ -49,7 +54,7 @@ extension ParquetValue {
 struct ColumnStatistics {
   var bounds: ColumnBounds = .empty
   var absentCount = 0
-  /// For floats and doubles; NaN takes no part in the bounds.
+  /// For floats and doubles.
   var nanCount = 0
   /// Whether each bound is a value of the column; long strings are cut (`BoundTruncation`).
   var isMinExact = true
@@ -90,7 +95,7 @@ extension ColumnStatistics {
   }
 
   /// Four chains side by side, or the latency of one comparison after the other would set the
-  /// pace. A comparison with NaN is false, so NaN never becomes a bound.
+  /// pace. A comparison with NaN is false, so it leaves no trace here but in its count.
   init<Value: BinaryFloatingPoint & BitwiseCopyable>(
     floatingPoint values: Span<Value>, wrap: (Value) -> ParquetValue
   ) {
@@ -118,9 +123,9 @@ extension ColumnStatistics {
       nanCounts[0] += nanCounts[lane]
     }
     nanCount = nanCounts[0]
-    if nanCount == values.count {
+    if values.count == 0 {
       bounds = .empty
-    } else if smallest[0].isInfinite || largest[0].isInfinite {
+    } else if nanCount > 0 || smallest[0].isInfinite || largest[0].isInfinite {
       bounds = .unknowable
     } else {
       bounds = .known(min: wrap(smallest[0]), max: wrap(largest[0]))

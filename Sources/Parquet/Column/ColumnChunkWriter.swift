@@ -239,7 +239,9 @@ struct ColumnChunkWriter: ~Copyable {
 
   /// Repetition levels would come first; a column that is never repeated has none. Version 1
   /// pages say the length of the levels before them.
-  private mutating func appendLevels(_ pageRows: Range<Int>, of rows: ChunkRows, _ leaf: LeafColumn) {
+  private mutating func appendLevels(
+    _ pageRows: Range<Int>, of rows: ChunkRows, _ leaf: LeafColumn
+  ) {
     precondition(leaf.repetitionLevelMax == 0, "flat columns only, so far")
     guard leaf.definitionLevelMax > 0 else { return }
     let start = page.count

@@ -7,7 +7,8 @@ protocol FixedWidthValue: BitwiseCopyable {
   static func append(_ values: Span<Self>, as encoding: Encoding, to page: inout PageBuffer)
 }
 
-extension FixedWidthValue where Self: FixedWidthInteger & SignedInteger, Magnitude: BitwiseCopyable {
+extension FixedWidthValue
+where Self: FixedWidthInteger & SignedInteger, Magnitude: BitwiseCopyable {
   static func append(_ values: Span<Self>, as encoding: Encoding, to page: inout PageBuffer) {
     if encoding == .deltaBinaryPacked {
       DeltaBinaryPacking.append(values, to: &page)
