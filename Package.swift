@@ -33,6 +33,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
     // System libraries: a module map and a shim, nothing else.
@@ -53,8 +54,31 @@ let package = Package(
     module("Parquet", uses: ["Base", "CZstd", "CLz4", "CSnappy"]),
     module("DeltaLog", uses: ["Base", "Storage"]),
     module("Ledger", uses: ["Base", "Storage"]),
+    module(
+      "Pipeline",
+      uses: [
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Parquet", "DeltaLog",
+        "Ledger", .product(name: "Logging", package: "swift-log"),
+      ]),
+    module("Config", uses: ["Base", "Telemetry", .product(name: "Yams", package: "Yams")]),
+    .executableTarget(
+      name: "downlinkd",
+      dependencies: [
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Parquet", "Pipeline",
+        "Config", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings),
 
     tests("Base"),
-    tests("Telemetry", uses: ["Base"]),
+    tests("Storage", uses: ["Base"]),
+    tests("Kafka", uses: ["Base", "Telemetry"]),
+    tests("Decode", uses: ["Base", "Telemetry"]),
+    tests("Windows", uses: ["Base", "Telemetry"]),
+    tests("Parquet", uses: ["Base"]),
+    tests("DeltaLog", uses: ["Base", "Storage"]),
+    tests("Config", uses: ["Base", "Telemetry"]),
+    .testTarget(name: "TidyTests", swiftSettings: settings),
   ]
 )

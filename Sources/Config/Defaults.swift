@@ -15,10 +15,12 @@ enum Default {
   /// About one well-sized Parquet file (10–20 MB compressed) a commit while catching up.
   static let commitByteCount: Int64 = 64_000_000
   static let stateInterval: Int64 = 1 * minutes
-  /// zstd's own default.
-  static let zstdLevel = 3
-  /// The row group size most engines write: enough rows for good compression and few footers.
-  static let rowGroupRowCount = 1_048_576
+  /// A third of level 3's processor time for a few percent more bytes on telemetry
+  /// (docs/PERFORMANCE.md).
+  static let zstdLevel = 1
+  /// What a thread of an engine scans at once (DuckDB's own size); a row group's columns are
+  /// gathered in memory before they are encoded, about 130 bytes a row.
+  static let rowGroupRowCount = 122_880
   /// Four commits: one gathering, one being written, and room for bursts.
   static let bufferByteCount: Int64 = 256_000_000
 

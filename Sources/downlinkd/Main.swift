@@ -1,0 +1,46 @@
+import ArgumentParser
+import Glibc
+
+/// `downlinkd`: parse, wire, run, stop in reverse. The commands are thin; the work is in modules.
+@main
+struct Downlinkd: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "downlinkd",
+    abstract: "Telemetry from Kafka to exact tables: readings and windows, exactly once.",
+    discussion: """
+      Exit codes: 0 done, 64 wrong usage, 69 a fault of the world (see the log), 75 stopped before \
+      the goal was reached, 78 the configuration does not fit (nothing was started).
+      """,
+    version: Program.version,
+    subcommands: [
+      RunCommand.self, CheckCommand.self,
+    ])
+
+  static func main() async {
+    // A broken connection or pipe is an error to handle, never a reason to die.
+    signal(SIGPIPE, SIG_IGN)
+    await main(nil)
+  }
+}
+
+/// What this program calls itself.
+enum Program {
+  static let version = "0.1.0"
+  static let name = "downlinkd \(version)"
+}
+
+/// Exit codes of sysexits.h that mean something to a service manager.
+enum Exit {
+  /// EX_UNAVAILABLE: a fault of the world; starting again may help.
+  static let unavailable: Int32 = 69
+  /// EX_TEMPFAIL: stopped in order, but before the goal was reached.
+  static let incomplete: Int32 = 75
+  /// EX_CONFIG: the configuration does not fit; starting again cannot help.
+  static let configuration: Int32 = 78
+}
+
+/// Lines for people, on standard error.
+func complain(_ text: String) {
+  let bytes = Array((text + "\n").utf8)
+  _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
+}

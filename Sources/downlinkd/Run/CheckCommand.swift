@@ -1,0 +1,52 @@
+import ArgumentParser
+import Config
+import Decode
+import Pipeline
+import Telemetry
+import Windows
+
+/// `downlinkd check`: everything `run` checks before it starts, and what the configuration costs.
+struct CheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Check a configuration and show what it comes to.",
+    discussion: "Reports every fault at once, with its place and a suggestion; exit code 78 then.")
+
+  @Option(name: .long, help: "The configuration file.")
+  var config: String
+
+  @Option(name: .long, help: "Devices of each source, for the sizes shown.")
+  var devices = 1000
+
+  @Option(name: .long, help: "Metrics of each device of a narrow source, for the sizes shown.")
+  var metrics = 10
+
+  func run() throws {
+    let (configuration, wiring) = try Checked.load(config)
+    print("\(config): no faults")
+    print("pipeline \(configuration.pipeline), fingerprint \(configuration.fingerprint)")
+    for (source, plan) in zip(wiring.pipeline.sources, wiring.windowPlans) {
+      let schema = source.plan.schema
+      print("")
+      print("source \(schema.source): table readings_\(schema.source)")
+      print("  topics      \(source.topics.joined(separator: ", "))")
+      print("  attributes  \(schema.attributes.joined(separator: ", "))")
+      if schema.isNarrow {
+        print("  metrics     named by the rows, in the column metric")
+      } else {
+        print("  metrics     \(schema.metrics.map(\.name).joined(separator: ", "))")
+      }
+      show(plan.plan, metricsPerDevice: schema.isNarrow ? metrics : schema.metrics.count)
+    }
+  }
+
+  private func show(_ plan: WindowPlan, metricsPerDevice: Int) {
+    let bytes = plan.bytesPerSeries(metricsPerDevice: metricsPerDevice)
+    let total = bytes * Double(metricsPerDevice) * Double(devices) / 1_048_576
+    let rows = plan.rowsPerDay(devices: devices, metricsPerDevice: metricsPerDevice)
+    print("  state       \(Int(bytes.rounded())) bytes a series (\(plan.formula))")
+    print(
+      "              \(Int(total.rounded(.up))) MiB for \(devices) devices with "
+        + "\(metricsPerDevice) metrics")
+    print("  windows     \(Int(rows.rounded())) rows a day for \(devices) devices")
+  }
+}

@@ -1,0 +1,217 @@
+import Base
+import Config
+import Decode
+import Kafka
+import Parquet
+import Pipeline
+import Telemetry
+import Windows
+
+/// Maps the configuration to what the modules are told, and reports what only they can check:
+/// fields that a message does not have, windows that cannot be kept, properties librdkafka refuses.
+///
+/// The one place that knows both sides; `check` and `run` go through it alike.
+struct Wiring {
+  let pipeline: PipelineOptions
+  let kafka: KafkaConsumer.Options
+  /// What each source's windows cost, for `check`.
+  let windowPlans: [(source: String, plan: WindowPlan)]
+
+  init(_ configuration: Configuration) throws(ConfigFaults) {
+    var faults: [ConfigFault] = []
+    var sources: [SourceOptions] = []
+    var plans: [(source: String, plan: WindowPlan)] = []
+    for (index, source) in configuration.sources.enumerated() {
+      let keyPath = "sources[\(index)]"
+      guard let plan = Self.plan(source, configuration, at: keyPath, &faults) else { continue }
+      let options = SourceOptions(
+        topics: source.topics, plan: plan, windows: Self.windows(of: source, configuration),
+        eventTime: EventTimeOptions(source.eventTime))
+      do throws(WindowsError) {
+        plans.append((
+          source.name,
+          try WindowPlan(
+            schema: plan.schema, windows: options.windows, options: options.eventTime)
+        ))
+        sources.append(options)
+      } catch {
+        faults.append(configuration.fault(at: "windows", "\(error)"))
+      }
+    }
+    faults += Self.unmatchedMetrics(configuration, sources)
+    faults += Self.propertyFaults(configuration)
+    if !faults.isEmpty { throw ConfigFaults(faults) }
+    windowPlans = plans
+    pipeline = Self.options(configuration, sources)
+    kafka = Self.kafkaOptions(configuration, lanes: pipeline.laneCount)
+  }
+
+  // MARK: - Sources
+
+  private static func plan(
+    _ source: Configuration.Source, _ configuration: Configuration, at keyPath: String,
+    _ faults: inout [ConfigFault]
+  ) -> DecodePlan? {
+    if source.descriptorSet != nil {
+      faults.append(
+        configuration.fault(
+          at: "\(keyPath).descriptor_set",
+          "this release reads the built-in message types only",
+          suggestion: "use fleet.telemetry.v1.DeviceTelemetry or fleet.telemetry.v1.TelemetryBatch"
+        ))
+      return nil
+    }
+    do {
+      return try DecodePlan(MessageMapping(source))
+    } catch {
+      for fault in error.faults {
+        faults.append(
+          configuration.fault(
+            at: "\(keyPath).\(fault.key)", fault.problem, suggestion: fault.suggestion))
+      }
+      return nil
+    }
+  }
+
+  private static func windows(
+    of source: Configuration.Source, _ configuration: Configuration
+  ) -> [WindowDefinition] {
+    configuration.windows
+      .filter { window in
+        window.sources.isEmpty || window.sources.contains { $0.matches(source.name) }
+      }
+      .map { window in
+        var aggregates: Aggregates = []
+        for name in window.aggregates {
+          if let known = Aggregates.names.first(where: { $0.name == name.rawValue }) {
+            aggregates.insert(known.aggregate)
+          }
+        }
+        return WindowDefinition(
+          name: window.name, sizeMicros: window.sizeMicros, slideMicros: window.slideMicros,
+          aggregates: aggregates, metricGlobs: window.metrics.map(\.pattern))
+      }
+  }
+
+  /// A metric pattern of a window that no metric of its sources can match is a typing error. Narrow
+  /// sources name their metrics in the data: there nothing can be said beforehand.
+  private static func unmatchedMetrics(
+    _ configuration: Configuration, _ sources: [SourceOptions]
+  ) -> [ConfigFault] {
+    var faults: [ConfigFault] = []
+    for (index, window) in configuration.windows.enumerated() {
+      let schemas = sources.map(\.plan.schema).filter { schema in
+        window.sources.isEmpty || window.sources.contains { $0.matches(schema.source) }
+      }
+      if schemas.isEmpty || schemas.contains(where: \.isNarrow) { continue }
+      let names = schemas.flatMap { $0.metrics.map(\.name) }
+      for (place, pattern) in window.metrics.enumerated()
+      where !names.contains(where: { pattern.matches($0) }) {
+        faults.append(
+          configuration.fault(
+            at: "windows[\(index)].metrics[\(place)]",
+            "no metric of its sources matches `\(pattern.pattern)`",
+            suggestion: Configuration.suggestion(for: pattern.pattern, among: names)
+              ?? "the metrics are \(names.joined(separator: ", "))"))
+      }
+    }
+    return faults
+  }
+
+  // MARK: - Kafka and the rest
+
+  private static func propertyFaults(_ configuration: Configuration) -> [ConfigFault] {
+    let properties = configuration.kafka.properties.map { ($0.key, $0.value) }
+    return KafkaProperties.faults(in: properties, role: .consumer).map { fault in
+      configuration.fault(
+        at: fault.name.map { "kafka.properties.\($0)" } ?? "kafka.properties", fault.reason)
+    }
+  }
+
+  private static func kafkaOptions(
+    _ configuration: Configuration, lanes: Int
+  ) -> KafkaConsumer.Options {
+    var options = KafkaConsumer.Options(
+      brokers: configuration.kafka.brokers.joined(separator: ","),
+      group: configuration.kafka.group, clientID: "downlinkd-\(configuration.pipeline)")
+    options.properties = configuration.kafka.properties.map { ($0.key, $0.value) }
+    options.laneCount = lanes
+    return options
+  }
+
+  private static func options(
+    _ configuration: Configuration, _ sources: [SourceOptions]
+  ) -> PipelineOptions {
+    let storage = configuration.storage
+    return PipelineOptions(
+      pipeline: configuration.pipeline, program: Program.name,
+      configFingerprint: configuration.fingerprint, sources: sources,
+      start: configuration.kafka.start == .latest ? .latest : .earliest,
+      onPositionLost: configuration.kafka.onPositionLost == .stop ? .stop : .skipAndRecord,
+      laneCount: laneCount(configuration.lanes),
+      commit: CommitOptions(
+        intervalMillis: Int(storage.commit.intervalMicros / 1000),
+        byteCount: Int(min(storage.commit.byteCount, configuration.memory.bufferByteCountMax / 2)),
+        stateIntervalMillis: Int(storage.stateIntervalMicros / 1000),
+        stateInputByteCount: 512 << 20, openDateCount: 64),
+      parquet: ParquetWriterOptions(
+        compression: Compression(storage.parquet),
+        createdBy: "downlinkd version \(Program.version) (build release)"),
+      rowGroupRowCountMax: storage.parquet.rowGroupRowCount)
+  }
+
+  /// `auto` leaves half of the processors to librdkafka's threads and the writer, which need about
+  /// as much as the lanes.
+  private static func laneCount(_ lanes: Configuration.Lanes) -> Int {
+    switch lanes {
+    case .count(let count): return count
+    case .auto: return max(1, Processors.usableCount / 2)
+    }
+  }
+}
+
+extension MessageMapping {
+  fileprivate init(_ source: Configuration.Source) {
+    let device: MessageMapping.Device
+    switch source.device {
+    case .field(let path): device = .field(path)
+    case .recordKey: device = .recordKey
+    }
+    // A Timestamp field has its own unit; the built-in messages have none, so the plan refuses it.
+    let unit = TimeUnit(rawValue: source.time.unit?.rawValue ?? "") ?? .microseconds
+    var metrics = MessageMapping.Metrics.all
+    var narrow: NarrowMetric?
+    switch source.metrics {
+    case .all: break
+    case .fields(let fields):
+      metrics = .list(fields.map { Metric(field: $0.field, name: $0.name, unit: $0.unit) })
+    case .narrow(let name, let value): narrow = NarrowMetric(nameField: name, valueField: value)
+    }
+    self.init(
+      source: source.name, messageName: source.message, rows: source.rows, device: device,
+      time: Time(field: source.time.field, unit: unit), sequence: source.sequence,
+      attributes: source.attributes.map { Attribute(field: $0) }, metrics: metrics,
+      narrowMetric: narrow, plausibleFromMicros: source.eventTime.plausibleFromMicros)
+  }
+}
+
+extension EventTimeOptions {
+  fileprivate init(_ eventTime: Configuration.EventTime) {
+    self.init(
+      outOfOrdernessMicros: eventTime.outOfOrdernessMicros,
+      allowedLatenessMicros: eventTime.allowedLatenessMicros,
+      maxFutureSkewMicros: eventTime.maxFutureSkewMicros,
+      deviceIdleMicros: eventTime.deviceIdleMicros)
+  }
+}
+
+extension Compression {
+  fileprivate init(_ parquet: Configuration.Storage.Parquet) {
+    switch parquet.compression {
+    case .zstd: self = .zstd(level: Int32(parquet.level ?? 1))
+    case .snappy: self = .snappy
+    case .lz4: self = .lz4
+    case .none: self = .none
+    }
+  }
+}
