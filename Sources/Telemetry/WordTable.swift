@@ -53,6 +53,10 @@ package struct WordTable: Sendable {
     bytes[starts[Int(index)]..<starts[Int(index) + 1]]
   }
 
+  /// All words back to back, and where each begins (one element more than words): the shape in
+  /// which a Parquet column takes them. Shared with the table, not copied.
+  package var storage: (bytes: [UInt8], starts: [Int]) { (bytes, starts) }
+
   package func text(of index: UInt32) -> String { String(decoding: bytes(of: index), as: UTF8.self) }
 
   /// All words' indexes in ascending order of their bytes (UTF-8 order is code point order).
