@@ -2,7 +2,7 @@ import CProtobufC
 
 // Sentences for dead letters: built only when a record or row is bad.
 
-extension DecodePlan {
+extension CompiledMapping {
   /// What the scanner found, with the field's name and file position.
   func describe(_ fault: WireFault) -> String {
     let place =

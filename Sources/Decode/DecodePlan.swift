@@ -1,17 +1,36 @@
 import Base
 package import Telemetry
 
-/// A mapping compiled against the descriptor of its message type: all that `RecordDecoder` needs,
-/// as flat arrays of offsets. Nothing in it is special to any message type.
+/// A mapping compiled against the descriptor of its message type: what a `RecordDecoder` is made
+/// from, and the schema of the readings it will give. Copying it copies a reference.
+package struct DecodePlan: Sendable {
+  let compiled: CompiledMapping
+
+  /// Compiles a mapping, or says all that is wrong with it. Done once a source and start.
+  package init(
+    _ mapping: MessageMapping, catalogue: MessageCatalogue = .builtIn
+  ) throws(DecodePlanErrors) {
+    var compiler = try PlanCompiler(mapping, catalogue: catalogue)
+    compiled = try compiler.compile()
+  }
+
+  /// The columns that readings of this source have.
+  package var schema: ReadingSchema { compiled.schema }
+
+  /// The mapping it was compiled from.
+  package var mapping: MessageMapping { compiled.mapping }
+}
+
+/// All that decoding needs, as flat arrays of offsets. Nothing in it is special to a message type.
+///
+/// A class, because half a kilobyte of constants would else be copied whenever a method of the
+/// decoder looks at one of them.
 ///
 /// **Invariants:** every offset comes from the descriptor of `type` or of one reachable from it;
 /// group 0 of a scope is the message itself, group `i` is `groups[i - 1]`, parents first.
-package struct DecodePlan: Sendable {
-  /// The columns that readings of this source have.
-  package let schema: ReadingSchema
-  /// The mapping it was compiled from.
-  package let mapping: MessageMapping
-
+final class CompiledMapping: Sendable {
+  let schema: ReadingSchema
+  let mapping: MessageMapping
   let type: MessageType
   let scan: ScanTable
   /// The mapped strings of the record, each once: the scanner's slots.
@@ -34,19 +53,11 @@ package struct DecodePlan: Sendable {
   /// The string that names a row's metric, in the scope of the row.
   let metricName: TextMember?
 
-  /// Compiles a mapping, or says all that is wrong with it. Done once a source and start.
-  package init(
-    _ mapping: MessageMapping, catalogue: MessageCatalogue = .builtIn
-  ) throws(DecodePlanErrors) {
-    var compiler = try PlanCompiler(mapping, catalogue: catalogue)
-    self = try compiler.compile()
-  }
-
   init(
     schema: ReadingSchema, mapping: MessageMapping, type: MessageType, scan: ScanTable,
     texts: [TextMember], textPaths: [String], recordGroups: [StructGroup],
-    rowGroups: [StructGroup], device: Int?, attributes: [Int], sequence: StructMember?, time: EventTimeMember,
-    metrics: [StructMember], rows: StructMember?, metricName: TextMember?
+    rowGroups: [StructGroup], device: Int?, attributes: [Int], sequence: StructMember?,
+    time: EventTimeMember, metrics: [StructMember], rows: StructMember?, metricName: TextMember?
   ) {
     self.schema = schema
     self.mapping = mapping
@@ -75,8 +86,8 @@ struct EventTimeMember {
   var plausibleFromMicros: Int64
 
   /// Microseconds since 1970, and `ReadingFlags.rawValue` for what is odd about them. A time that
-  /// microseconds in 64 bits cannot hold becomes the nearest that they can, and is flagged: the year
-  /// 294 247 is no reading's.
+  /// microseconds in 64 bits cannot hold becomes the nearest that they can, and is flagged: the
+  /// year 294 247 is no reading's.
   ///
   /// Flags are plain words here and below: `OptionSet`'s operations are generic code of another
   /// module, which nothing specialises, and took a third of the time when they stood here.

@@ -19,7 +19,7 @@ struct FieldPathError: Error {
 }
 
 extension FieldPath {
-  /// Follows `path` from `type`. The only repeated message it may pass through is the one at `rows`.
+  /// Follows `path` from `type`. The only repeated message it may pass through is that at `rows`.
   init(_ path: String, from type: MessageType, rows: [String]) throws(FieldPathError) {
     let names = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     var fields: [MessageField] = []

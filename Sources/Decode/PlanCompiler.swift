@@ -35,7 +35,7 @@ struct PlanCompiler {
     rowsPath = mapping.rows.map { $0.split(separator: ".").map(String.init) } ?? []
   }
 
-  mutating func compile() throws(DecodePlanErrors) -> DecodePlan {
+  mutating func compile() throws(DecodePlanErrors) -> CompiledMapping {
     let rows = compileRows()
     let device = compileDevice()
     let time = compileTime()
@@ -48,11 +48,12 @@ struct PlanCompiler {
     let schema = ReadingSchema(
       source: mapping.source, attributes: attributes.map(\.name), hasSequence: sequence != nil,
       isNarrow: mapping.narrowMetric != nil, metrics: metrics.map(\.column))
-    return DecodePlan(
+    return CompiledMapping(
       schema: schema, mapping: mapping, type: type, scan: ScanTable(type, wanted: wanted),
       texts: texts, textPaths: textPaths, recordGroups: recordGroups.groups,
-      rowGroups: rowGroups.groups, device: device, attributes: attributes.map(\.slot), sequence: sequence, time: time,
-      metrics: metrics.map(\.member), rows: rows?.member, metricName: metricName)
+      rowGroups: rowGroups.groups, device: device, attributes: attributes.map(\.slot),
+      sequence: sequence, time: time, metrics: metrics.map(\.member), rows: rows?.member,
+      metricName: metricName)
   }
 
   // MARK: - Keys

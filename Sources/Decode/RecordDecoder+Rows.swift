@@ -12,7 +12,7 @@ extension RecordDecoder {
   ) -> DecodeOutcome {
     var recordTime: EventTime?
     if !plan.time.isInRow {
-      guard let time = unsafe eventTime(in: recordBases) else {
+      guard let time = unsafe plan.time.read(from: recordBases) else {
         return .dead(.noTime, detail: "\(plan.mapping.time.field) is absent or 0")
       }
       recordTime = time
@@ -21,7 +21,7 @@ extension RecordDecoder {
     guard let rows = plan.rows else {
       guard let recordTime else { preconditionFailure("without rows the time is the record's") }
       let metricFlags = unsafe appendMetrics(
-        plan.metrics.span, from: recordBases, words: &batch.metricWords,
+        plan.metrics, from: recordBases, words: &batch.metricWords,
         presence: &batch.presenceWords)
       batch.rowEventTimes.append(recordTime.micros)
       batch.rowFlags.append(recordTime.flags | recordFlags | metricFlags)
@@ -47,29 +47,36 @@ extension RecordDecoder {
   ) -> DecodeOutcome {
     let firstRow = batch.rowCount
     var firstFault: (reason: DeadReason, row: Int)?
+    // Locals, because what is read through `self` in the loop is copied or retained for every row.
+    let rowGroups = plan.rowGroups
+    let metrics = plan.metrics
+    let timeMember = plan.time
+    let nameMember = plan.metricName
     // Rows of a message that a oneof dropped again were scanned too; those that count came last.
-    let firstName = findings.rowNames.count - (plan.metricName == nil ? 0 : elements.count)
+    let firstName = findings.rowNames.count - (nameMember == nil ? 0 : elements.count)
     precondition(firstName >= 0, "every element that libprotobuf-c unpacked was seen on the wire")
     for index in 0..<elements.count {
-      unsafe resolve(plan.rowGroups, from: elements[index], into: &rowBases)
-      let name: WireRange
-      switch unsafe rowName(at: firstName &+ index) {
-      case .success(let range): name = range
-      case .failure(let reason):
-        if firstFault == nil { firstFault = (reason, index) }
-        note(reason, row: index, in: batch, &faults)
-        continue
+      unsafe resolve(rowGroups, from: elements[index], into: &rowBases)
+      var name = FoundText.absent
+      if let nameMember {
+        name = findings.rowNames[firstName &+ index]
+        if let fault = unsafe nameFault(name, nameMember, in: rowBases) {
+          if firstFault == nil { firstFault = (fault, index) }
+          note(fault, row: index, in: batch, &faults)
+          continue
+        }
       }
-      guard let time = unsafe recordTime ?? eventTime(in: rowBases) else {
+      var time = recordTime
+      if time == nil { time = unsafe timeMember.read(from: rowBases) }
+      guard let time else {
         if firstFault == nil { firstFault = (.noTime, index) }
         note(.noTime, row: index, in: batch, &faults)
         continue
       }
       let metricFlags = unsafe appendMetrics(
-        plan.metrics.span, from: rowBases, words: &batch.metricWords,
-        presence: &batch.presenceWords)
-      if plan.metricName != nil {
-        batch.rowMetrics.append(vocabulary.metrics.intern(payload.extracting(name)))
+        metrics, from: rowBases, words: &batch.metricWords, presence: &batch.presenceWords)
+      if nameMember != nil {
+        batch.rowMetrics.append(vocabulary.metrics.intern(payload.extracting(name.range)))
       }
       batch.rowEventTimes.append(time.micros)
       batch.rowFlags.append(time.flags | recordFlags | metricFlags)
@@ -81,23 +88,6 @@ extension RecordDecoder {
     return .read(rows: batch.rowCount - firstRow)
   }
 
-  private enum RowNameResult {
-    case success(WireRange)
-    case failure(DeadReason)
-  }
-
-  /// The metric's name of the row at hand, which is the scanner's `index`-th.
-  @unsafe
-  private func rowName(at index: Int) -> RowNameResult {
-    guard let metricName = plan.metricName else { return .success(.absent) }
-    let name = findings.rowNames[index]
-    guard name.range.count > 0, let base = unsafe rowBases[Int(metricName.member.group)],
-      unsafe isPresent(metricName, in: base)
-    else { return .failure(.noMetricName) }
-    if let reason = name.fault { return .failure(reason) }
-    return .success(name.range)
-  }
-
   private func note(
     _ reason: DeadReason, row: Int, in batch: borrowing ReadingBatch, _ faults: inout [RowFault]
   ) {
@@ -106,24 +96,35 @@ extension RecordDecoder {
         recordIndex: batch.recordCount, rowIndex: UInt32(truncatingIfNeeded: row), reason: reason,
         detail: plan.sentence(for: reason)))
   }
-
-  /// The event time, or nil if it is absent or 0.
-  @unsafe
-  private func eventTime(in bases: [UnsafeRawPointer?]) -> EventTime? {
-    let member = plan.time.member
-    guard let base = unsafe bases[Int(member.group)] else { return nil }
-    let word = unsafe loadWord(member, in: base)
-    guard word != 0, unsafe isPresent(member, in: base, word: word) else { return nil }
-    return plan.time.micros(of: word)
-  }
 }
 
 // MARK: - Hot loops
 
+extension EventTimeMember {
+  /// The event time, or nil if it is absent or 0.
+  @unsafe
+  fileprivate func read(from bases: [UnsafeRawPointer?]) -> EventTime? {
+    guard let base = unsafe bases[Int(member.group)] else { return nil }
+    let word = unsafe loadWord(member, in: base)
+    guard word != 0, unsafe isPresent(member, in: base, word: word) else { return nil }
+    return micros(of: word)
+  }
+}
+
+/// Why a row's metric has no usable name, or nil if it has one.
+private func nameFault(
+  _ name: FoundText, _ member: TextMember, in bases: [UnsafeRawPointer?]
+) -> DeadReason? {
+  guard name.range.count > 0, let base = unsafe bases[Int(member.member.group)],
+    unsafe isPresent(member, in: base)
+  else { return .noMetricName }
+  return name.fault
+}
+
 /// Appends one row's words and presence bits, and says what is odd about its values
 /// (`ReadingFlags.rawValue`).
 private func appendMetrics(
-  _ members: Span<StructMember>, from bases: [UnsafeRawPointer?], words: inout [UInt64],
+  _ members: [StructMember], from bases: [UnsafeRawPointer?], words: inout [UInt64],
   presence: inout [UInt64]
 ) -> UInt32 {
   var flags: UInt32 = 0

@@ -28,7 +28,7 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     }
   }
 
-  package let plan: DecodePlan
+  let plan: CompiledMapping
   let arena: Arena
   var findings: WireFindings
   /// Structs of the record's and of the row's groups at hand.
@@ -36,6 +36,7 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
   var rowBases: [UnsafeRawPointer?]
 
   package init(_ plan: DecodePlan, options: Options = Options()) {
+    let plan = plan.compiled
     self.plan = plan
     arena = Arena(
       firstByteCount: min(64 << 10, options.unpackByteCountMax),
@@ -140,9 +141,8 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     for index in findings.texts.indices where findings.texts[index].fault != nil {
       let text = plan.texts[index]
       guard let found = find(text), let reason = found.fault else { continue }
-      return .dead(
-        reason,
-        detail: "\(plan.textPaths[index]) at byte \(found.range.start): \(plan.sentence(for: reason))")
+      let place = "\(plan.textPaths[index]) at byte \(found.range.start)"
+      return .dead(reason, detail: "\(place): \(plan.sentence(for: reason))")
     }
     return nil
   }

@@ -37,7 +37,7 @@ import Testing
     var fixture = try Fixture(mapping, catalogue: catalogue)
     let plan = try DecodePlan(mapping, catalogue: catalogue)
     var fuzzer = WireFuzzer(random: SplitMix64(seed: seed))
-    let messages = (0..<count).map { _ in fuzzer.message(of: plan.type) }
+    let messages = (0..<count).map { _ in fuzzer.message(of: plan.compiled.type) }
     let metricPaths = plan.schema.metrics.map(\.name).map(Self.path)
     let expected = try PythonOracle.lines(
       for: messages, protoText: protoText, mapping: mapping, metricNames: metricPaths)

@@ -155,9 +155,7 @@ import Testing
     #expect(fixture.double(row: 2, metric: 1) == -.infinity)
   }
 
-  @Test func `NUL and invalid UTF-8 in a mapped string are dead, elsewhere they are nobody's business`()
-    throws
-  {
+  @Test func `NUL and invalid UTF-8 are dead in a mapped string and nothing elsewhere`() throws {
     var fixture = try Fixture(Fixture.snapshots)
     let time = Wire.fixed64(2, Self.time)
     #expect(reason(fixture.decode(Wire.text(1, "a\0b") + time)) == .nulInString)
@@ -279,10 +277,11 @@ import Testing
   }
 
   @Test func `wherever memory runs out, the record is dead and nothing breaks`() throws {
-    let place = Wire.double(1, 1) + Wire.text(3, "there") + Wire.bytes(5, Array(repeating: 0, count: 80))
+    func filler(_ count: Int) -> [UInt8] { Array(repeating: 0, count: count) }
+    let place = Wire.double(1, 1) + Wire.text(3, "there") + Wire.bytes(5, filler(80))
     let message =
       Wire.text(1, "a") + Wire.integer(3, 1) + Wire.bytes(2, place) + Wire.bytes(2, place)
-      + Wire.bytes(4, Array(repeating: 0, count: 800)) + Wire.bytes(15, Array(repeating: 1, count: 64))
+      + Wire.bytes(4, filler(800)) + Wire.bytes(15, filler(64))
       + Wire.text(16, "note") + Wire.bytes(20, Wire.bytes(2, place)) + Wire.text(777, "unknown")
       + (0..<40).flatMap { _ in Wire.integer(778, 1) }
     var deadCount = 0

@@ -82,7 +82,9 @@ import Testing
       [
         .init(name: "id", number: 1, type: PROTOBUF_C_TYPE_STRING),
         .init(name: "at_us", number: 2, type: PROTOBUF_C_TYPE_INT64),
-        .init(name: "points", number: 3, type: PROTOBUF_C_TYPE_MESSAGE, label: PROTOBUF_C_LABEL_REPEATED, message: "t.Point"),
+        .init(
+          name: "points", number: 3, type: PROTOBUF_C_TYPE_MESSAGE,
+          label: PROTOBUF_C_LABEL_REPEATED, message: "t.Point"),
       ])
     let catalogue = MessageCatalogue(Array(builder.build().values))
     let mapping = MessageMapping(

@@ -144,7 +144,9 @@ enum Wire {
     return writer.bytes
   }
 
-  static func tag(_ number: UInt64, _ wireType: UInt64) -> [UInt8] { varint(number << 3 | wireType) }
+  static func tag(_ number: UInt64, _ wireType: UInt64) -> [UInt8] {
+    varint(number << 3 | wireType)
+  }
 
   static func bytes(_ number: UInt64, _ content: [UInt8]) -> [UInt8] {
     tag(number, 2) + varint(UInt64(content.count)) + content
