@@ -305,7 +305,9 @@ class PartitionReference:
                 flags |= NON_FINITE
             if not fits_a_column(value):
                 flags |= OUT_OF_RANGE
-        reference = record.timestamp if record.has_append_time else self.clock.now
+        reference = record.timestamp if record.has_append_time else None
+        if reference is None:
+            reference = self.clock.now
         if event_time < self.options.plausible_from:
             flags |= BEFORE_PLAUSIBLE
         elif reference is not None and event_time > reference + self.options.max_future_skew:
