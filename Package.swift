@@ -17,6 +17,12 @@ func module(_ name: String, uses: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: uses, swiftSettings: settings)
 }
 
+/// A benchmark: an executable that prints rates and a hash of its result (`make bench`).
+func benchmark(_ name: String, uses: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: uses, path: "Benchmarks/\(name)", swiftSettings: settings)
+}
+
 func tests(_ name: String, uses: [Target.Dependency] = []) -> Target {
   .testTarget(
     name: name + "Tests",
@@ -70,6 +76,17 @@ let package = Package(
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: settings),
+
+    benchmark("DecodeBenchmark", uses: ["Base", "Telemetry", "Decode"]),
+    benchmark("WindowsBenchmark", uses: ["Base", "Telemetry", "Windows"]),
+    benchmark("ParquetBenchmark", uses: ["Base", "Parquet"]),
+    benchmark("FetchBenchmark", uses: ["Base", "Telemetry", "Kafka"]),
+    benchmark(
+      "PipelineBenchmark",
+      uses: [
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Parquet", "Pipeline",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
 
     tests("Base"),
     tests("Storage", uses: ["Base"]),

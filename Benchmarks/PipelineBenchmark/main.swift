@@ -1,0 +1,103 @@
+import Base
+import Decode
+import Glibc
+import Logging
+import Parquet
+import Pipeline
+import Storage
+import Telemetry
+import Windows
+
+// The whole pipeline over a topic in memory: everything after the fetch is real and timed, down to
+// the synced files, the ledger and the table logs.
+//
+//     PipelineBenchmark [--devices N] [--seconds S] [--partitions P] [--lanes L] [--root DIR]
+//                       [--commit-bytes B]
+//
+// The reference job is --devices 10000 --seconds 300 --partitions 4. Prints rates, bytes, and a
+// hash of the counters of the ledger, which must not change with lanes, commit size or machine.
+
+func argument(_ name: String, _ standard: Int) -> Int {
+  let arguments = CommandLine.arguments
+  guard let index = arguments.firstIndex(of: "--\(name)"), index + 1 < arguments.count,
+    let value = Int(arguments[index + 1])
+  else { return standard }
+  return value
+}
+
+func textArgument(_ name: String) -> String? {
+  let arguments = CommandLine.arguments
+  guard let index = arguments.firstIndex(of: "--\(name)"), index + 1 < arguments.count else {
+    return nil
+  }
+  return arguments[index + 1]
+}
+
+func processorSeconds() -> Double {
+  var usage = rusage()
+  unsafe getrusage(RUSAGE_SELF, &usage)
+  func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+}
+
+func peakMebibytes() -> Int {
+  var usage = rusage()
+  unsafe getrusage(RUSAGE_SELF, &usage)
+  return usage.ru_maxrss / 1024
+}
+
+let devices = argument("devices", 200)
+let seconds = argument("seconds", 60)
+let topic = RecordedTopic(
+  name: "telemetry", deviceCount: devices, seconds: seconds,
+  partitionCount: argument("partitions", 4), seed: 42)
+let baseMebibytes = peakMebibytes()
+
+let plan = try DecodePlan(
+  MessageMapping(
+    source: "snapshots", messageName: "fleet.telemetry.v1.DeviceTelemetry",
+    device: .field("device_id"),
+    time: .init(field: "time_unix_ms", unit: .milliseconds), sequence: "sequence",
+    attributes: [.init(field: "region"), .init(field: "firmware")], plausibleFromMicros: 0))
+let source = SourceOptions(
+  topics: [topic.name], plan: plan,
+  windows: [WindowDefinition(name: "1m", sizeMicros: 60_000_000, slideMicros: 10_000_000)],
+  eventTime: EventTimeOptions())
+let laneCount = argument("lanes", 1)
+let options = PipelineOptions(
+  pipeline: "benchmark", program: "benchmark", configFingerprint: "benchmark",
+  sources: [source], start: .earliest, onPositionLost: .stop, laneCount: laneCount,
+  commit: CommitOptions(
+    intervalMillis: 10_000, byteCount: argument("commit-bytes", 64_000_000),
+    stateIntervalMillis: 60_000, stateInputByteCount: 512 << 20, openDateCount: 64),
+  parquet: ParquetWriterOptions(createdBy: "downlinkd version 0.1.0 (build benchmark)"),
+  rowGroupRowCountMax: 122_880)
+let storage: any Storage
+if let root = textArgument("root") {
+  storage = try POSIXStorage(root: root)
+} else {
+  storage = MemoryStorage()
+}
+let log = Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }
+let instance = Instance(
+  options: options, storage: storage, goal: .caughtUp(firesOpenWindows: true), log: log
+) { delegate in
+  RecordedConsumer(topic: topic, laneCount: laneCount, delegate: delegate)
+}
+
+let startNanos = MonotonicClock.nowNanos()
+let startProcessor = processorSeconds()
+let result = instance.run()
+let wall = Double(MonotonicClock.nowNanos() - startNanos) / 1e9
+let processor = processorSeconds() - startProcessor
+guard result == .stopped(isComplete: true) else {
+  print("the pipeline did not finish: \(result)")
+  exit(1)
+}
+
+let millions = Double(topic.recordCount) / 1e6
+func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
+print("records       \(topic.recordCount), \(topic.payloadByteCount / topic.recordCount) bytes each")
+print("wall          \(rounded(wall)) s, \(Int(Double(topic.recordCount) / wall)) records/s")
+print("processor     \(rounded(processor)) s, \(rounded(processor / millions)) s per million")
+print("memory        peak \(peakMebibytes()) MiB, of which the topic itself \(baseMebibytes) MiB")
