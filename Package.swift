@@ -91,7 +91,7 @@ let package = Package(
     tests("Base"),
     tests("Storage", uses: ["Base"]),
     tests("Kafka", uses: ["Base", "Telemetry"]),
-    tests("Decode", uses: ["Base", "Telemetry"]),
+    tests("Decode", uses: ["Base", "Telemetry", "CProtobufC"]),
     tests("Windows", uses: ["Base", "Telemetry"]),
     tests("Parquet", uses: ["Base"]),
     tests("DeltaLog", uses: ["Base", "Storage"]),
