@@ -35,14 +35,14 @@ func textArgument(_ name: String) -> String? {
 
 func processorSeconds() -> Double {
   var usage = rusage()
-  unsafe getrusage(RUSAGE_SELF, &usage)
+  unsafe getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
   func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
   return seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }
 
 func peakMebibytes() -> Int {
   var usage = rusage()
-  unsafe getrusage(RUSAGE_SELF, &usage)
+  unsafe getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
   return usage.ru_maxrss / 1024
 }
 

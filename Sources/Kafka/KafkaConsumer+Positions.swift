@@ -141,4 +141,9 @@ package struct OffsetRange: Equatable, Sendable {
   package let beginning: Int64
   /// Offset of the next record to come.
   package let end: Int64
+
+  package init(beginning: Int64, end: Int64) {
+    self.beginning = beginning
+    self.end = end
+  }
 }
