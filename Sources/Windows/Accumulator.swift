@@ -3,7 +3,7 @@
 /// A merge takes the first slice as it is and merges the later ones into it, so the outcome depends
 /// on the slices and their order alone. Reused for every firing: no allocation in steady state.
 @safe
-struct Accumulator: ~Copyable {
+struct Accumulator: ~Copyable, @unchecked Sendable {  // because it alone owns its memory
   private let memory: UnsafeMutablePointer<Double>
   private let validity: UnsafeMutablePointer<Bool>
   private let metricCountMax: Int
@@ -15,9 +15,10 @@ struct Accumulator: ~Copyable {
     let shape = RowShape(metricCount: metricCountMax, isUniform: false)
     cellsWordCount = shape.wordCount
     lastWordCount = shape.lastWordCount
-    let wordCount = shape.wordCount + shape.lastWordCount + metricCountMax
+    let wordCount = shape.wordCount + shape.lastWordCount + 3 * metricCountMax
     unsafe memory = .allocate(capacity: max(wordCount, 1))
-    unsafe memory.initialize(repeating: 0, count: max(wordCount, 1))
+    unsafe UnsafeMutableRawPointer(memory)
+      .initializeMemory(as: UInt8.self, repeating: 0, count: max(wordCount, 1) * 8)
     unsafe validity = .allocate(capacity: max(metricCountMax, 1))
     unsafe validity.initialize(repeating: false, count: max(metricCountMax, 1))
   }
@@ -29,6 +30,9 @@ struct Accumulator: ~Copyable {
 
   /// The values of the reading at hand, by the metrics of a block.
   var values: UnsafeMutablePointer<Double> { unsafe memory + cellsWordCount + lastWordCount }
+  /// Room for what follows from a merge.
+  var sums: UnsafeMutablePointer<Double> { unsafe values + metricCountMax }
+  var stddevs: UnsafeMutablePointer<Double> { unsafe sums + metricCountMax }
   /// Which of `values` are there and finite.
   var isValid: UnsafeMutablePointer<Bool> { unsafe validity }
 

@@ -2,7 +2,7 @@
 ///
 /// **Invariants:** places `0..<count` are initialised, the others are not.
 @safe
-struct BlockTable: ~Copyable {
+struct BlockTable: ~Copyable, @unchecked Sendable {  // because it alone owns its memory
   private var blocks: UnsafeMutablePointer<SliceBlock>
   private(set) var count = 0
   private var capacity = 16

@@ -13,7 +13,7 @@ package struct EventTimeCounts: Equatable, Sendable {
   package var beforePlausible: Int64 = 0
   /// Readings of a metric that no window selects.
   package var unselected: Int64 = 0
-  /// Readings with a NaN or infinite value in a metric that a window selects.
+  /// Readings of plausible time that are flagged `nonFinite`: those values entered no window.
   package var nonFinite: Int64 = 0
   /// Firing rows of revision 0.
   package var fired: Int64 = 0

@@ -1,10 +1,10 @@
 /// Firings as columns of equal length: one row for each window firing of one series. The unit that
 /// leaves this module for the `windows` table.
 ///
-/// The doubles are never NaN for a value: NaN **means null**. It stands where the window did not ask
-/// for the aggregate, where `stddev` has one value only, and where the arithmetic overflowed (sums
-/// of values near the largest double). `count` is always there; whoever writes the table leaves it
-/// null when the window did not ask for it.
+/// The doubles are never NaN for a value: NaN **means null**. It stands where the window did not
+/// ask for the aggregate, where `stddev` has one value only, and where the arithmetic overflowed
+/// (sums of values near the largest double). `count` is always there; whoever writes the table
+/// leaves it null when the window did not ask for it.
 ///
 /// Rows are appended in the order in which they fire; within one device and record that is by
 /// window end, window, then metric. Cost: about 108 bytes a row and 4 an attribute.
@@ -108,5 +108,60 @@ package struct FiringBatch: ~Copyable, Sendable {
 
   private static func value(_ value: Double, if isAsked: Bool) -> Double {
     isAsked && value.isFinite ? value : .nan
+  }
+
+  // MARK: - Hot loops
+
+  /// Appends one row for each metric of a uniform row, column by column. `accumulator` holds the
+  /// merged window; `metrics` are the output's metric numbers.
+  mutating func append(
+    _ key: Key, attributes row: ArraySlice<UInt32>, metrics numbers: [UInt32],
+    isInteger: [Bool], accumulator: borrowing Accumulator
+  ) {
+    let metricCount = numbers.count
+    let merged = unsafe accumulator.row(metricCount: metricCount, isUniform: true)
+    let last = unsafe accumulator.lastRow(metricCount: metricCount, isUniform: true)
+    let count = unsafe merged.counts[0]
+    let (sum, stddev) = unsafe (accumulator.sums, accumulator.stddevs)
+    for metric in 0..<metricCount {
+      let total = unsafe merged.means[metric] * Double(count)
+      unsafe sum[metric] = isInteger[metric] ? total.rounded() : total
+    }
+    for metric in 0..<metricCount {
+      unsafe stddev[metric] = (unsafe merged.m2s[metric] / Double(count &- 1)).squareRoot()
+    }
+    windowIndexes.append(contentsOf: repeatElement(key.window, count: metricCount))
+    devices.append(contentsOf: repeatElement(key.device, count: metricCount))
+    for _ in 0..<metricCount { attributes.append(contentsOf: row) }
+    metrics.append(contentsOf: numbers)
+    windowStarts.append(contentsOf: repeatElement(key.start, count: metricCount))
+    windowEnds.append(contentsOf: repeatElement(key.end, count: metricCount))
+    revisions.append(contentsOf: repeatElement(0, count: metricCount))
+    counts.append(contentsOf: repeatElement(count, count: metricCount))
+    let asked = key.aggregates
+    unsafe Self.extend(&sums, sum, metricCount, if: asked.contains(.sum))
+    unsafe Self.extend(&means, merged.means, metricCount, if: asked.contains(.mean))
+    unsafe Self.extend(&mins, merged.mins, metricCount, if: asked.contains(.min))
+    unsafe Self.extend(&maxes, merged.maxes, metricCount, if: asked.contains(.max))
+    unsafe Self.extend(&stddevs, stddev, metricCount, if: asked.contains(.stddev) && count > 1)
+    unsafe Self.extend(&firsts, merged.firsts, metricCount, if: asked.contains(.first))
+    unsafe Self.extend(&lasts, last.values, metricCount, if: asked.contains(.last))
+  }
+
+  /// Appends values, NaN in place of those that are not finite, or NaN only.
+  private static func extend(
+    _ column: inout [Double], _ values: UnsafePointer<Double>, _ count: Int, if isAsked: Bool
+  ) {
+    if !isAsked {
+      column.append(contentsOf: repeatElement(.nan, count: count))
+      return
+    }
+    let start = column.count
+    unsafe column.append(contentsOf: UnsafeBufferPointer(start: values, count: count))
+    // x − x is 0 for finite values and NaN for the others.
+    var total = 0.0
+    for index in 0..<count { unsafe total += values[index] - values[index] }
+    if total == 0 { return }
+    for index in start..<column.count where !column[index].isFinite { column[index] = .nan }
   }
 }

@@ -31,9 +31,9 @@ extension PartitionWindows {
   /// Moves a device's watermark: fires what is due, then drops and folds what is past. When the
   /// device is idle, everything unfired and everything changed is due.
   mutating func advance(
-    _ device: Int, to watermark: Int64, isIdle: Bool, _ firings: inout FiringBatch
+    _ device: Int, _ state: inout DeviceState, to watermark: Int64, isIdle: Bool,
+    _ firings: inout FiringBatch
   ) {
-    var state = devices[device]
     let step = set.edgeMicros
     let crossesEdge =
       state.watermark == EventTime.none
@@ -58,7 +58,6 @@ extension PartitionWindows {
       if settles { settle(device, droppedThrough: dropping) }
     }
     state.nextEdge = nextEdge(after: state)
-    devices[device] = state
   }
 
   private mutating func settle(_ device: Int, droppedThrough: Int64) {
@@ -79,8 +78,8 @@ extension PartitionWindows {
 
   // MARK: - Finding what is due
 
-  /// Collects in `dueFirings`, in the order of firing, the windows that end above F and at or before
-  /// `limit` and have data, and the changed windows that end at or before `limit`.
+  /// Collects in `dueFirings`, in the order of firing, the windows that end above F and at or
+  /// before `limit` and have data, and the changed windows that end at or before `limit`.
   private mutating func findDue(_ device: Int, state: DeviceState, through limit: Int64) {
     dueFirings.removeAll(keepingCapacity: true)
     for place in 0..<blockCount(ofDevice: device) {
@@ -150,7 +149,6 @@ extension PartitionWindows {
   // MARK: - Firing
 
   private mutating func fireDue(_ device: Int, _ firings: inout FiringBatch) {
-    let width = set.schema.attributes.count
     for due in dueFirings {
       let index = Int(due.block)
       accumulator.merge(blocks[index], from: Int(due.firstSlice), until: due.end)
@@ -159,22 +157,49 @@ extension PartitionWindows {
         window: due.window, device: UInt32(device),
         start: due.end - set.definitions[definition].sizeMicros, end: due.end,
         aggregates: set.definitions[definition].aggregates)
-      for metric in 0..<blocks[index].metricCount {
-        var revision: UInt32 = 0
-        if due.revisionEntry != DueFiring.firstTime {
-          let entry = Int(due.revisionEntry)
-          guard blocks[index].revisions.isChanged(entry, metric: metric) else { continue }
-          revision = blocks[index].revisions.takeRevision(entry, metric: metric)
-        }
-        let values = accumulator.values(
-          of: metric, metricCount: blocks[index].metricCount,
-          isUniform: blocks[index].isUniform, isInteger: isInteger(metric, ofBlock: index))
-        if values.count == 0 { continue }
-        firings.append(
-          key, attributes: attributes[device &* width..<(device &+ 1) &* width],
-          metric: outputMetric(metric, ofBlock: index), revision: revision, values: values)
-        if revision == 0 { counts.fired &+= 1 } else { counts.firedAgain &+= 1 }
+      let isWhole = due.revisionEntry == DueFiring.firstTime && blocks[index].isUniform
+      if isWhole, !set.schema.isNarrow {
+        fireWhole(key, block: index, device, &firings)
+      } else {
+        fireMetrics(key, due, device, &firings)
       }
+    }
+  }
+
+  /// Fires a window of a wide source in which every metric has the same readings.
+  private mutating func fireWhole(
+    _ key: FiringBatch.Key, block index: Int, _ device: Int, _ firings: inout FiringBatch
+  ) {
+    let group = Int(blocks[index].metric)
+    let width = set.schema.attributes.count
+    firings.append(
+      key, attributes: attributes[device &* width..<(device &+ 1) &* width],
+      metrics: set.groups[group].outputMetrics, isInteger: set.groups[group].isInteger,
+      accumulator: accumulator)
+    counts.fired &+= Int64(blocks[index].metricCount)
+  }
+
+  /// Fires those metrics of a window that have data, or that were changed.
+  private mutating func fireMetrics(
+    _ key: FiringBatch.Key, _ due: DueFiring, _ device: Int, _ firings: inout FiringBatch
+  ) {
+    let index = Int(due.block)
+    let width = set.schema.attributes.count
+    for metric in 0..<blocks[index].metricCount {
+      var revision: UInt32 = 0
+      if due.revisionEntry != DueFiring.firstTime {
+        let entry = Int(due.revisionEntry)
+        guard blocks[index].revisions.isChanged(entry, metric: metric) else { continue }
+        revision = blocks[index].revisions.takeRevision(entry, metric: metric)
+      }
+      let values = accumulator.values(
+        of: metric, metricCount: blocks[index].metricCount,
+        isUniform: blocks[index].isUniform, isInteger: isInteger(metric, ofBlock: index))
+      if values.count == 0 { continue }
+      firings.append(
+        key, attributes: attributes[device &* width..<(device &+ 1) &* width],
+        metric: outputMetric(metric, ofBlock: index), revision: revision, values: values)
+      if revision == 0 { counts.fired &+= 1 } else { counts.firedAgain &+= 1 }
     }
   }
 
@@ -186,7 +211,7 @@ extension PartitionWindows {
 
   private func outputMetric(_ metric: Int, ofBlock block: Int) -> UInt32 {
     set.schema.isNarrow
-      ? blocks[block].metric : UInt32(set.groups[Int(blocks[block].metric)].metrics[metric])
+      ? blocks[block].metric : set.groups[Int(blocks[block].metric)].outputMetrics[metric]
   }
 
   // MARK: - Late changes

@@ -14,14 +14,14 @@ extension PartitionWindows {
   }
 
   mutating func enterNarrow(
-    _ batch: inout ReadingBatch, _ rows: Range<Int>, device: UInt32, futureLimit: Int64,
-    _ vocabulary: borrowing Vocabulary
+    _ batch: inout ReadingBatch, _ rows: Range<Int>, device: UInt32, _ state: inout DeviceState,
+    futureLimit: Int64, _ vocabulary: borrowing Vocabulary
   ) {
-    var state = devices[Int(device)]
     let isInteger = !set.schema.metrics[0].type.isFloatingPoint
     for row in rows where isPlausible(&batch, row, futureLimit: futureLimit) {
       let time = batch.rowEventTimes[row]
       if time > state.newest { state.newest = time }
+      if batch.rowFlags[row] & ReadingFlags.nonFinite.rawValue != 0 { counts.nonFinite += 1 }
       let metric = batch.rowMetrics[row]
       let grid = Int(metricGrids[Int(metric)])
       if grid < 0 {
@@ -38,10 +38,7 @@ extension PartitionWindows {
       if batch.presenceWords[row] & 1 == 0 { continue }
       let word = batch.metricWords[row]
       let value = isInteger ? Double(Int64(bitPattern: word)) : Double(bitPattern: word)
-      guard value.isFinite else {
-        counts.nonFinite += 1
-        continue
-      }
+      if !value.isFinite { continue }
       let block = seriesIndex.block(device: device, metric: metric)
         ?? addSeries(device: device, metric: metric, grid: grid, vocabulary)
       if time < state.firedThrough {
@@ -52,7 +49,6 @@ extension PartitionWindows {
         values: accumulator.values, time: time, level: level,
         width: set.grids[grid].widths[level])
     }
-    devices[Int(device)].newest = state.newest
   }
 
   /// Gives a device a block for a metric it was not heard with before.

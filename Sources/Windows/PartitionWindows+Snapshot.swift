@@ -39,8 +39,9 @@ extension PartitionWindows {
     }
   }
 
-  /// Reads a state back. Throws `.incompatibleState` when it was saved with other windows or metrics,
-  /// `.damagedState` when the bytes make no sense. Options may have changed: they hold from here on.
+  /// Reads a state back. Throws `.incompatibleState` when it was saved with other windows or
+  /// metrics, `.damagedState` when the bytes make no sense. The options, and what aggregates are
+  /// asked for, may have changed: they hold from here on.
   package init(
     schema: ReadingSchema, windows: [WindowDefinition], options: EventTimeOptions,
     from reader: inout ByteReader

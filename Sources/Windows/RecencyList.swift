@@ -6,34 +6,38 @@
 struct RecencyList {
   enum Queue: Int { case awake, idle }
 
+  private struct Links {
+    var older = RecencyList.none
+    var newer = RecencyList.none
+    /// `Queue.rawValue`, or `inNoQueue`.
+    var queue = RecencyList.inNoQueue
+  }
+
   static let none = UInt32.max
-  private static let inNoQueue: UInt8 = 2
+  private static let inNoQueue: UInt32 = 2
 
-  private var older: [UInt32] = []
-  private var newer: [UInt32] = []
-  private var queues: [UInt8] = []
-  private var oldest: [UInt32] = [RecencyList.none, RecencyList.none]
-  private var newest: [UInt32] = [RecencyList.none, RecencyList.none]
+  private var links: [Links] = []
+  private var oldest: InlineArray<2, UInt32> = [RecencyList.none, RecencyList.none]
+  private var newest: InlineArray<2, UInt32> = [RecencyList.none, RecencyList.none]
 
-  var byteCount: Int { older.count * 9 }
+  /// Bytes a device takes.
+  static let bytesPerDevice = 12
+
+  var byteCount: Int { links.count * Self.bytesPerDevice }
 
   /// Makes room for devices below `count`.
   mutating func grow(to count: Int) {
-    while older.count < count {
-      older.append(Self.none)
-      newer.append(Self.none)
-      queues.append(Self.inNoQueue)
-    }
+    while links.count < count { links.append(Links()) }
   }
 
   /// The device longest without a record in that queue, or `none`.
   func oldest(in queue: Queue) -> UInt32 { oldest[queue.rawValue] }
 
   /// The next younger device of the same queue, or `none`.
-  func next(after device: UInt32) -> UInt32 { newer[Int(device)] }
+  func next(after device: UInt32) -> UInt32 { links[Int(device)].newer }
 
   func isIn(_ queue: Queue, _ device: UInt32) -> Bool {
-    queues[Int(device)] == UInt8(queue.rawValue)
+    links[Int(device)].queue == UInt32(queue.rawValue)
   }
 
   /// Moves a device to the young end of a queue.
@@ -42,21 +46,30 @@ struct RecencyList {
     if newest[index] == device { return }
     remove(device)
     let neighbour = newest[index]
-    older[Int(device)] = neighbour
-    newer[Int(device)] = Self.none
-    queues[Int(device)] = UInt8(index)
-    if neighbour == Self.none { oldest[index] = device } else { newer[Int(neighbour)] = device }
+    links[Int(device)] = Links(older: neighbour, newer: Self.none, queue: UInt32(index))
+    if neighbour == Self.none {
+      oldest[index] = device
+    } else {
+      links[Int(neighbour)].newer = device
+    }
     newest[index] = device
   }
 
   /// Takes a device out of its queue, if it is in one.
   mutating func remove(_ device: UInt32) {
-    let queue = queues[Int(device)]
-    if queue == Self.inNoQueue { return }
-    let (before, after) = (older[Int(device)], newer[Int(device)])
-    if before == Self.none { oldest[Int(queue)] = after } else { newer[Int(before)] = after }
-    if after == Self.none { newest[Int(queue)] = before } else { older[Int(after)] = before }
-    queues[Int(device)] = Self.inNoQueue
+    let link = links[Int(device)]
+    if link.queue == Self.inNoQueue { return }
+    if link.older == Self.none {
+      oldest[Int(link.queue)] = link.newer
+    } else {
+      links[Int(link.older)].newer = link.newer
+    }
+    if link.newer == Self.none {
+      newest[Int(link.queue)] = link.older
+    } else {
+      links[Int(link.newer)].older = link.older
+    }
+    links[Int(device)] = Links()
   }
 
   /// The devices of a queue, oldest first.

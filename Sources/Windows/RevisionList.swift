@@ -4,12 +4,12 @@
 ///
 ///     end 8 B · window index 4 B · unused 4 B · code[metrics] 4 B each, rounded up to 8
 ///
-/// A code is 0 for a metric that was not changed late; else `(next revision + 1) << 1`, plus 1 while
-/// the change has not fired. Most devices have no entry and no memory here.
+/// A code is 0 for a metric that was not changed late; else `(next revision + 1) << 1`, plus 1
+/// while the change has not fired. Most devices have no entry and no memory here.
 ///
 /// **Invariants:** entries ascend strictly by (end, window). Cost: a binary search to find one.
 @safe
-struct RevisionList: ~Copyable {
+struct RevisionList: ~Copyable, @unchecked Sendable {  // because it alone owns its memory
   private var memory: UnsafeMutableRawPointer?
   private var storedCount: UInt32 = 0
   private var capacity: UInt32 = 0

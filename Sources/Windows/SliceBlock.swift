@@ -17,20 +17,20 @@ import Base
 /// a window's last value. Older slices have no last row. Blocks with cells keep them all, because
 /// there the newest slice of one metric is not that of another.
 ///
-/// **Invariants:** starts ascend strictly; `slots` and `lastSlots` are permutations of all rows, used
-/// ones before free ones; no slice is empty. Cost: a reading in the newest slice touches the last
+/// **Invariants:** starts ascend strictly; `slots` and `lastSlots` are permutations of all rows,
+/// used ones before free ones; no slice is empty; the newest has a last row. Cost: a reading in the newest slice touches the last
 /// start and its two rows; anything else is a binary search. Memory grows by a sixteenth at least.
 @safe
-struct SliceBlock: ~Copyable {
+struct SliceBlock: ~Copyable, @unchecked Sendable {  // because it alone owns its memory
   private var memory: UnsafeMutableRawPointer?
   private(set) var capacity: UInt32 = 0
   private(set) var lastCapacity: UInt32 = 0
-  private var storedCount: UInt32 = 0
-  private var storedLastFrom: UInt32 = 0
+  var storedCount: UInt32 = 0
+  var storedLastFrom: UInt32 = 0
   private let storedMetricCount: UInt32
   /// Index into the grids of the partition.
   let grid: UInt16
-  private let levelCount: UInt8
+  let levelCount: UInt8
   /// Whether every reading so far had every metric.
   private(set) var isUniform = true
   /// Index into `Vocabulary.metrics` of a narrow source; the group's number of a wide one.
@@ -57,7 +57,7 @@ struct SliceBlock: ~Copyable {
   var count: Int { Int(storedCount) }
   /// The first slice that has a last row; `count` where none has.
   var lastFrom: Int { Int(storedLastFrom) }
-  private var lastCount: Int { count &- lastFrom }
+  var lastCount: Int { count &- lastFrom }
 
   /// Bytes allocated, the struct itself included.
   var byteCount: Int {
@@ -96,28 +96,28 @@ struct SliceBlock: ~Copyable {
     guard let memory = unsafe memory else { preconditionFailure("an empty block has no memory") }
     return unsafe memory
   }
-  private var levelCounts: UnsafeMutablePointer<UInt32> {
+  var levelCounts: UnsafeMutablePointer<UInt32> {
     unsafe base.assumingMemoryBound(to: UInt32.self)
   }
-  private var starts: UnsafeMutablePointer<Int64> {
+  var starts: UnsafeMutablePointer<Int64> {
     unsafe (base + layout.starts).assumingMemoryBound(to: Int64.self)
   }
-  private var slots: UnsafeMutablePointer<UInt32> {
+  var slots: UnsafeMutablePointer<UInt32> {
     unsafe (base + layout.slots).assumingMemoryBound(to: UInt32.self)
   }
-  private var lastSlots: UnsafeMutablePointer<UInt32> {
+  var lastSlots: UnsafeMutablePointer<UInt32> {
     unsafe (base + layout.lastSlots).assumingMemoryBound(to: UInt32.self)
   }
 
   /// The row in a slot.
-  private func slotRow(_ slot: UInt32) -> SliceRow {
+  func slotRow(_ slot: UInt32) -> SliceRow {
     let wordCount = RowShape(metricCount: metricCount, isUniform: isUniform).wordCount
     let words = unsafe (base + layout.rows).assumingMemoryBound(to: Double.self)
     return unsafe SliceRow(
       words: words + Int(slot) &* wordCount, metricCount: metricCount, isUniform: isUniform)
   }
 
-  private func slotLastRow(_ slot: UInt32) -> LastRow {
+  func slotLastRow(_ slot: UInt32) -> LastRow {
     let wordCount = RowShape(metricCount: metricCount, isUniform: isUniform).lastWordCount
     let words = unsafe (base + layout.lastRows).assumingMemoryBound(to: Double.self)
     return unsafe LastRow(
@@ -143,7 +143,7 @@ struct SliceBlock: ~Copyable {
   func levelSliceCount(_ level: Int) -> Int { count == 0 ? 0 : unsafe Int(levelCounts[level]) }
 
   /// Moves everything into memory of another shape; rows come to lie in time order.
-  private mutating func reshape(capacity: Int, lastCapacity: Int, isUniform uniform: Bool) {
+  mutating func reshape(capacity: Int, lastCapacity: Int, isUniform uniform: Bool) {
     let needed = uniform ? lastCount : count
     precondition(capacity >= count && lastCapacity >= needed, "a block never loses slices")
     var shaped = SliceBlock(
@@ -175,7 +175,7 @@ struct SliceBlock: ~Copyable {
   }
 
   /// Gives an empty block its memory.
-  private mutating func allocate(
+  mutating func allocate(
     capacity: Int, lastCapacity: Int, count: Int, lastFrom: Int, isUniform: Bool
   ) {
     self.capacity = UInt32(capacity)
@@ -190,7 +190,7 @@ struct SliceBlock: ~Copyable {
     for index in 0..<lastCapacity { unsafe lastSlots[index] = UInt32(index) }
   }
 
-  private mutating func swapMemory(with other: inout SliceBlock) {
+  mutating func swapMemory(with other: inout SliceBlock) {
     let (oldMemory, newMemory) = unsafe (memory, other.memory)
     unsafe memory = unsafe newMemory
     unsafe other.memory = unsafe oldMemory
@@ -202,84 +202,6 @@ struct SliceBlock: ~Copyable {
   }
 
   private static func grown(_ capacity: Int) -> Int { capacity + max(1, capacity / 16) }
-
-  // MARK: - State snapshot
-
-  /// Appends the slices in time order: the snapshot does not know in which slots they lie.
-  func encode(into writer: inout ByteWriter) {
-    writer.append(varint: UInt64(count))
-    guard count > 0 else { return }
-    writer.append(isUniform ? 1 as UInt8 : 0)
-    writer.append(varint: UInt64(lastFrom))
-    for level in 0..<Int(levelCount) { writer.append(varint: UInt64(levelSliceCount(level))) }
-    let shape = RowShape(metricCount: metricCount, isUniform: isUniform)
-    var words: [UInt64] = []
-    words.reserveCapacity(count * (1 + shape.wordCount) + lastCount * shape.lastWordCount)
-    for index in 0..<count { words.append(UInt64(bitPattern: start(index))) }
-    for index in 0..<count {
-      let row = unsafe UnsafeRawPointer(row(index).counts)
-      for word in 0..<shape.wordCount {
-        words.append(unsafe row.load(fromByteOffset: word * 8, as: UInt64.self))
-      }
-    }
-    for index in lastFrom..<count {
-      let row = unsafe UnsafeRawPointer(lastRow(index).times)
-      for word in 0..<shape.lastWordCount {
-        words.append(unsafe row.load(fromByteOffset: word * 8, as: UInt64.self))
-      }
-    }
-    writer.append(memoryOf: words)
-  }
-
-  /// Reads slices back into an empty block. Everything memory safety rests on is checked.
-  mutating func decode(
-    from reader: inout ByteReader, widths: [Int64]
-  ) throws(ByteReaderError) {
-    precondition(count == 0, "slices are read into an empty block")
-    let savedCount = try reader.readCount(elementByteCount: 8)
-    if savedCount == 0 { return }
-    let isUniform = try reader.readByte() != 0
-    let lastFrom = try Int(truncatingIfNeeded: reader.readVarint())
-    var levelCounts: [UInt32] = []
-    for _ in 0..<Int(levelCount) { levelCounts.append(UInt32(try reader.readCount())) }
-    guard lastFrom >= 0, lastFrom < savedCount, isUniform || lastFrom == 0,
-      levelCounts.reduce(0, { $0 + Int($1) }) == savedCount
-    else { throw .malformed(filePosition: reader.filePosition) }
-    let starts = try reader.readMemory(of: Int64.self, count: savedCount)
-    guard Self.areStarts(starts, levelCounts: levelCounts, widths: widths) else {
-      throw .malformed(filePosition: reader.filePosition)
-    }
-    let shape = RowShape(metricCount: metricCount, isUniform: isUniform)
-    let rows = try reader.readMemory(of: UInt64.self, count: savedCount * shape.wordCount)
-    let lastRows = try reader.readMemory(
-      of: UInt64.self, count: (savedCount - lastFrom) * shape.lastWordCount)
-    allocate(
-      capacity: savedCount, lastCapacity: savedCount - lastFrom, count: savedCount,
-      lastFrom: lastFrom, isUniform: isUniform)
-    unsafe self.levelCounts.update(from: levelCounts, count: levelCounts.count)
-    unsafe self.starts.update(from: starts, count: savedCount)
-    // Fresh memory has its rows in the order of their slots.
-    unsafe UnsafeMutableRawPointer(row(0).counts)
-      .copyMemory(from: rows, byteCount: rows.count * 8)
-    unsafe UnsafeMutableRawPointer(lastRow(lastFrom).times)
-      .copyMemory(from: lastRows, byteCount: lastRows.count * 8)
-  }
-
-  /// Whether starts ascend and lie on the edges of their levels, coarsest first.
-  private static func areStarts(
-    _ starts: [Int64], levelCounts: [UInt32], widths: [Int64]
-  ) -> Bool {
-    var index = 0
-    for level in widths.indices.reversed() {
-      for _ in 0..<levelCounts[level] {
-        let start = starts[index]
-        guard EventTime.isSafe(start), start % widths[level] == 0 else { return false }
-        if index > 0, starts[index - 1] >= start { return false }
-        index += 1
-      }
-    }
-    return true
-  }
 
   // MARK: - Slices
 
@@ -414,121 +336,27 @@ struct SliceBlock: ~Copyable {
     }
   }
 
-  // MARK: - Settling
+  // MARK: - Memory latency
 
-  /// Drops what no kept window needs and folds slices that are too fine for their age into coarser
-  /// ones, in time order. `edges[l]` is `WindowGrid.liveEdge` of level l for `droppedThrough`.
-  mutating func settle(widths: [Int64], edges: [Int64], droppedThrough: Int64) {
-    if count == 0 { return }
-    var pass = SettlingPass(block: self)
-    for level in stride(from: Int(levelCount) &- 1, through: 0, by: -1) {
-      for _ in 0..<(unsafe Int(levelCounts[level])) {
-        let start = unsafe starts[pass.read]
-        // No level is live for a slice that is dropped; none finer than its own can be.
-        guard let home = (level..<Int(levelCount)).first(where: { start >= edges[$0] }) else {
-          pass.skip()
-          continue
-        }
-        let target = home == level ? start : Timestamp.floor(start, toMultipleOf: widths[home])
-        if home != level, pass.written > 0, unsafe starts[pass.written &- 1] == target {
-          foldNext(&pass)
-        } else {
-          keepNext(&pass, start: target, level: home)
-        }
-      }
-    }
-    finish(pass)
-    releaseLastRows(widths: widths, droppedThrough: droppedThrough)
-    if Int(capacity) > 16, count &* 2 < Int(capacity) {
-      reshape(capacity: count, lastCapacity: lastCount, isUniform: isUniform)
-    }
+  /// Reads a word of each line of the directory that a reading in the newest slice needs.
+  func touchDirectory() -> Int {
+    if count == 0 { return 0 }
+    let sum = unsafe Int(levelCounts[0]) &+ Int(truncatingIfNeeded: starts[count &- 1])
+    return unsafe sum &+ Int(slots[count &- 1]) &+ Int(lastSlots[lastCount &- 1])
   }
 
-  /// Where a settling pass stands. Slots are exchanged, never overwritten, so that what lies
-  /// between `written` and `read` is always the free slots.
-  private struct SettlingPass {
-    var read = 0
-    var written = 0
-    let lastFrom: Int
-    /// The first slice written that has a last row, and how many have.
-    var writtenLastFrom = 0
-    var writtenLastCount = 0
-    var levelCounts = InlineArray<64, UInt32>(repeating: 0)
-
-    init(block: borrowing SliceBlock) { lastFrom = block.lastFrom }
-
-    mutating func skip() { read &+= 1 }
-  }
-
-  /// Keeps the slice at `read`, perhaps on a coarser level.
-  private func keepNext(_ pass: inout SettlingPass, start: Int64, level: Int) {
-    let (read, written) = (pass.read, pass.written)
-    unsafe starts[written] = start
-    if read != written { unsafe exchange(slots, read, written) }
-    pass.levelCounts[level] &+= 1
-    if read >= pass.lastFrom {
-      if pass.writtenLastCount == 0 { pass.writtenLastFrom = written }
-      unsafe exchange(lastSlots, read &- pass.lastFrom, pass.writtenLastCount)
-      pass.writtenLastCount &+= 1
+  /// Reads a word of each line of the newest slice's rows.
+  func touchNewestRows() -> Int {
+    if count == 0 { return 0 }
+    let shape = RowShape(metricCount: metricCount, isUniform: isUniform)
+    let (row, last) = unsafe (row(count &- 1).counts, lastRow(count &- 1).times)
+    var sum = 0
+    for word in stride(from: 0, to: shape.wordCount, by: 8) {
+      unsafe sum &+= Int(truncatingIfNeeded: row[word])
     }
-    pass.read &+= 1
-    pass.written &+= 1
-  }
-
-  /// Merges the slice at `read` into the newest one written.
-  private func foldNext(_ pass: inout SettlingPass) {
-    let (target, source) = unsafe (slotRow(slots[pass.written &- 1]), slotRow(slots[pass.read]))
-    if isUniform { unsafe target.merge(source) } else { unsafe target.mergeCells(source) }
-    if pass.read >= pass.lastFrom {
-      let sourceIndex = pass.read &- pass.lastFrom
-      if pass.writtenLastCount == 0 {
-        // The target was too old to have a last row; this slice was not.
-        pass.writtenLastFrom = pass.written &- 1
-        unsafe exchange(lastSlots, sourceIndex, 0)
-        pass.writtenLastCount = 1
-      } else if isUniform {
-        // The later slice's last value is the last of both.
-        unsafe exchange(lastSlots, sourceIndex, pass.writtenLastCount &- 1)
-      } else {
-        unsafe slotLastRow(lastSlots[pass.writtenLastCount &- 1])
-          .takeCells(from: slotLastRow(lastSlots[sourceIndex]))
-      }
+    for word in stride(from: 0, to: shape.lastWordCount, by: 8) {
+      unsafe sum &+= Int(truncatingIfNeeded: last[word])
     }
-    pass.read &+= 1
-  }
-
-  private mutating func finish(_ pass: SettlingPass) {
-    storedCount = UInt32(pass.written)
-    storedLastFrom = UInt32(pass.written &- pass.writtenLastCount)
-    for level in 0..<Int(levelCount) { unsafe levelCounts[level] = pass.levelCounts[level] }
-    // An empty block becomes uniform again: nothing of the past is left in it.
-    if count == 0, !isUniform {
-      var empty = SliceBlock(
-        metricCount: metricCount, levelCount: Int(levelCount), grid: Int(grid), metric: metric)
-      swapMemory(with: &empty)
-    }
-  }
-
-  /// Gives up the last rows of slices older than the newest that ends at or before D.
-  private mutating func releaseLastRows(widths: [Int64], droppedThrough: Int64) {
-    guard isUniform, count > 0 else { return }
-    var newest = 0
-    var index = 0
-    for level in stride(from: Int(levelCount) &- 1, through: 0, by: -1) {
-      for _ in 0..<(unsafe Int(levelCounts[level])) {
-        if unsafe starts[index] + widths[level] <= droppedThrough { newest = index }
-        index &+= 1
-      }
-    }
-    guard newest > lastFrom else { return }
-    let released = newest &- lastFrom
-    for index in released..<lastCount { unsafe exchange(lastSlots, index, index &- released) }
-    storedLastFrom = UInt32(newest)
-  }
-
-  private func exchange(_ slots: UnsafeMutablePointer<UInt32>, _ left: Int, _ right: Int) {
-    let value = unsafe slots[left]
-    unsafe slots[left] = unsafe slots[right]
-    unsafe slots[right] = value
+    return sum
   }
 }

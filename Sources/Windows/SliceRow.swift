@@ -49,14 +49,16 @@ struct RowShape: Equatable, Sendable {
   var maxes: UnsafeMutablePointer<Double> { unsafe mins + metricCount }
   var firsts: UnsafeMutablePointer<Double> { unsafe maxes + metricCount }
 
+  private var byteCount: Int { unsafe (2 &* keyCount &+ 5 &* metricCount) &* 8 }
+
+  // Copied and cleared as bytes: a word is seen through one type only, its own.
   func copy(from other: SliceRow) {
-    let count = unsafe 2 * keyCount + 5 * metricCount
-    unsafe words.update(from: other.words, count: count)
+    unsafe UnsafeMutableRawPointer(words).copyMemory(from: other.words, byteCount: byteCount)
   }
 
   func clear() {
-    let count = unsafe 2 * keyCount + 5 * metricCount
-    unsafe words.update(repeating: 0, count: count)
+    unsafe UnsafeMutableRawPointer(words)
+      .initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
   }
 
   /// Spreads a uniform row over a row of cells.
@@ -88,7 +90,8 @@ struct RowShape: Equatable, Sendable {
   var values: UnsafeMutablePointer<Double> { unsafe words + keyCount }
 
   func copy(from other: LastRow) {
-    unsafe words.update(from: other.words, count: keyCount + metricCount)
+    let byteCount = unsafe (keyCount &+ metricCount) &* 8
+    unsafe UnsafeMutableRawPointer(words).copyMemory(from: other.words, byteCount: byteCount)
   }
 
   func clear() {

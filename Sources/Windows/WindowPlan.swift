@@ -41,8 +41,8 @@ package struct WindowPlan: Sendable {
   ) throws(WindowsError) {
     var set = try WindowSet(schema: schema, definitions: windows, options: options)
     isNarrow = schema.isNarrow
-    // Two queue links and a queue number.
-    var deviceBytes = MemoryLayout<DeviceState>.stride + 9 + 4 * schema.attributes.count
+    var deviceBytes = MemoryLayout<DeviceState>.stride + RecencyList.bytesPerDevice
+    deviceBytes += 4 * schema.attributes.count
     var groups: [Group] = []
     if schema.isNarrow {
       // The list of series.
@@ -103,8 +103,8 @@ package struct WindowPlan: Sendable {
         slices: slices, lastSlices: group.lastSliceCountMax, metricCount: group.metricCount)
       lines.append(
         """
-        group of \(group.metricCount): \(fixed) + \(slices) slices (\(levels.joined(separator: ", "))) \
-        × (28 + 40 × \(group.metricCount)) + \(group.lastSliceCountMax) last values \
+        group of \(group.metricCount): \(fixed) + \(slices) slices \
+        (\(levels.joined(separator: ", "))) × (28 + 40 × \(group.metricCount)) + \(group.lastSliceCountMax) last values \
         × (12 + 8 × \(group.metricCount)) = \(group.byteCount)
         """)
     }

@@ -93,6 +93,8 @@ struct MetricGroup: Sendable {
   let width: Int64
   /// Indexes into `schema.metrics`, ascending.
   let metrics: [Int]
+  /// The same as they stand in a `FiringBatch`.
+  let outputMetrics: [UInt32]
   let isInteger: [Bool]
   /// Metrics of a row in the batch.
   private let rowWordCount: Int
@@ -106,6 +108,7 @@ struct MetricGroup: Sendable {
     self.grid = grid
     self.width = width
     self.metrics = metrics
+    outputMetrics = metrics.map { UInt32($0) }
     isInteger = metrics.map { !schema.metrics[$0].type.isFloatingPoint }
     rowWordCount = schema.metrics.count
     presenceWordCount = schema.presenceWordsPerRow
@@ -119,10 +122,9 @@ struct MetricGroup: Sendable {
   enum Content { case nothing, cells, all }
 
   /// Reads the group's values of a row into `accumulator.values`, and which of them are there and
-  /// finite into `accumulator.isValid` unless all are. Sets `hasNonFinite` when one is not finite.
+  /// finite into `accumulator.isValid` unless all are.
   func gather(
-    row: Int, of batch: borrowing ReadingBatch, into accumulator: borrowing Accumulator,
-    hasNonFinite: inout Bool
+    row: Int, of batch: borrowing ReadingBatch, into accumulator: borrowing Accumulator
   ) -> Content {
     let present = isWhole(row: row, of: batch)
     if present, isPlain {
@@ -137,7 +139,6 @@ struct MetricGroup: Sendable {
         ? Double(Int64(bitPattern: word)) : Double(bitPattern: word)
       let presenceWord = batch.presenceWords[row &* presenceWordCount &+ metric / 64]
       let isPresent = presenceWord & (1 << UInt64(metric % 64)) != 0
-      if isPresent, !value.isFinite { hasNonFinite = true }
       let isValid = isPresent && value.isFinite
       unsafe accumulator.values[place] = value
       unsafe accumulator.isValid[place] = isValid

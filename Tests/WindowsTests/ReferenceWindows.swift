@@ -120,8 +120,9 @@ final class ReferenceWindows {
     let selecting = windows.indices.filter { window in
       names.contains { windows[window].selects(metric: $0) }
     }
+    if row.values.contains(where: { !($0?.isFinite ?? true) }) { counts.nonFinite += 1 }
     if selecting.isEmpty {
-      if schema.isNarrow { counts.unselected += 1 } else { counts.accepted += 1 }
+      counts.unselected += 1
       return
     }
     let isKept = { (end: Int64) in device.droppedThrough.map { end > $0 } ?? true }
@@ -132,9 +133,6 @@ final class ReferenceWindows {
     }
     counts.accepted += 1
     if let watermark = device.watermark, row.time < watermark { counts.late += 1 }
-    if zip(names, row.values).contains(where: { name, value in
-      value.map { !$0.isFinite } ?? false && windows.contains { $0.selects(metric: name) }
-    }) { counts.nonFinite += 1 }
     for (name, value) in zip(names, row.values) {
       guard let value, value.isFinite else { continue }
       sequence += 1

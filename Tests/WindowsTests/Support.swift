@@ -74,7 +74,8 @@ func append(
   }
   for (index, row) in record.rows.enumerated() {
     batch.rowEventTimes.append(row.time)
-    batch.rowFlags.append(row.flags.rawValue)
+    let isFinite = row.values.allSatisfy { $0?.isFinite ?? true }
+    batch.rowFlags.append(row.flags.union(isFinite ? [] : .nonFinite).rawValue)
     batch.rowIndexes.append(UInt32(index))
     if schema.isNarrow { batch.rowMetrics.append(vocabulary.metrics.intern(row.metric)) }
     var presence = [UInt64](repeating: 0, count: schema.presenceWordsPerRow)
