@@ -11,12 +11,15 @@ extension KafkaConsumer {
     /// Further librdkafka properties, from the configuration; `KafkaProperties.faults` checks them.
     package var properties: [(String, String)] = []
     package var laneCount = 1
-    /// Records prefetched for a lane before fetching stops. A record costs about 350 bytes of
-    /// memory beside its own, so this bounds the memory of small records.
-    package var queueMessageCountMax = 20_000
-    /// Bytes of values prefetched for a lane before fetching stops; exceeded by at most the answers
-    /// under way, one a broker, each up to `fetch.max.bytes` (8 MiB here).
+    /// Records prefetched for a lane before fetching stops. A record costs about 350 bytes beside
+    /// its own, so this bounds the memory of small records: 5 MB a lane for 130-byte ones.
+    package var queueMessageCountMax = 10_000
+    /// Bytes of values prefetched for a lane before fetching stops, for large records. Either limit
+    /// is exceeded by at most the answers under way, one a broker, each up to `fetch.max.bytes`
+    /// (2 MiB here) before decompression.
     package var queueByteCountMax = 8 << 20
+    /// Whether drained queues wake the fetchers (`FetchWaker`); off only to measure what that gains.
+    package var wakesFetchers = true
     package var statisticsIntervalMillis = 5000
     /// Where the library's log lines go.
     package var log: KafkaLogHandler = { _, _, _ in }
@@ -39,10 +42,11 @@ extension KafkaConsumer {
       // An idle connection that a broker closes is no news.
       ("log.connection.close", "false"),
     ]
-    // Bounds the answers under way. It must not be below `message.max.bytes`: whoever sets that one
-    // gets the library's own relation between the two.
+    // Bounds the answers under way, which the queues' limits do not: the library's 50 MiB would be
+    // 400,000 small records. It must not be below `message.max.bytes`: whoever sets that one gets
+    // the library's own relation between the two. A single larger record is delivered all the same.
     if !properties.contains(where: { $0.0 == "fetch.max.bytes" || $0.0 == "message.max.bytes" }) {
-      defaults.append(("fetch.max.bytes", "8388608"))
+      defaults.append(("fetch.max.bytes", "2097152"))
     }
     return defaults
   }

@@ -55,7 +55,8 @@ package final class KafkaConsumer: @unchecked Sendable {
     // Everything that is not a record comes through one queue: errors and statistics too.
     try check(
       unsafe rd_kafka_poll_set_consumer(handle.raw), "serve events by the consumer's queue")
-    let client = SharedClient(handle, waker: FetchWaker(properties: options.properties))
+    let waker = options.wakesFetchers ? FetchWaker(properties: options.properties) : nil
+    let client = SharedClient(handle, waker: waker)
     self.client = client
     controlQueue = unsafe QueueHandle(adopting: rd_kafka_queue_get_consumer(client.raw))
     self.delegate = delegate
@@ -98,28 +99,31 @@ package final class KafkaConsumer: @unchecked Sendable {
   /// Bounds the work of one poll, so that its caller stays in control.
   private static let eventCountMax = 256
 
-  /// Leaves the group: the delegate's `revoked` (or `lost`) is called for what is held, then the
-  /// other members take over without waiting for a time-out. The lanes must still be running, to
-  /// answer the delegate. After `timeoutMillis` it gives up and the group finds out by itself.
-  ///
-  /// Returns the events that happened meanwhile; false if the time ran out.
+  /// Leaves the group: the delegate's `revoked` is called for what is held, then the other members
+  /// take over without waiting for a time-out. The lanes must still be running, to answer the
+  /// delegate. After `timeoutMillis` it gives up: what is still held is `lost`, and the group finds
+  /// out by itself. `isClean` says that the time sufficed; the events are what happened meanwhile.
   @discardableResult
   package func leaveGroup(timeoutMillis: Int) -> (events: [ConsumerEvent], isClean: Bool) {
     pendingEvents.removeAll()
     let client = openClient
-    guard delegate != nil else { return ([], true) }
-    let deadlineNanos = MonotonicClock.nowNanos() + Int64(timeoutMillis) * 1_000_000
+    guard delegate != nil else { return ([], unsafe rd_kafka_consumer_closed(client.raw) != 0) }
     let closing = QueueHandle(of: client.handle)
     if let error = unsafe ErrorHandle(
       adopting: rd_kafka_consumer_close_queue(client.raw, closing.raw))
     {
       pendingEvents.append(.error(error.converted("leave the group")))
-      delegate = nil
-      return (pendingEvents, false)
+    } else {
+      let deadlineNanos = MonotonicClock.nowNanos() + Int64(timeoutMillis) * 1_000_000
+      while unsafe rd_kafka_consumer_closed(client.raw) == 0,
+        MonotonicClock.nowNanos() < deadlineNanos
+      {
+        if let event = closing.poll(timeoutMillis: 20) { handle(event) }
+      }
     }
-    while unsafe rd_kafka_consumer_closed(client.raw) == 0 {
-      guard MonotonicClock.nowNanos() < deadlineNanos else { break }
-      if let event = closing.poll(timeoutMillis: 20) { handle(event) }
+    if !held.isEmpty {
+      delegate?.lost(held.sorted())
+      held.removeAll()
     }
     delegate = nil
     return (pendingEvents, unsafe rd_kafka_consumer_closed(client.raw) != 0)

@@ -96,6 +96,10 @@ struct KafkaConsumerTests {
     }
     #expect(records.map(\.kind) == [.positionLost])
     #expect(records.first?.offset == 500)
+    let error = try #require(throws: KafkaError.self) {
+      try member.consumer.seek(cluster.partition(0), to: 3)
+    }
+    #expect(error.code == .wrongState, "a lost position needs a new assignment")
   }
 
   @Test func `seek gives the records again and nothing from before it`() async throws {
@@ -155,6 +159,29 @@ struct KafkaConsumerTests {
     #expect(offsets == Array(0..<5000))
   }
 
+  /// On librdkafka 2.0.2 a fetcher that found its queue full sleeps a second: 40 s for this test.
+  @Test func `small queues do not stall the fetchers`() async throws {
+    let cluster = try TestCluster(partitionCount: 2)
+    // Small batches, because the mock answers a fetch with one batch a partition.
+    try cluster.fill(0..<2, count: 10_000, [("batch.num.messages", "100")])
+    var options = cluster.options()
+    options.queueMessageCountMax = 500
+    let member = try TestMember(options, topics: [cluster.topic])
+    defer { member.consumer.close() }
+    var count = 0
+    try await wait("nothing came") {
+      member.poll()
+      return member.consumer.lane(0).queuedCount > 0
+    }
+    let started = MonotonicClock.nowNanos()
+    try await wait("not all records came") {
+      member.poll()
+      count += member.drain().count { $0.kind == .record }
+      return count == 20_000
+    }
+    #expect(MonotonicClock.nowNanos() - started < 8_000_000_000)
+  }
+
   @Test func `partition counts, offset ranges and the cluster id are told`() async throws {
     let cluster = try TestCluster(partitionCount: 5, brokerCount: 2)
     try cluster.fill(1..<3, count: 7)
@@ -169,7 +196,10 @@ struct KafkaConsumerTests {
     #expect(consumer.clusterID(timeoutMillis: 5000)?.isEmpty == false)
   }
 
-  @Test func `a topic that may not be read is an error with its name`() async throws {
+  // The mock sends a topic's partitions along with its error, which no broker does; the client of
+  // 2.8.0 crashes on that (rd_kafka_topic_metadata_update).
+  @Test(.enabled(if: LibraryVersion.number < 0x0208_0000))
+  func `a topic that may not be read is an error with its name`() async throws {
     let cluster = try TestCluster(partitionCount: 1)
     cluster.mock.setTopicError(cluster.topic, .topicAuthorizationFailed)
     let member = try TestMember(cluster.options(), topics: [cluster.topic])
@@ -244,10 +274,7 @@ struct KafkaConsumerTests {
   @Test func `brokers out of reach are a retriable event, and reading goes on afterwards`() async throws {
     let cluster = try TestCluster(partitionCount: 1)
     try cluster.fill(0..<1, count: 10)
-    let lines = Monitor([String]())
-    var options = cluster.options()
-    options.log = { _, facility, text in lines.update { $0.append("\(facility) \(text)") } }
-    let member = try TestMember(options, topics: [cluster.topic])
+    let member = try TestMember(cluster.options(), topics: [cluster.topic])
     defer { member.consumer.close() }
     try await wait("nothing came") { !member.step().isEmpty }
     try cluster.mock.setDown(broker: nil)
@@ -255,10 +282,22 @@ struct KafkaConsumerTests {
       _ = member.step()
       return member.errors.contains { $0.code == .allBrokersDown && $0.isRetriable }
     }
-    #expect(!lines.update { $0 }.isEmpty, "log lines go to the given closure")
     try cluster.mock.setUp(broker: nil)
     try cluster.fill(0..<1, count: 1, from: 10)
     try await wait("reading did not go on") { member.step().contains { $0.value == "10" } }
+  }
+
+  @Test func `the library's log lines go to the given closure`() async throws {
+    let cluster = try TestCluster(partitionCount: 1)
+    let lines = Monitor([(level: Int, facility: String, text: String)]())
+    var options = cluster.options()
+    options.properties.append(("debug", "generic"))
+    options.log = { level, facility, text in lines.update { $0.append((level, facility, text)) } }
+    let member = try TestMember(options, topics: [cluster.topic])
+    defer { member.consumer.close() }
+    try await wait("no line came") {
+      lines.update { $0.contains { $0.facility == "INIT" && $0.level == 7 && !$0.text.isEmpty } }
+    }
   }
 
   @Test func `interrupt ends a waiting drain`() async throws {

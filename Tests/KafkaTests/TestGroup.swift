@@ -36,8 +36,11 @@ struct TestCluster {
   }
 
   /// Produces `count` records with values "0", "1" … to each partition in turn.
-  func fill(_ partitions: Range<Int32>, count: Int, from first: Int = 0) throws {
-    let producer = try producer([("linger.ms", "5")])
+  func fill(
+    _ partitions: Range<Int32>, count: Int, from first: Int = 0,
+    _ properties: [(String, String)] = []
+  ) throws {
+    let producer = try producer([("linger.ms", "5")] + properties)
     defer { producer.close() }
     for partition in partitions {
       for number in first..<first + count {
