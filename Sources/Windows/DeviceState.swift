@@ -1,6 +1,6 @@
 import Base
 
-/// The clock of one device. 64 bytes: one cache line.
+/// The clock of one device: 48 bytes.
 struct DeviceState: Equatable {
   /// No event time below it is still expected; `EventTime.none` before the first reading.
   var watermark = EventTime.none

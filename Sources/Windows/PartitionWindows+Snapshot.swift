@@ -42,6 +42,9 @@ extension PartitionWindows {
   /// Reads a state back. Throws `.incompatibleState` when it was saved with other windows or
   /// metrics, `.damagedState` when the bytes make no sense. The options, and what aggregates are
   /// asked for, may have changed: they hold from here on.
+  ///
+  /// The caller checks the checksum it keeps of every state first: what is verified here is shape,
+  /// so that no bytes whatever lead to a wild access, and not every value.
   package init(
     schema: ReadingSchema, windows: [WindowDefinition], options: EventTimeOptions,
     from reader: inout ByteReader

@@ -65,7 +65,8 @@ package struct PartitionWindows: ~Copyable, Sendable {
     clock.micros == EventTime.none ? nil : clock.micros
   }
 
-  /// Bytes the state holds. Cost: O(devices).
+  /// Bytes the state holds, for the memory bound. Cost: O(series of narrow sources, or devices), so
+  /// ask once a cut rather than once a batch.
   package var byteCount: Int {
     var total = devices.count * MemoryLayout<DeviceState>.stride + attributes.count * 4
     total += recency.byteCount + seriesIndex.byteCount

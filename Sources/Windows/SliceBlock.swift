@@ -2,12 +2,12 @@ import Base
 
 /// The slices of the metrics of one device that share a grid: one contiguous piece of memory.
 ///
-///     levelCounts   how many slices each level has, finest first             4 B a level
-///     starts        start of each slice, in time order                       8 B a slice
-///     slots         which row holds each slice                               4 B a slice
-///     lastSlots     which last row holds each slice from `lastFrom` on       4 B a slice there
-///     rows          `SliceRow`s                                              16 + 40 n B a slice
-///     lastRows      `LastRow`s                                               8 + 8 n B a slice there
+///     levelCounts   how many slices each level has, finest first          4 B a level
+///     starts        start of each slice, in time order                    8 B a slice
+///     slots         which row holds each slice                            4 B a slice
+///     lastSlots     which last row holds each slice from `lastFrom` on    4 B a slice there
+///     rows          `SliceRow`s                                           16 + 40 n B a slice
+///     lastRows      `LastRow`s                                            8 + 8 n B a slice there
 ///
 /// Only slices with readings exist, so memory is bounded by the readings seen and a jump of years
 /// costs nothing. Order of time is order of level: coarse slices come first, then finer ones.
@@ -18,8 +18,9 @@ import Base
 /// there the newest slice of one metric is not that of another.
 ///
 /// **Invariants:** starts ascend strictly; `slots` and `lastSlots` are permutations of all rows,
-/// used ones before free ones; no slice is empty; the newest has a last row. Cost: a reading in the newest slice touches the last
-/// start and its two rows; anything else is a binary search. Memory grows by a sixteenth at least.
+/// used ones before free ones; no slice is empty; the newest has a last row. Cost: a reading in the
+/// newest slice touches the newest start and its two rows; anything else is a binary search. Memory
+/// grows by a sixteenth at least, and shrinks when half of it is free.
 @safe
 struct SliceBlock: ~Copyable, @unchecked Sendable {  // because it alone owns its memory
   private var memory: UnsafeMutableRawPointer?

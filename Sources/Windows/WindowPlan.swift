@@ -104,8 +104,9 @@ package struct WindowPlan: Sendable {
       lines.append(
         """
         group of \(group.metricCount): \(fixed) + \(slices) slices \
-        (\(levels.joined(separator: ", "))) × (28 + 40 × \(group.metricCount)) + \(group.lastSliceCountMax) last values \
-        × (12 + 8 × \(group.metricCount)) = \(group.byteCount)
+        (\(levels.joined(separator: ", "))) × (28 + 40 × \(group.metricCount)) \
+        + \(group.lastSliceCountMax) last values × (12 + 8 × \(group.metricCount)) \
+        = \(group.byteCount)
         """)
     }
     return lines.joined(separator: "\n")

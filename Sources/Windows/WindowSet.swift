@@ -8,6 +8,8 @@ import Telemetry
 /// device of a narrow source has one block for each metric it was heard with.
 struct WindowSet: Sendable {
   static let windowCountMax = 64
+  /// Slices a window may have: a day of seconds fits.
+  private static let sliceCountMax: Int64 = 100_000
 
   let schema: ReadingSchema
   let definitions: [WindowDefinition]
@@ -43,7 +45,27 @@ struct WindowSet: Sendable {
       WindowGrid.gcd($0, WindowGrid.gcd($1.sizeMicros, $1.slideMicros))
     }
     edgeMicros = edge == 0 ? 60_000_000 : edge
+    try Self.checkSliceCounts(definitions)
     if !schema.isNarrow { makeGroups() }
+  }
+
+  /// Refuses windows of so many slices that a reading would be in as many windows, or nearly every
+  /// reading have slices of its own.
+  private static func checkSliceCounts(
+    _ definitions: [WindowDefinition]
+  ) throws(WindowsError) {
+    if definitions.isEmpty { return }
+    let all = UInt64.max >> UInt64(windowCountMax - definitions.count)
+    let grid = WindowGrid(definitions: definitions, mask: all)
+    for window in grid.windows where window.size / grid.widths[window.level] > sliceCountMax {
+      let width = grid.widths[window.level]
+      throw .invalidConfiguration(
+        name: definitions[window.index].name,
+        problem: """
+          its size is \(window.size / width) slices of \(width) µs, what sizes and slides have in \
+          common; at most \(sliceCountMax) are allowed: choose sizes and slides that are multiples
+          """)
+    }
   }
 
   private mutating func makeGroups() {
