@@ -56,8 +56,14 @@ class Window:
     metrics: list = field(default_factory=lambda: ["*"])
     aggregates: list = field(default_factory=lambda: list(AGGREGATES))
 
+    def __post_init__(self):
+        self.known = {}
+
     def takes(self, metric):
-        return matches_any(metric, self.metrics)
+        """Whether the window selects the metric; asked for every value, so remembered."""
+        if metric not in self.known:
+            self.known[metric] = matches_any(metric, self.metrics)
+        return self.known[metric]
 
     def starts(self, event_time):
         """Starts of all windows that contain the time, newest first."""

@@ -332,10 +332,12 @@ class PartitionReference:
         usable = {metric: value for metric, value in values.items() if is_usable(value)}
         bucket = event_time // self.slice
         device.slices.setdefault(bucket, []).append((event_time, offset, index, usable))
+        taken = [
+            {metric for metric in usable if window.takes(metric)} for window in self.source.windows
+        ]
         for which, start in alive:
-            window = self.source.windows[which]
-            metrics = {metric for metric in usable if window.takes(metric)}
-            end = start + window.size
+            metrics = taken[which]
+            end = start + self.source.windows[which].size
             if end <= device.watermark:
                 device.dirty.setdefault((which, start), set()).update(metrics)
                 continue
@@ -440,7 +442,8 @@ class PartitionReference:
         window = self.source.windows[which]
         metrics = set()
         for row in self.rows_of(device, which, start):
-            metrics.update(row[3])
+            if row[3].keys() - metrics:
+                metrics |= row[3].keys()
         return {metric for metric in metrics if window.takes(metric)}
 
     def forget_dropped(self, device):
