@@ -15,6 +15,8 @@ SOURCES_PYTHON := Tests/Python
 VENV := .venv
 PYTHON := $(CURDIR)/$(VENV)/bin/python
 export DOWNLINK_PYTHON := $(PYTHON)
+# The checkout stays as it is: no __pycache__ beside the sources.
+export PYTHONDONTWRITEBYTECODE := 1
 
 # What the build links and what the tests run. pkg-config: SwiftPM finds the libraries through it.
 DEBIAN_PACKAGES := \
@@ -77,7 +79,10 @@ demo: setup build
 
 bench:
 	$(SWIFT) build -c release
-	$(SWIFT) run -c release --skip-build benchmarks
+	@for benchmark in $(notdir $(wildcard Benchmarks/*)); do \
+	  echo "== $$benchmark"; \
+	  $(SWIFT) run -c release --skip-build $$benchmark; \
+	done
 
 clean:
 	rm -rf .build $(VENV)

@@ -25,6 +25,8 @@ enum ModuleLevels {
     "CSystemd": ["Status", "downlinkd"],
     "Yams": ["Config"],
     "ArgumentParser": ["downlinkd"],
+    "ServiceLifecycle": ["downlinkd"],
+    "UnixSignals": ["downlinkd"],
     // Yams brings Foundation along; it stops at Config.
     "Foundation": ["Config", "Status", "downlinkd", "Simulator"],
     "FoundationEssentials": ["Config", "Status", "downlinkd", "Simulator"],
