@@ -84,7 +84,7 @@ package struct ConsumerStatistics: Sendable {
     else { return nil }
     let end = known(value["ls_offset"])
     let next = known(value["app_offset"])
-    // The library's own `consumer_lag` counts from the group's committed offset, which follows late.
+    // The library's own `consumer_lag` counts from the group's committed offset: that comes late.
     let lag = end.flatMap { end in next.map { max(0, end - $0) } }
     return Partition(
       partition: TopicPartition(topic: topic, partition: Int32(truncatingIfNeeded: number)),

@@ -17,8 +17,8 @@ struct FetchPacer {
     self.byteCountMax = byteCountMax
   }
 
-  /// Notes a drain. `isEmpty` says that it took all there was: then waking helps after fewer records
-  /// too, because a seek or a resume drops prefetched records without their being drained.
+  /// Notes a drain. `isEmpty` says that it took all there was: then waking helps after fewer
+  /// records too, because a seek or a resume drops prefetched ones without their being drained.
   mutating func shouldWake(takenCount: Int, takenByteCount: Int, isEmpty: Bool) -> Bool {
     messageCount += takenCount
     byteCount += takenByteCount

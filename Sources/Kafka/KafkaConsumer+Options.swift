@@ -18,7 +18,7 @@ extension KafkaConsumer {
     /// is exceeded by at most the answers under way, one a broker, each up to `fetch.max.bytes`
     /// (2 MiB here) before decompression.
     package var queueByteCountMax = 8 << 20
-    /// Whether drained queues wake the fetchers (`FetchWaker`); off only to measure what that gains.
+    /// Whether drained queues wake the fetchers (`FetchWaker`); off only to measure what it gains.
     package var wakesFetchers = true
     package var statisticsIntervalMillis = 5000
     /// Where the library's log lines go.

@@ -40,7 +40,7 @@ extension KafkaConsumer {
     if positions.isEmpty { return }
     let list = PartitionListHandle(
       positions.map { (partition: $0.partition, offset: $0.nextOffset) })
-    // With a queue and no callback the result comes back as an event; `rd_kafka_commit` would drop it.
+    // With a queue and no callback the result comes back as an event; `rd_kafka_commit` drops it.
     try check(
       unsafe rd_kafka_commit_queue(openClient.raw, list.raw, openControlQueue, nil, nil),
       "commit group offsets")

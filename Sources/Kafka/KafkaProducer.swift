@@ -32,7 +32,7 @@ package final class KafkaProducer {
   package private(set) var failedCount = 0
   /// Why the first of them failed.
   package private(set) var firstFailure: KafkaError?
-  /// Faults that concern no single record, oldest first, at most 64 between two calls of `takeErrors`.
+  /// Faults that concern no single record, oldest first, at most 64 between calls of `takeErrors`.
   private var pendingErrors: [KafkaError] = []
 
   private var client: SharedClient?
@@ -89,8 +89,8 @@ package final class KafkaProducer {
     }
   }
 
-  /// Waits until every record is delivered or given up, at most `timeoutMillis`; true if so. Look at
-  /// `failedCount` afterwards.
+  /// Waits until every record is delivered or given up, at most `timeoutMillis`; true if so. Look
+  /// at `failedCount` afterwards.
   package func flush(timeoutMillis: Int) -> Bool {
     let deadlineNanos = MonotonicClock.nowNanos() + Int64(timeoutMillis) * 1_000_000
     while outstandingCount > 0 {

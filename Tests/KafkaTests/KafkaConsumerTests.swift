@@ -4,12 +4,18 @@ import Telemetry
 import Testing
 
 struct KafkaConsumerTests {
-  @Test func `records come from the given offset, in order, each once, with their bytes`() async throws {
+  @Test
+  func `records come from the given offset, in order, each once, with their bytes`() async throws {
     let cluster = try TestCluster(partitionCount: 2)
     try cluster.fill(0..<2, count: 100)
     let member = try TestMember(cluster.options(laneCount: 2), topics: [cluster.topic])
     defer { member.consumer.close() }
     member.delegate.starts = [cluster.partition(0): 40]
+    let consumer = member.consumer
+    var ranges: [TopicPartition: OffsetRange] = [:]
+    member.delegate.onAssigned = { partitions in
+      ranges = (try? consumer.offsetRanges(partitions, timeoutMillis: 5000)) ?? [:]
+    }
     var lanes: [[TakenRecord]] = [[], []]
     try await wait("not all records came") {
       member.poll()
@@ -24,10 +30,13 @@ struct KafkaConsumerTests {
       #expect(lanes[lane].last?.offset == 100, "the end of a partition carries the end offset")
     }
     #expect(member.delegate.assignedPartitions.sorted() == (0..<2).map { cluster.partition($0) })
+    #expect(
+      ranges[cluster.partition(1)]?.end == 100, "positions can be asked for while assigning")
     #expect(member.errors.isEmpty)
   }
 
-  @Test func `tombstones, empty values, absent keys, headers and times arrive as sent`() async throws {
+  @Test
+  func `tombstones, empty values, absent keys, headers and times arrive as sent`() async throws {
     let cluster = try TestCluster(partitionCount: 1)
     let producer = try cluster.producer()
     defer { producer.close() }
@@ -271,7 +280,8 @@ struct KafkaConsumerTests {
     }
   }
 
-  @Test func `brokers out of reach are a retriable event, and reading goes on afterwards`() async throws {
+  @Test
+  func `brokers out of reach are a retriable event, and reading goes on afterwards`() async throws {
     let cluster = try TestCluster(partitionCount: 1)
     try cluster.fill(0..<1, count: 10)
     let member = try TestMember(cluster.options(), topics: [cluster.topic])

@@ -49,7 +49,8 @@ struct RebalanceTests {
     func step(_ positions: SharedPositions) throws {
       member.poll()
       for lane in 0..<2 {
-        for record in member.drain(lane: lane, countMax: 200) where held.contains(record.partition) {
+        let records = member.drain(lane: lane, countMax: 200)
+        for record in records where held.contains(record.partition) {
           try positions.take(record, member.consumer)
         }
       }

@@ -31,10 +31,8 @@ struct PartitionListHandle: ~Copyable {
     let code: KafkaErrorCode
   }
 
-  /// Throws the first fault among the elements. `expected` is the code that means success.
-  func checkElements(
-    _ operation: @autoclosure () -> String
-  ) throws(KafkaError) {
+  /// Throws the first fault among the elements, naming its partition.
+  func checkElements(_ operation: @autoclosure () -> String) throws(KafkaError) {
     for element in elements where element.code != .none {
       throw KafkaError(code: element.code, operation: "\(operation()) (\(element.partition))")
     }
