@@ -97,7 +97,8 @@ guard result == .stopped(isComplete: true) else {
 
 let millions = Double(topic.recordCount) / 1e6
 func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
-print("records       \(topic.recordCount), \(topic.payloadByteCount / topic.recordCount) bytes each")
+let bytesEach = topic.payloadByteCount / topic.recordCount
+print("records       \(topic.recordCount), \(bytesEach) bytes each")
 print("wall          \(rounded(wall)) s, \(Int(Double(topic.recordCount) / wall)) records/s")
 print("processor     \(rounded(processor)) s, \(rounded(processor / millions)) s per million")
 print("memory        peak \(peakMebibytes()) MiB, of which the topic itself \(baseMebibytes) MiB")

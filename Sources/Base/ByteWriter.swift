@@ -15,7 +15,9 @@ package struct ByteWriter: Sendable {
   package mutating func append(_ value: UInt8) { bytes.append(value) }
 
   /// Appends any fixed-width integer, little-endian.
-  package mutating func append<Value: FixedWidthInteger & BitwiseCopyable>(littleEndian value: Value) {
+  package mutating func append<Value: FixedWidthInteger & BitwiseCopyable>(
+    littleEndian value: Value
+  ) {
     append(bytesOf: value.littleEndian)
   }
 

@@ -45,7 +45,8 @@ package final class WorkerThread: Sendable {
       body()
     }
 
-    /// `pthread_setname_np` is hidden from Swift and prctl is variadic; the kernel's file is neither.
+    /// `pthread_setname_np` is hidden from Swift and prctl is variadic; the kernel's file is
+    /// neither.
     private func nameThisThread() {
       let file = unsafe open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
       guard file >= 0 else { return }

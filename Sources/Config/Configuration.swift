@@ -35,7 +35,7 @@ package struct Configuration: Sendable {
 
   /// How many worker threads drain Kafka.
   package enum Lanes: Hashable, Sendable {
-    /// One for each processor the process may use.
+    /// Half of the processors: the rest is for Kafka's threads and the writer.
     case auto
     case count(Int)
   }

@@ -28,7 +28,7 @@ package final class Ledger {
   private var lastSummary: Int64 = -1
   private var retiredStates: [String] = []
 
-  /// - Parameter incarnation: this instance's UUID, new at each start.
+  /// - Parameter incarnation: a UUID of this object, never used again: commit ids count within it.
   package init(storage: any Storage, pipeline: String, incarnation: String) {
     self.storage = storage
     self.incarnation = incarnation

@@ -40,14 +40,16 @@ extension LedgerError: CustomStringConvertible {
     case .unknownFormat(let path, let found):
       return "cannot read \(path): \(found) is of a newer downlinkd; upgrade this one"
     case .otherPipeline(let path, let found, let expected):
-      return "\(path) belongs to pipeline \"\(found)\", not \"\(expected)\"; use another storage.root"
+      return "\(path) belongs to pipeline \"\(found)\", not \"\(expected)\"; "
+        + "use another storage.root"
     case .otherCluster(let found, let expected):
       return "the brokers are cluster \(found), but the ledger's offsets are of cluster "
         + "\(expected); point kafka.brokers at that cluster or use another storage.root"
     case .conflict(let conflict):
       return "\(conflict.key) was moved by another instance: \(conflict.reason)"
     case .raceLost(let version, let summary):
-      return "ledger entry \(version) was put below summary \(summary): the chain went on without us"
+      return "ledger entry \(version) was put below summary \(summary): "
+        + "the chain went on without us"
     case .missingEntry(let version):
       return "ledger entry \(version) is missing; restore it or run `downlinkd verify`"
     }

@@ -57,7 +57,9 @@ package struct WordTable: Sendable {
   /// which a Parquet column takes them. Shared with the table, not copied.
   package var storage: (bytes: [UInt8], starts: [Int]) { (bytes, starts) }
 
-  package func text(of index: UInt32) -> String { String(decoding: bytes(of: index), as: UTF8.self) }
+  package func text(of index: UInt32) -> String {
+    String(decoding: bytes(of: index), as: UTF8.self)
+  }
 
   /// All words' indexes in ascending order of their bytes (UTF-8 order is code point order).
   package func indexesInByteOrder() -> [UInt32] {

@@ -13,7 +13,7 @@ struct Downlinkd: AsyncParsableCommand {
       """,
     version: Program.version,
     subcommands: [
-      RunCommand.self, CheckCommand.self,
+      RunCommand.self, CheckCommand.self, BrokerCommand.self, ProduceCommand.self,
     ])
 
   static func main() async {

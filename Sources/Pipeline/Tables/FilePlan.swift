@@ -29,7 +29,8 @@ struct FilePlan {
     var high = runs.count
     while low < high {
       let middle = (low + high) / 2
-      if runs[middle].range.upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
+      let isBefore = runs[middle].range.upperBound <= range.lowerBound
+      if isBefore { low = middle + 1 } else { high = middle }
     }
     while low < runs.count, runs[low].range.lowerBound < range.upperBound {
       var run = runs[low]

@@ -80,7 +80,9 @@ extension FilePlanner {
     var bytes: [UInt8] = []
     var starts = [0]
     for device in devices {
-      if device.index != WordTable.none { bytes += parts[device.part].words.bytes(of: device.index) }
+      if device.index != WordTable.none {
+        bytes += parts[device.part].words.bytes(of: device.index)
+      }
       starts.append(bytes.count)
     }
     return ByteStrings(bytes: bytes, starts: starts)
