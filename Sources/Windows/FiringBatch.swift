@@ -132,7 +132,9 @@ package struct FiringBatch: ~Copyable, Sendable {
     }
     windowIndexes.append(contentsOf: repeatElement(key.window, count: metricCount))
     devices.append(contentsOf: repeatElement(key.device, count: metricCount))
-    for _ in 0..<metricCount { attributes.append(contentsOf: row) }
+    for _ in 0..<metricCount {
+      for word in row { attributes.append(word) }
+    }
     metrics.append(contentsOf: numbers)
     windowStarts.append(contentsOf: repeatElement(key.start, count: metricCount))
     windowEnds.append(contentsOf: repeatElement(key.end, count: metricCount))
