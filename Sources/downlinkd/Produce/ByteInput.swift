@@ -36,8 +36,8 @@ struct ByteInput: ~Copyable {
         tool: (tool, started.process))
     case .failure(let fault):
       throw .usage(
-        "\(path) cannot be unpacked: starting `\(tool)` failed (\(SystemFault.text(fault.number))); "
-          + "install it or unpack the file first")
+        "\(path) cannot be unpacked: starting `\(tool)` failed "
+          + "(\(SystemFault.text(fault.number))); install it or unpack the file first")
     }
   }
 

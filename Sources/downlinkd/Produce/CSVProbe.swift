@@ -3,30 +3,46 @@ enum CSVProbe {
   /// Rows looked at to tell numbers from words.
   static let rowCountMax = 1000
 
-  /// The columns of a file, and the metrics chosen, by name.
-  static func columns(
-    of file: String, _ options: CSVOptions
-  ) throws(ProduceError) -> (columns: CSVColumns, metrics: [CSVOptions.Metric]) {
+  struct Findings {
+    let columns: CSVColumns
+    /// The metrics chosen, by name.
+    let metrics: [CSVOptions.Metric]
+    /// Columns that nobody named and that hold words.
+    let wordColumns: [String]
+  }
+
+  /// Looks at the header and, where no metrics are named, at the first rows.
+  static func look(
+    into file: String, _ options: CSVOptions
+  ) throws(ProduceError) -> Findings {
     var reader = CSVReader(try ByteInput.open(file), delimiter: options.delimiter)
     guard try reader.next() else { throw .usage("\(file) is empty: its first line names columns") }
     let header = reader.fields.map { trimmed(reader.text[$0]) }
-    var isNumeric = [Bool](repeating: true, count: header.count)
+    var balances = [Int](repeating: 0, count: header.count)
     if options.metrics.isEmpty {
       var rowCount = 0
       while rowCount < rowCountMax, try reader.next() {
         rowCount += 1
         guard reader.fields.count == header.count else { continue }
-        for index in header.indices where isNumeric[index] {
-          let reading = NumberText.read(reader.text, reader.fields[index])
-          isNumeric[index] = reading != .unreadable
+        for index in header.indices {
+          switch NumberText.read(reader.text, reader.fields[index]) {
+          case .value: balances[index] += 1
+          case .unreadable: balances[index] -= 1
+          case .missing: break
+          }
         }
       }
     }
-    let columns = try CSVColumns(header: header, file: file, options: options) { isNumeric[$0] }
+    var wordColumns: [String] = []
+    // Most values decide, so that one bad cell does not cost a column; an empty one may fill later.
+    let columns = try CSVColumns(header: header, file: file, options: options) { index in
+      if balances[index] < 0 { wordColumns.append(header[index]) }
+      return balances[index] >= 0
+    }
     let metrics = columns.metrics.map {
       CSVOptions.Metric(column: header[$0.column], name: $0.name)
     }
-    return (columns, metrics)
+    return Findings(columns: columns, metrics: metrics, wordColumns: wordColumns)
   }
 
   /// A column's name without blanks around it.

@@ -12,6 +12,8 @@ struct CSVSource: RecordMaker, ~Copyable {
   private let options: CSVOptions
   /// Of each file, found before anything is sent.
   private let columns: [CSVColumns]
+  /// Of the first file: left out because nobody named them and they hold words.
+  private let wordColumns: [String]
   private let fixedAttributes: Attributes
   private var fileIndex = 0
   private var reader: CSVReader
@@ -57,9 +59,11 @@ struct CSVSource: RecordMaker, ~Copyable {
   init(_ options: CSVOptions) throws(ProduceError) {
     var options = options
     var columns: [CSVColumns] = []
+    var wordColumns: [String] = []
     for file in options.files {
-      let found = try CSVProbe.columns(of: file, options)
+      let found = try CSVProbe.look(into: file, options)
       columns.append(found.columns)
+      wordColumns += found.wordColumns
       // Which columns hold numbers is decided by the first file, for all.
       options.metrics = found.metrics
     }
@@ -69,6 +73,7 @@ struct CSVSource: RecordMaker, ~Copyable {
     for (attribute, value) in options.fixedAttributes { attributes.set(attribute, value) }
     self.options = options
     self.columns = columns
+    self.wordColumns = wordColumns
     self.reader = reader
     fixedAttributes = attributes
   }
@@ -80,7 +85,12 @@ struct CSVSource: RecordMaker, ~Copyable {
     return (Double(fileIndex) + ofFile) / Double(columns.count)
   }
 
-  var notes: [String] { tally.notes(fileCount: columns.count, deviceCount: devices.count) }
+  var notes: [String] {
+    let notes = tally.notes(fileCount: columns.count, deviceCount: devices.count)
+    if wordColumns.isEmpty { return notes }
+    let names = wordColumns.joined(separator: ", ")
+    return notes + ["columns left out, because they hold words: \(names)"]
+  }
 
   // MARK: - Records
 

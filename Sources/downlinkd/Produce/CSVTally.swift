@@ -3,7 +3,7 @@ struct CSVTally: Equatable {
   enum RowFault: String, CaseIterable {
     case malformed = "another number of fields than the header, or text after a closing quote"
     case device = "no device, or one that is not UTF-8"
-    case time = "the time cannot be read"
+    case time = "the time cannot be read; is it ISO 8601 with offset, or a count (--time-unit)?"
     case timeBefore1970 = "the time is not after 1970"
   }
 
@@ -41,26 +41,26 @@ struct CSVTally: Equatable {
 
   func notes(fileCount: Int, deviceCount: Int) -> [String] {
     var notes = [
-      "\(Figure.count(rowCount)) rows of \(Figure.count(fileCount)) files, "
-        + "\(Figure.count(deviceCount)) devices, \(Figure.count(valueCount)) values of which "
+      "\(Figure.count(rowCount, "row")) of \(Figure.count(fileCount, "file")), "
+        + "\(Figure.count(deviceCount, "device")), \(Figure.count(valueCount, "value")) of which "
         + "\(Figure.count(missingValueCount)) missing"
     ]
     if unreadableValues.count > 0 {
       notes.append(
-        "\(Figure.count(unreadableValues.count)) values left out: no finite decimal number "
+        "\(Figure.count(unreadableValues.count, "value")) left out: no finite decimal number "
           + "(first: \(unreadableValues.first))")
     }
     for fault in RowFault.allCases {
       guard let left = leftOut[fault] else { continue }
       notes.append(
-        "\(Figure.count(left.count)) rows left out: \(fault.rawValue) (first: \(left.first))")
+        "\(Figure.count(left.count, "row")) left out: \(fault.rawValue) (first: \(left.first))")
     }
     if emptyRecordCount > 0 {
-      notes.append("\(Figure.count(emptyRecordCount)) records not made: no value in their rows")
+      notes.append("\(Figure.count(emptyRecordCount, "record")) not made: no value in their rows")
     }
     if shortenedTimeCount > 0 {
       notes.append(
-        "\(Figure.count(shortenedTimeCount)) times cut to milliseconds: a DeviceTelemetry has no "
+        "\(Figure.count(shortenedTimeCount, "time")) cut to milliseconds: a DeviceTelemetry has no "
           + "finer ones")
     }
     return notes

@@ -11,6 +11,11 @@ enum Figure {
     return (value < 0 ? "-" : "") + String(decoding: digits, as: UTF8.self)
   }
 
+  /// `1 file`, `2 files`
+  static func count(_ value: Int, _ noun: String) -> String {
+    "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
+  }
+
   /// Two decimals below 10, one below 100, else whole with separators.
   static func decimal(_ value: Double) -> String {
     let places = value < 10 ? 100.0 : value < 100 ? 10.0 : 1.0

@@ -7,7 +7,7 @@ struct FleetOptions: Sendable {
   /// Event time of the first record, microseconds since 1970 UTC; whole milliseconds.
   var startMicros: Int64
   var seed: UInt64 = 1
-  /// Share of the records, 0 to 1, that are delivered `lateByMicros` of event time after their turn.
+  /// Share of the records, 0 to 1, that are sent `lateByMicros` of event time after their turn.
   var lateShare = 0.0
   var lateByMicros: Int64 = 600_000_000
   /// Share of the records, 0 to 1, that nobody can read: null, cut short, or random bytes.

@@ -96,8 +96,8 @@ struct FleetSource: RecordMaker {
 
   var notes: [String] {
     var notes = ["fleet of \(Figure.count(options.deviceCount)), seed \(options.seed)"]
-    if lateCount > 0 { notes.append("\(Figure.count(lateCount)) records sent late") }
-    if badCount > 0 { notes.append("\(Figure.count(badCount)) records made bad") }
+    if lateCount > 0 { notes.append("\(Figure.count(lateCount, "record")) sent late") }
+    if badCount > 0 { notes.append("\(Figure.count(badCount, "record")) made bad") }
     return notes
   }
 

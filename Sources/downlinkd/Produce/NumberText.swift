@@ -44,7 +44,8 @@ enum NumberText {
     }
   }
 
-  private static let wordsForNothing = ["nan", "na", "n/a", "null", "none", "-"].map { Array($0.utf8) }
+  private static let wordsForNothing =
+    ["nan", "na", "n/a", "null", "none", "-"].map { Array($0.utf8) }
 
   private static func isWordForNothing(_ text: ArraySlice<UInt8>) -> Bool {
     guard text.count <= 4, let first = text.first, first > 0x39 || first == UInt8(ascii: "-")

@@ -76,7 +76,9 @@ extension CSVOptions.MessageForm: ExpressibleByArgument {}
 
 /// The options that say what rows of text mean.
 struct CSVArguments: ParsableArguments {
-  @Option(name: .long, parsing: .singleValue, help: "A file of rows, repeatable: .csv, .csv.zst, .csv.gz.")
+  @Option(
+    name: .long, parsing: .singleValue,
+    help: "A file of rows, repeatable: .csv, .csv.zst, .csv.gz.")
   var csv: [String] = []
 
   @Option(name: .long, help: "What divides fields: one character, or `tab`.")
@@ -108,7 +110,8 @@ struct CSVArguments: ParsableArguments {
 
   @Option(
     name: .long, parsing: .singleValue,
-    help: .init("An attribute of every device, repeatable.", valueName: "region|firmware|model=word"))
+    help: .init(
+      "An attribute of every device, repeatable.", valueName: "region|firmware|model=word"))
   var set: [NamedValue] = []
 
   @Option(name: .long, help: "TelemetryBatch (batch) or DeviceTelemetry (wide).")

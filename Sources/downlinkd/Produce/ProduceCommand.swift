@@ -81,6 +81,11 @@ struct ProduceCommand: ParsableCommand {
         "a fleet without end at full speed: say --seconds or --count, or pace it with --rate or "
           + "--speed-up")
     }
+    if let deviceCount = fleetArguments.fleet {
+      _ = try fleetArguments.options(deviceCount: deviceCount)
+    } else {
+      _ = try csvArguments.options()
+    }
     try validateProperties()
   }
 
@@ -157,7 +162,7 @@ struct ProduceCommand: ParsableCommand {
     let seconds = max(report.seconds, 1e-9)
     let rate = Figure.decimal(Double(report.madeCount) / seconds)
     let verb = dryRun ? "made" : "sent"
-    var text = "\(verb) \(Figure.count(report.madeCount)) records"
+    var text = "\(verb) \(Figure.count(report.madeCount, "record"))"
     text += dryRun ? "" : " to \(topic)"
     text += ", \(Figure.bytes(report.byteCount)), in \(Figure.decimal(seconds)) s"
     text += ": \(rate) records/s, \(Figure.bytes(Int(Double(report.byteCount) / seconds)))/s"

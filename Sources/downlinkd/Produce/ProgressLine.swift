@@ -26,7 +26,8 @@ struct ProgressLine {
     let seconds = Double(nowNanos - startNanos) / 1e9
     var text = "produce: "
     if let share { text += "\(Figure.decimal(min(1, share) * 100)) %, " }
-    text += "\(Figure.count(madeCount)) records, \(Figure.count(acknowledgedCount())) acknowledged, "
+    text += "\(Figure.count(madeCount)) records, "
+    text += "\(Figure.count(acknowledgedCount())) acknowledged, "
     text += "\(Figure.decimal(Double(madeCount) / seconds)) records/s"
     show(text)
   }

@@ -51,7 +51,7 @@ struct RecordLog: ~Copyable {
 
   var partitionCount: Int { firstOffsets.count }
 
-  /// Notes a record that has been handed to the producer; `members` is filled by the caller's maker.
+  /// Notes a record that the producer has taken; `members` says what it holds.
   mutating func append(
     partition: Int32, timestampMillis: Int64, members: (inout [UInt8]) -> Void
   ) throws(ProduceError) {
