@@ -2,7 +2,8 @@ package import Base
 
 /// The text of a summary: the whole state of the chain at a version, and where the tables stood.
 ///
-/// A summary is valid only with its checksum, the xxHash64 of the canonical text of `"state"`.
+/// A summary is valid only with its checksum, the xxHash64 of the canonical texts of `"state"` and
+/// `"bookmarks"`, one after the other.
 extension ChainState {
   package var json: JSONValue {
     var state = ObjectBuilder()

@@ -83,8 +83,12 @@ extension ChainState {
         return Conflict(key: key, reason: reason)
       }
     }
+    var moved: Set<PartitionKey> = []
     for move in entry.partitions {
       if let reason = fault(of: move) { return Conflict(key: move.key, reason: reason) }
+      if !moved.insert(move.key).inserted {
+        return Conflict(key: move.key, reason: "the entry moves it twice")
+      }
     }
     return nil
   }

@@ -105,7 +105,10 @@ package final class Ledger {
     guard entry.pipeline == state.pipeline else {
       throw .otherPipeline(path: path, found: entry.pipeline, expected: state.pipeline)
     }
-    guard entry.kind == .create || entry.ledgerID == state.ledgerID else {
+    guard (entry.kind == .create) == state.isEmpty else {
+      throw .unreadable(path: path, detail: "a chain begins once, with its first entry")
+    }
+    guard state.isEmpty || entry.ledgerID == state.ledgerID else {
       throw .unreadable(path: path, detail: "it belongs to ledger \(entry.ledgerID)")
     }
     if let conflict = state.conflict(with: entry) {
@@ -226,20 +229,27 @@ package final class Ledger {
     let path = Self.summaryPath(version)
     let bytes = try storageCall { () throws(StorageError) in try storage.read(path) }
     guard let json = try? JSONValue(parsing: bytes), let body = json["state"],
-      json["checksum"]?.stringValue == RandomID.hex(XXHash64.hash(body.bytes))
+      let bookmarks = json["bookmarks"],
+      json["checksum"]?.stringValue == Self.summaryChecksum(body, bookmarks: bookmarks)
     else { return false }
     guard json["format"]?.int64Value == LedgerEntry.currentFormat else {
       throw .unknownFormat(path: path, found: "its format")
     }
     let loaded = try ChainState(json: body, path: path)
+    guard loaded.lastVersion == version else { return false }
     guard loaded.pipeline == state.pipeline else {
       throw .otherPipeline(path: path, found: loaded.pipeline, expected: state.pipeline)
     }
     state = loaded
-    bookmarks = Dictionary(
-      uniqueKeysWithValues: (json["bookmarks"]?.members ?? []).map { ($0.name, $0.value) })
+    self.bookmarks = Dictionary(
+      uniqueKeysWithValues: (bookmarks.members ?? []).map { ($0.name, $0.value) })
     lastSummary = version
     return true
+  }
+
+  /// Over everything recovery takes from a summary: the state, then the bookmarks.
+  private static func summaryChecksum(_ state: JSONValue, bookmarks: JSONValue) -> String {
+    RandomID.hex(XXHash64.hash(state.bytes + bookmarks.bytes))
   }
 
   /// Writes a summary when one is due, and retires the entries below the older of the two newest
@@ -255,10 +265,11 @@ package final class Ledger {
     let version = state.lastVersion
     guard version >= lastSummary + Self.summaryInterval else { return }
     let body = state.json
+    let bookmarks = JSONValue.object(bookmarks)
     var summary = ObjectBuilder()
     summary.set("format", LedgerEntry.currentFormat)
-    summary.set("checksum", RandomID.hex(XXHash64.hash(body.bytes)))
-    summary.set("bookmarks", .object(bookmarks))
+    summary.set("checksum", Self.summaryChecksum(body, bookmarks: bookmarks))
+    summary.set("bookmarks", bookmarks)
     summary.set("state", body)
     let path = Self.summaryPath(version)
     _ = try storageCall { () throws(StorageError) in
