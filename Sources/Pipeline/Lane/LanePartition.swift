@@ -35,6 +35,9 @@ final class LanePartition {
   private(set) var cutFrom: Int64
   /// Below it the chain has accounted for every offset.
   private let replayUntil: Int64
+  /// What is decoded repeats what the chain has. Ends with the replay, but only once event time has
+  /// seen the last replayed record and its rows are dropped.
+  private var dropsOutput: Bool
   private var notDelivered: Int64 = 0
   private var gaps: [OffsetGap] = []
   private var decisions: [Decision] = []
@@ -76,6 +79,7 @@ final class LanePartition {
     self.output = output
     cutFrom = start.to
     replayUntil = start.to
+    dropsOutput = state.cut < start.to
     unverifiedWitness = start.witness.flatMap { $0.offset >= start.fetchFrom ? $0 : nil }
     witness = start.witness
   }
@@ -119,7 +123,7 @@ final class LanePartition {
       skipUndelivered(to: header.offset)
     }
     position = .steady
-    if isReplaying && header.offset >= replayUntil { endReplay() }
+    if dropsOutput && header.offset >= replayUntil { endReplay() }
     decode(header, at: index, in: batch, decoder: &decoder, headersJSON: headersJSON)
     lastIndex = index
     expected = header.offset + 1
@@ -201,8 +205,8 @@ final class LanePartition {
     if offset > replayUntil {
       gaps.append(OffsetGap(from: max(expected, replayUntil), to: offset, reason: reason))
     }
-    if isReplaying && offset >= replayUntil { endReplay() }
     expected = offset
+    if dropsOutput && !isReplaying { endReplay() }
     unverifiedWitness = nil
     position = .fresh
   }
@@ -210,8 +214,8 @@ final class LanePartition {
   private func skipUndelivered(to offset: Int64) {
     // What lies below `replayUntil` was counted by the entry that covered it.
     notDelivered += max(0, offset - max(expected, replayUntil))
-    if isReplaying && offset >= replayUntil { endReplay() }
     expected = offset
+    if dropsOutput && !isReplaying { endReplay() }
   }
 
   /// Why this record shows that the topic is not the one the chain knows, or nil.
@@ -238,18 +242,22 @@ final class LanePartition {
         into: &output.firings)
       appliedRecordCount = end
     }
-    if isReplaying { dropOutput() }
+    guard dropsOutput else { return }
+    dropOutput()
+    dropsOutput = isReplaying
   }
 
   /// The state stands where the chain does; what comes from here on is new.
   private func endReplay() {
     applyWindows()
-    dropOutput()
+    dropsOutput = false
   }
 
+  /// Rows and counts of replayed records are in the chain already.
   private func dropOutput() {
     output.removeAll()
     appliedRecordCount = 0
+    windows.counts = EventTimeCounts()
   }
 
   /// Fires every open window, as decided for the end of a finite input; the decision is recorded
