@@ -70,13 +70,13 @@ package final class Instance: Sendable {
 
   /// Runs to the end. Blocks.
   package func run() -> InstanceResult {
-    let incarnation = RandomID.make()
     let pool = OutputPool(spareCountMax: 8 * options.laneCount)
     var memory = SessionMemory()
     var waitMillis = 200
     while true {
+      // A new incarnation a session: commit ids count from 1 in each, and must never repeat.
       let committer = Committer(
-        options: options, storage: storage, pool: pool, incarnation: incarnation, log: log)
+        options: options, storage: storage, pool: pool, incarnation: RandomID.make(), log: log)
       switch runSession(committer, pool: pool, memory: &memory) {
       case .stopped(let isComplete): return .stopped(isComplete: isComplete || goal == .run)
       case .refused(let reason) where memory.hasStarted: return .failed(reason)
