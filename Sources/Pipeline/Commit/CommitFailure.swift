@@ -2,11 +2,12 @@ import DeltaLog
 import Ledger
 import Storage
 
-/// Why a commit did not happen. In every case nothing of it is visible.
+/// Why a commit did not happen, or was not followed up: whether its entry is in the chain, the next
+/// recovery sees, and finishes what tables are owed.
 enum CommitFailure: Error {
   /// Somebody else moved one of our partitions: drop everything and recover.
   case conflict(String)
-  /// Storage is full: the same commit is tried again later.
+  /// Storage is full: the same commit is tried again later and goes on where it stood.
   case noSpace(String)
   /// A sync failed: the process must end without another word to storage.
   case syncFailed(String)

@@ -23,6 +23,15 @@ final class Committer {
   /// The version that last touched each partition of ours, as we know it: what our next move is
   /// based on. A partition that is not ours (any more) has none.
   private var bases: [PartitionKey: Int64] = [:]
+  /// The commit that a full disk has interrupted.
+  private var unfinished: Unfinished?
+
+  /// How far a commit has come: what a second try must not do again. From the first put on, the
+  /// entry may be in the chain, so that the files it names may neither be deleted nor rewritten.
+  private struct Unfinished {
+    var entry: LedgerEntry
+    var isPut = false
+  }
 
   init(
     options: PipelineOptions, storage: any Storage, pool: OutputPool, incarnation: String,
@@ -192,11 +201,34 @@ final class Committer {
 
   /// Makes one commit of these cuts: all of it or nothing.
   ///
+  /// After `.noSpace` it may be called again with the same cuts and id, and goes on where it stood.
   /// - Returns: the entry, or nil when there was nothing to commit.
   func commit(_ cuts: [PartitionCut], id: CommitID) throws(CommitFailure) -> LedgerEntry? {
     let cuts = cuts.filter { bases[$0.key] != nil }
     if cuts.isEmpty { return nil }
-    let entry = try prepare(cuts, id: id)
+    var commit: Unfinished
+    if let unfinished, unfinished.entry.commitID == id {
+      commit = unfinished
+    } else {
+      commit = Unfinished(entry: try prepare(cuts, id: id))
+    }
+    unfinished = commit
+    if !commit.isPut {
+      commit.entry = try putCommit(commit.entry, cuts)
+      commit.isPut = true
+      unfinished = commit
+    }
+    try bringTablesUp()
+    try summarize()
+    deleteRetiredStates()
+    unfinished = nil
+    CrashPoint.reached(.beforeGroupOffsets)
+    return commit.entry
+  }
+
+  private func putCommit(
+    _ entry: LedgerEntry, _ cuts: [PartitionCut]
+  ) throws(CommitFailure) -> LedgerEntry {
     CrashPoint.reached(.beforeEntry)
     guard let entry = try put(entry) else { preconditionFailure("a commit goes in anywhere") }
     CrashPoint.reached(.afterEntry)
@@ -204,10 +236,6 @@ final class Committer {
       bases[cut.key] = entry.version
       pool.giveBack(cut.output, source: cut.sourceIndex)
     }
-    try bringTablesUp()
-    try summarize()
-    deleteRetiredStates(of: cuts)
-    CrashPoint.reached(.beforeGroupOffsets)
     return entry
   }
 
@@ -219,16 +247,31 @@ final class Committer {
     var writer = DataFileWriter(
       storage: storage, options: options, commitID: id, baseVersion: base)
     do throws(StorageError) {
-      for content in contents(cuts) { try writer.write(content) }
       for cut in cuts { try cut.state?.closeOnce() }
+    } catch {
+      throw CommitFailure(error)
+    }
+    try checkDecisionsHaveState(cuts)
+    do throws(StorageError) {
+      for content in contents(cuts) { try writer.write(content) }
       CrashPoint.reached(.filesClosed)
       try syncFolders(writer.files, cuts)
     } catch {
       // Nothing names these files: they can go at once, and a second try may use their names.
-      for file in writer.files { try? storage.delete(file.path) }
+      for path in writer.startedPaths { try? storage.delete(path) }
       throw CommitFailure(error)
     }
     return compose(cuts, writer.files, id: id)
+  }
+
+  /// A replay knows nothing of decisions, so one is recorded only with the state that follows it:
+  /// from an older snapshot the same windows would fire a second time.
+  private func checkDecisionsHaveState(_ cuts: [PartitionCut]) throws(CommitFailure) {
+    for cut in cuts where !cut.decisions.isEmpty && cut.state?.isClosed != true {
+      throw .fatal(
+        "the open windows of \(cut.key) were not fired: the state after it could not be written; "
+          + "see the warnings before, free space and run again")
+    }
   }
 
   /// What the commit has for each table.
@@ -266,7 +309,8 @@ final class Committer {
         PartitionMove(
           key: cut.key, previous: bases[cut.key] ?? -1, from: cut.from, to: cut.to,
           notDelivered: cut.notDelivered, gaps: cut.gaps, witness: cut.witness,
-          clockMicros: cut.clockMicros, state: cut.state?.reference))
+          clockMicros: cut.clockMicros,
+          state: cut.state.flatMap { $0.isClosed ? $0.reference : nil }))
       entry.decisions += cut.decisions
     }
     let modifiedAtMillis = entry.writtenAtMicros / 1000
@@ -294,7 +338,7 @@ final class Committer {
 
   /// The chain keeps two snapshots a partition; the one that a new one pushed out can go. That it
   /// cannot be deleted is worth a line in the log, not a stop.
-  private func deleteRetiredStates(of cuts: [PartitionCut]) {
+  private func deleteRetiredStates() {
     for path in ledger.takeRetiredStates() {
       do {
         try storage.delete(path)

@@ -8,16 +8,21 @@ import Windows
 final class StateFile {
   let reference: StateReference
   private var file: (any StorageFile)?
+  /// Whether the file has its name. One that could not be closed is gone for good.
+  private(set) var isClosed = false
 
   init(reference: StateReference, file: any StorageFile) {
     self.reference = reference
     self.file = file
   }
 
-  /// Syncs the bytes and gives the file its name; a commit that is tried again finds it done.
+  /// Syncs the bytes and gives the file its name. Does nothing a second time: a commit that is
+  /// tried again finds it done, or goes without the state.
   func closeOnce() throws(StorageError) {
-    try file?.close(sync: true)
+    guard let closing = file else { return }
     file = nil
+    try closing.close(sync: true)
+    isClosed = true
   }
 }
 

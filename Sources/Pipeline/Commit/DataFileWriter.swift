@@ -22,6 +22,8 @@ struct DataFileWriter {
   /// The newest chain version that one of the commit's partitions was based on.
   let baseVersion: Int64
   private(set) var files: [WrittenFile] = []
+  /// Every name that may be taken on storage now, whole file or not.
+  private(set) var startedPaths: [String] = []
 
   init(
     storage: any Storage, options: PipelineOptions, commitID: CommitID, baseVersion: Int64
@@ -37,12 +39,14 @@ struct DataFileWriter {
     for plan in content.plans { files.append(try write(plan, of: content)) }
   }
 
-  private func write(
+  private mutating func write(
     _ plan: FilePlan, of content: any TableContent
   ) throws(StorageError) -> WrittenFile {
     let path = FileNames.data(
-      table: content.definition.name, date: Timestamp.dateText(day: plan.day), pipeline: options.pipeline,
-      baseVersion: baseVersion, commitID: commitID, number: files.count)
+      table: content.definition.name, date: Timestamp.dateText(day: plan.day),
+      pipeline: options.pipeline, baseVersion: baseVersion, commitID: commitID,
+      number: files.count)
+    startedPaths.append(path)
     let file = try storage.create(path)
     CrashPoint.reached(.fileOpened)
     var writer = ParquetFileWriter(
