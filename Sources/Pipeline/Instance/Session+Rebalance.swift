@@ -41,6 +41,8 @@ extension Session: RebalanceDelegate {
       policy: options.onPositionLost, damagedStates: memory.damagedStates)
     let verdict = resolver.resolve(
       partition, key: key, sourceIndex: sourceIndex, chain: known, kafka: kafka)
+    // Before the lane hears of it: a cut it answers meanwhile is a commit of ours.
+    committer.update { $0.own(key) }
     let lane = nextLane()
     let start: PartitionStart
     switch verdict {
@@ -56,7 +58,6 @@ extension Session: RebalanceDelegate {
         "offsets are lost and recorded in the table gaps",
         metadata: ["partition": "\(partition)", "from": "\(start.to)", "to": "\(offset)"])
     }
-    committer.update { $0.own(key) }
     log.info(
       "partition taken up",
       metadata: [

@@ -22,10 +22,14 @@ struct SessionBoard: Sendable {
   /// Bytes waiting for the next cut, all lanes.
   var bufferedByteCount: Int { progress.reduce(0) { $0 + $1.bufferedByteCount } }
 
-  /// Whether bytes or dates call for a commit before the interval is over.
+  /// Whether bytes or dates call for a commit before the interval is over. A lane that alone has
+  /// its share of the bytes does: it stops reading at twice that, whatever the others hold.
   func isCommitDue(_ options: CommitOptions) -> Bool {
     commitRequested || bufferedByteCount >= options.byteCount
-      || progress.contains { $0.openDateCount >= options.openDateCount }
+      || progress.contains {
+        $0.openDateCount >= options.openDateCount
+          || $0.bufferedByteCount >= options.byteCount / progress.count
+      }
   }
 
   mutating func fail(_ failure: SessionFailure) {
