@@ -35,6 +35,8 @@ struct RecordLog: ~Copyable {
     guard file >= 0 else {
       throw .recordLog("cannot create \(path)\(Self.unprovenSuffix): \(SystemFault.last)")
     }
+    // What an earlier run left under the final name must not be taken for this run's.
+    unsafe unlink(path)
     var json: [UInt8] = []
     JSONValue.write(string: topic, into: &json)
     self.path = path

@@ -48,8 +48,10 @@ import Testing
   }
 
   @Test func `a record log that cannot be proven keeps its other name and is an error`() throws {
+    // The log of an earlier run is not left lying there to be mistaken for this one.
+    _ = folder.write("old", as: "log.jsonl")
     var log = try RecordLog(
-      path: folder.file("log.jsonl"), topic: "t", firstOffsets: [5, 0])
+      path: folder.path + "/log.jsonl", topic: "t", firstOffsets: [5, 0])
     _ = folder.file("log.jsonl.unproven")
     try log.append(partition: 0, timestampMillis: 1) { $0 += Array(#""dead":true"#.utf8) }
     try #require(throws: ProduceError.self) { try log.close(endOffsets: [7, 0], failedCount: 0) }
