@@ -1,0 +1,42 @@
+import Base
+import Testing
+
+@Suite struct XXHash64Tests {
+  /// Texts whose hashes are widely published.
+  @Test(arguments: [
+    ("", UInt64(0xEF46_DB37_51D8_E999)), ("a", 0xD24E_C4F1_A98C_6E5B),
+    ("abc", 0x44BC_2CF5_AD77_0999),
+    ("Nobody inspects the spammish repetition", 0xFBCE_A83C_8A37_8BF1),
+  ])
+  func `texts have their published hashes`(text: String, hash: UInt64) {
+    #expect(XXHash64.hash(Array(text.utf8)) == hash)
+  }
+
+  /// The sanity check of xxHash's own tool: a generated buffer, cut to several lengths, seed 0.
+  @Test(arguments: [
+    (1, UInt64(0xE934_A84A_DB05_2768)), (4, 0x9136_A0DC_A574_57EE),
+    (14, 0x8282_DCC4_994E_35C8), (222, 0xB641_AE8C_B691_C174),
+  ])
+  func `the reference buffer has the reference hashes`(count: Int, hash: UInt64) {
+    var generator: UInt64 = 2_654_435_761
+    var buffer: [UInt8] = []
+    for _ in 0..<count {
+      buffer.append(UInt8(truncatingIfNeeded: generator >> 56))
+      generator &*= 11_400_714_785_074_694_797
+    }
+    #expect(XXHash64.hash(buffer) == hash)
+  }
+
+  @Test func `every byte and the length count, at every length up to three stripes`() {
+    var seen: Set<UInt64> = []
+    for count in 0...96 {
+      var bytes = [UInt8](repeating: 0, count: count)
+      #expect(seen.insert(XXHash64.hash(bytes)).inserted, "\(count) zero bytes")
+      for index in bytes.indices {
+        bytes[index] = 1
+        #expect(seen.insert(XXHash64.hash(bytes)).inserted, "byte \(index) of \(count)")
+        bytes[index] = 0
+      }
+    }
+  }
+}
