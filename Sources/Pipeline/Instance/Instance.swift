@@ -70,11 +70,11 @@ package final class Instance: Sendable {
 
   /// Runs to the end. Blocks.
   package func run() -> InstanceResult {
-    let pool = OutputPool(spareCountMax: 8 * options.laneCount)
     var memory = SessionMemory()
     var waitMillis = 200
     while true {
       // A new incarnation a session: commit ids count from 1 in each, and must never repeat.
+      let pool = OutputPool()
       let committer = Committer(
         options: options, storage: storage, pool: pool, incarnation: RandomID.make(), log: log)
       switch runSession(committer, pool: pool, memory: &memory) {

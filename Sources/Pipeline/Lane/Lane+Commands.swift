@@ -27,7 +27,7 @@ extension Lane {
       let state = try restore(start, source: source)
       partitions[start.topicPartition] = LanePartition(
         start: start, source: source, state: state,
-        output: pool.take(source: start.sourceIndex, schema: source.plan.schema))
+        output: PartitionOutput(schema: source.plan.schema))
       resolveSlots()
     } catch {
       switch error {
@@ -60,13 +60,8 @@ extension Lane {
       if partition.isStateDue(options.commit, wanted: request.wantsState, nowNanos: nowNanos) {
         state = writeState(of: partition, commitID: request.commitID)
       }
-      let replacement = pool.take(
-        source: partition.sourceIndex, schema: partition.source.plan.schema)
-      if let cut = partition.cut(replacement: replacement, state: state) {
-        cuts.append(cut)
-      } else {
-        pool.giveBack(replacement, source: partition.sourceIndex)
-      }
+      let replacement = PartitionOutput(schema: partition.source.plan.schema)
+      if let cut = partition.cut(replacement: replacement, state: state) { cuts.append(cut) }
     }
     openDates.removeAll()
     request.deliver(cuts)

@@ -157,6 +157,7 @@ final class Lane {
 
   private func process(_ run: Range<Int>, of partition: LanePartition) {
     let box = decoders[partition.sourceIndex]
+    partition.equip(from: pool)
     let firstRow = partition.output.readings.rowCount
     for index in run {
       let header = batch.headers[index]

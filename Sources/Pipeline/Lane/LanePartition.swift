@@ -101,6 +101,12 @@ final class LanePartition {
     case lost(reason: String, isOtherTopic: Bool)
   }
 
+  /// Called before the first record of a run: exchanges an output that has no capacity yet for one
+  /// that has.
+  func equip(from pool: OutputPool) {
+    if output.isBare, let spare = pool.takeSpare(source: sourceIndex) { output = spare }
+  }
+
   /// Offers one record; its rows go to `output`, windows are updated by `applyWindows`.
   func accept(
     _ header: RecordHeader, at index: Int, in batch: borrowing RecordBatch,

@@ -1,29 +1,20 @@
 import Base
-import Telemetry
 
 /// Emptied outputs waiting for reuse, by source: their columns keep the capacity they grew to, so
-/// that steady state allocates nothing and memory stays where its peak was.
+/// that steady state allocates nothing.
+///
+/// A partition takes one when it has something to put in, not before: with many partitions of which
+/// a few are read at a time, as in a backlog, memory follows what is buffered and not the number of
+/// partitions. One pool a session; it goes with the session.
 final class OutputPool: Sendable {
-  private let spares: Monitor<[Int: [PartitionOutput]]>
-  /// More spares of a source than this are freed: partitions that were taken away leave theirs.
-  private let spareCountMax: Int
+  private let spares = Monitor<[Int: [PartitionOutput]]>([:])
 
-  init(spareCountMax: Int) {
-    spares = Monitor([:])
-    self.spareCountMax = spareCountMax
-  }
-
-  func take(source: Int, schema: ReadingSchema) -> PartitionOutput {
-    let spare = spares.update { $0[source]?.popLast() }
-    return spare ?? PartitionOutput(schema: schema)
-  }
+  /// The spare given back last, which memory knows best; nil when there is none.
+  func takeSpare(source: Int) -> PartitionOutput? { spares.update { $0[source]?.popLast() } }
 
   func giveBack(_ output: PartitionOutput, source: Int) {
+    if output.isBare { return }
     output.removeAll()
-    spares.update { spares in
-      if spares[source, default: []].count < spareCountMax {
-        spares[source, default: []].append(output)
-      }
-    }
+    spares.update { $0[source, default: []].append(output) }
   }
 }

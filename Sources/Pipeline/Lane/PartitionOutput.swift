@@ -49,6 +49,9 @@ final class PartitionOutput: @unchecked Sendable {
     firings = FiringBatch(attributeCount: schema.attributes.count)
   }
 
+  /// Whether it has never held a record: not worth keeping.
+  var isBare: Bool { readings.recordOffsets.capacity == 0 }
+
   var byteCount: Int { readings.byteCount + firings.byteCount + deadLetterByteCount }
 
   func append(_ letter: DeadLetter) {
