@@ -12,8 +12,8 @@ enum Default {
 
   /// One Delta version a minute is what table readers and log checkpoints are comfortable with.
   static let commitInterval: Int64 = 1 * minutes
-  /// About one well-sized Parquet file (10–20 MB compressed) a commit while catching up.
-  static let commitByteCount: Int64 = 64_000_000
+  /// While catching up: a file of 5 to 10 MB a commit, and a process of about a quarter GiB.
+  static let commitByteCount: Int64 = 32_000_000
   static let stateInterval: Int64 = 1 * minutes
   /// A third of level 3's processor time for a few percent more bytes on telemetry
   /// (docs/PERFORMANCE.md).
@@ -22,7 +22,7 @@ enum Default {
   /// gathered in memory before they are encoded, about 130 bytes a row.
   static let rowGroupRowCount = 122_880
   /// Four commits: one gathering, one being written, and room for bursts.
-  static let bufferByteCount: Int64 = 256_000_000
+  static let bufferByteCount: Int64 = 128_000_000
 
   static let listen = Endpoint(host: "127.0.0.1", port: 9479)
   static let shiftEvery: Int64 = 1 * minutes

@@ -59,13 +59,20 @@ package struct ReadingBatch: ~Copyable, Sendable {
   }
 
   /// Bytes the columns hold, for the memory bound.
-  package var byteCount: Int {
+  package var byteCount: Int { byteCount(records: recordCount, rows: rowCount) }
+
+  /// Bytes the columns have room for.
+  package var capacityByteCount: Int {
+    byteCount(records: recordOffsets.capacity, rows: rowEventTimes.capacity)
+  }
+
+  private func byteCount(records: Int, rows: Int) -> Int {
     let perRecord =
       8 + 8 + 1 + 1 + 4 + 8 + schema.attributes.count * 4 + (schema.hasSequence ? 8 : 0)
     let perRow =
       8 + 4 + 4 + (schema.isNarrow ? 4 : 0)
       + (schema.metrics.count + schema.presenceWordsPerRow) * 8
-    return recordCount * perRecord + rowCount * perRow
+    return records * perRecord + rows * perRow
   }
 
   /// Counts the outcomes, for the accounting identity.

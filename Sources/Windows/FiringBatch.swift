@@ -39,7 +39,12 @@ package struct FiringBatch: ~Copyable, Sendable {
   package var rowCount: Int { counts.count }
 
   /// Bytes the columns hold, for the memory bound.
-  package var byteCount: Int { rowCount * (4 * 4 + 8 * 10 + 4 * attributeCount) }
+  package var byteCount: Int { rowCount * rowByteCount }
+
+  /// Bytes the columns have room for.
+  package var capacityByteCount: Int { counts.capacity * rowByteCount }
+
+  private var rowByteCount: Int { 4 * 4 + 8 * 10 + 4 * attributeCount }
 
   /// Empties every column and keeps the capacity.
   package mutating func removeAll() {

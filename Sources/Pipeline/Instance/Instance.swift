@@ -74,7 +74,7 @@ package final class Instance: Sendable {
     var waitMillis = 200
     while true {
       // A new incarnation a session: commit ids count from 1 in each, and must never repeat.
-      let pool = OutputPool()
+      let pool = OutputPool(byteCountMax: options.commit.byteCount)
       let committer = Committer(
         options: options, storage: storage, pool: pool, incarnation: RandomID.make(), log: log)
       switch runSession(committer, pool: pool, memory: &memory) {

@@ -54,6 +54,9 @@ final class PartitionOutput: @unchecked Sendable {
 
   var byteCount: Int { readings.byteCount + firings.byteCount + deadLetterByteCount }
 
+  /// Bytes its columns have room for, filled or not.
+  var capacityByteCount: Int { readings.capacityByteCount + firings.capacityByteCount }
+
   func append(_ letter: DeadLetter) {
     deadLetters.append(letter)
     deadLetterByteCount += letter.byteCount
