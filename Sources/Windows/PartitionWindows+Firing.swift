@@ -39,24 +39,28 @@ extension PartitionWindows {
       state.watermark == EventTime.none
       || Timestamp.floorDivide(watermark, by: step)
         > Timestamp.floorDivide(state.watermark, by: step)
+    let dropping = max(state.watermark, watermark) - set.options.allowedLatenessMicros
+    let settles =
+      dropping > state.droppedThrough
+      && (state.droppedThrough == EventTime.none
+        || Timestamp.floorDivide(dropping, by: step)
+          > Timestamp.floorDivide(state.droppedThrough, by: step))
     if crossesEdge || isIdle {
       findDue(device, state: state, through: isIdle ? Int64.max : watermark)
       fireDue(device, &firings)
       if isIdle, let newest = dueFirings.last?.end {
         state.firedThrough = max(state.firedThrough, newest)
       }
+    } else if settles {
+      // D reaches an edge before the watermark reaches its next one: what is dropped now fires its
+      // changes first, for none can come any more.
+      findChanged(device, through: dropping)
+      fireDue(device, &firings)
     }
     state.watermark = max(state.watermark, watermark)
     state.firedThrough = max(state.firedThrough, state.watermark)
-    let dropping = state.watermark - set.options.allowedLatenessMicros
-    if dropping > state.droppedThrough {
-      let settles =
-        state.droppedThrough == EventTime.none
-        || Timestamp.floorDivide(dropping, by: step)
-          > Timestamp.floorDivide(state.droppedThrough, by: step)
-      state.droppedThrough = dropping
-      if settles { settle(device, droppedThrough: dropping) }
-    }
+    state.droppedThrough = max(state.droppedThrough, dropping)
+    if settles { settle(device, droppedThrough: dropping) }
     state.nextEdge = nextEdge(after: state)
   }
 
@@ -91,13 +95,23 @@ extension PartitionWindows {
           set.grids[grid].windows[window], block: index, order: place,
           firedThrough: state.firedThrough, through: limit)
       }
-      for entry in 0..<blocks[index].revisions.count
-      where blocks[index].revisions.end(entry) <= limit
-        && blocks[index].revisions.hasChanges(entry)
-      {
-        findChanged(block: index, order: place, entry: entry)
-      }
+      findChanged(block: index, order: place, through: limit)
     }
+    sortDue()
+  }
+
+  /// Collects in `dueFirings` the changed windows alone.
+  private mutating func findChanged(_ device: Int, through limit: Int64) {
+    dueFirings.removeAll(keepingCapacity: true)
+    for place in 0..<blockCount(ofDevice: device) {
+      let index = block(place, ofDevice: device)
+      blocks[index].markedStart = EventTime.none
+      findChanged(block: index, order: place, through: limit)
+    }
+    sortDue()
+  }
+
+  private mutating func sortDue() {
     if dueFirings.count > 1 {
       dueFirings.sort { ($0.end, $0.window, $0.order) < ($1.end, $1.window, $1.order) }
     }
@@ -126,6 +140,13 @@ extension PartitionWindows {
           end: end, window: UInt32(window.index), order: UInt32(order), block: UInt32(block),
           firstSlice: UInt32(slice), revisionEntry: DueFiring.firstTime))
       edge = end
+    }
+  }
+
+  private mutating func findChanged(block: Int, order: Int, through limit: Int64) {
+    for entry in 0..<blocks[block].revisions.count
+    where blocks[block].revisions.end(entry) <= limit && blocks[block].revisions.hasChanges(entry) {
+      findChanged(block: block, order: order, entry: entry)
     }
   }
 

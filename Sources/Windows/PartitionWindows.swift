@@ -333,6 +333,7 @@ package struct PartitionWindows: ~Copyable, Sendable {
 
   private mutating func goIdle(_ device: UInt32, _ firings: inout FiringBatch) {
     recency.append(device, to: .idle)
+    nextForgetCheckMicros = min(nextForgetCheckMicros, forgetTime(ofDevice: Int(device)))
     counts.idleDevices += 1
     var state = devices[Int(device)]
     if state.newest == EventTime.none { return }
@@ -345,12 +346,12 @@ package struct PartitionWindows: ~Copyable, Sendable {
   /// later can never make a window fire its revision 0 twice.
   private mutating func findForgottenDevices() {
     guard clock.micros != EventTime.none else { return }
-    let silence = max(set.options.forgetAfterMicros, set.options.deviceIdleMicros)
-    nextForgetCheckMicros = clock.micros + silence
+    // A device that goes idle later lowers it.
+    nextForgetCheckMicros = Int64.max
     while true {
       let device = recency.oldest(in: .idle)
       if device == RecencyList.none { return }
-      let forgetAt = devices[Int(device)].lastRecordClock + silence
+      let forgetAt = forgetTime(ofDevice: Int(device))
       if forgetAt > clock.micros {
         nextForgetCheckMicros = forgetAt
         return
@@ -358,6 +359,12 @@ package struct PartitionWindows: ~Copyable, Sendable {
       recency.remove(device)
       forget(Int(device))
     }
+  }
+
+  /// The partition's clock at which a silent device is forgotten.
+  private func forgetTime(ofDevice device: Int) -> Int64 {
+    devices[device].lastRecordClock
+      + max(set.options.forgetAfterMicros, set.options.deviceIdleMicros)
   }
 
   private mutating func forget(_ device: Int) {

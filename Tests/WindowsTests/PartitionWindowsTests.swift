@@ -64,6 +64,19 @@ private let start = 1_700_000_040 * second  // a multiple of a minute
     #expect(harness.windows.counts.firedAgain == 1)
   }
 
+  @Test func `a late change fires before its window is dropped between two slice edges`() {
+    // Found by comparing with Tests/Python/reference.py: lateness that is no multiple of the slice.
+    var harness = harness(lateness: 30 * second)
+    _ = harness.read(at: start, 1)
+    _ = harness.read(at: start + 70 * second, 1)
+    #expect(harness.read(at: start + 10 * second, 5).isEmpty)
+    // The watermark, 90 s, is in the middle of a slice; the first window ends its lateness.
+    let fired = harness.read(at: start + 95 * second, 1)
+    #expect(fired.map(\.revision) == [1])
+    #expect(fired.map(\.count) == [2])
+    #expect(harness.windows.counts.firedAgain == 1)
+  }
+
   @Test func `a reading whose windows are dropped is counted and not more`() {
     var harness = harness()
     _ = harness.read(at: start, 1)

@@ -165,13 +165,7 @@ final class ReferenceWindows {
         }
       }
       device.changed.subtract(due)
-      let ordered = due.sorted { left, right in
-        if left.end != right.end { return left.end < right.end }
-        if left.window != right.window { return left.window < right.window }
-        let (leftRank, rightRank) = (rank(left.metric), rank(right.metric))
-        if leftRank.0 != rightRank.0 { return leftRank.0 < rightRank.0 }
-        return leftRank.1.lexicographicallyPrecedes(rightRank.1)
-      }
+      let ordered = inOrder(due)
       for key in ordered { fired.append(fire(key, name, device)) }
       if isIdle, let newest = ordered.last?.end {
         device.firedThrough = max(device.firedThrough ?? newest, newest)
@@ -180,16 +174,29 @@ final class ReferenceWindows {
     device.watermark = watermark
     device.firedThrough = max(device.firedThrough ?? watermark, watermark)
     let dropped = watermark - options.allowedLatenessMicros
+    // What is dropped before the next slice edge fires its changes now.
+    let leaving = device.changed.filter { $0.end <= dropped }
+    device.changed.subtract(leaving)
+    for key in inOrder(leaving) { fired.append(fire(key, name, device)) }
     device.droppedThrough = max(device.droppedThrough ?? dropped, dropped)
     prune(device)
     return fired
+  }
+
+  private func inOrder(_ keys: Set<WindowKey>) -> [WindowKey] {
+    keys.sorted { left, right in
+      if left.end != right.end { return left.end < right.end }
+      if left.window != right.window { return left.window < right.window }
+      let (leftRank, rightRank) = (rank(left.metric), rank(right.metric))
+      if leftRank.0 != rightRank.0 { return leftRank.0 < rightRank.0 }
+      return leftRank.1.lexicographicallyPrecedes(rightRank.1)
+    }
   }
 
   /// Only to keep the test fast: readings all of whose windows are dropped.
   private func prune(_ device: Device) {
     let longest = windows.map(\.sizeMicros).max() ?? 0
     device.readings.removeAll { $0.time + longest <= device.droppedThrough! }
-    device.changed = device.changed.filter { $0.end > device.droppedThrough! }
   }
 
   private func fire(_ key: WindowKey, _ name: String, _ device: Device) -> Fired {
