@@ -8,7 +8,7 @@ import Testing
 @Suite struct LedgerHistoryTests {
   private static let partitionCount: Int32 = 3
 
-  @Test(arguments: 0..<60 as Range<UInt64>)
+  @Test(arguments: 0..<24 as Range<UInt64>)
   func `committed ranges cover every offset once`(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     let storage = MemoryStorage()

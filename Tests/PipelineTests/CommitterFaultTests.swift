@@ -1,0 +1,74 @@
+import Storage
+import Testing
+
+@testable import Pipeline
+
+/// A fault at every single operation of a run, of every kind: whoever starts next finishes with the
+/// rows, the positions and the counters of a run that nothing disturbed.
+@Suite struct CommitterFaultTests {
+  struct Fault: Sendable, CustomStringConvertible {
+    var kind: StorageError.Kind
+    var takesEffect: Bool
+
+    var description: String { "\(kind), takes effect: \(takesEffect)" }
+  }
+
+  static let faults = [StorageError.Kind.ioError, .noSpace, .syncFailed].flatMap { kind in
+    [Fault(kind: kind, takesEffect: false), Fault(kind: kind, takesEffect: true)]
+  }
+
+  /// The content and the operations of an undisturbed run.
+  private static func undisturbed() throws -> (content: RootContent, operationCount: Int) {
+    let storage = TestStorage()
+    #expect(try CommitDriver.run(storage) == 1)
+    let content = try RootContent(storage.memory)
+    #expect(content.faults.isEmpty)
+    #expect(content.files.count >= 8)
+    return (content, storage.operations.count)
+  }
+
+  @Test(arguments: faults)
+  func `one failed operation loses and doubles nothing`(fault: Fault) throws {
+    let (expected, operationCount) = try Self.undisturbed()
+    for operation in 0..<operationCount {
+      let storage = MemoryStorage()
+      storage.plan(
+        .init(nil, after: operation, kind: fault.kind, takesEffect: fault.takesEffect))
+      _ = try CommitDriver.run(storage)
+      #expect(storage.plannedFaultCount == 0, "operation \(operation) was reached")
+      #expect(try RootContent(storage) == expected, "operation \(operation)")
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func `a death at any operation loses and doubles nothing`(losesPower: Bool) throws {
+    let (expected, operationCount) = try Self.undisturbed()
+    for operation in 0..<operationCount {
+      let storage = TestStorage()
+      storage.die(after: operation)
+      #expect(throws: (any Error).self) { _ = try CommitDriver.run(storage) }
+      if losesPower { storage.memory.losePower() }
+      let survivor = TestStorage(storage.memory)
+      #expect(try CommitDriver.run(survivor, incarnation: "later") == 1)
+      #expect(try RootContent(survivor.memory) == expected, "operation \(operation)")
+    }
+  }
+
+  @Test func `a second death during recovery changes nothing`() throws {
+    let (expected, operationCount) = try Self.undisturbed()
+    for operation in stride(from: 3, to: operationCount, by: 7) {
+      let storage = TestStorage()
+      storage.die(after: operation)
+      #expect(throws: (any Error).self) { _ = try CommitDriver.run(storage) }
+      storage.memory.losePower()
+      for again in [5, 11, 23] {
+        let second = TestStorage(storage.memory)
+        second.die(after: again)
+        _ = try? CommitDriver.run(second, incarnation: "second\(again)-")
+        second.memory.losePower()
+      }
+      _ = try CommitDriver.run(storage.memory, incarnation: "last")
+      #expect(try RootContent(storage.memory) == expected, "operation \(operation)")
+    }
+  }
+}
