@@ -24,7 +24,7 @@ DEBIAN_PACKAGES := \
   pkg-config protobuf-compiler protobuf-c-compiler python3-venv zstd
 
 # The steps of `make test` in order. .ci/run asks for this list and times each.
-TEST_STEPS := test-setup test-build test-swift test-python
+TEST_STEPS := test-setup test-build test-swift test-python test-blackbox
 
 # Self-tests of the oracles: an oracle that cannot fail proves nothing.
 PYTHON_SELF_TESTS := reference verify_tables wind_farm
@@ -75,7 +75,7 @@ proto:
 	mv $(PROTO:.proto=.pb-c.h) $(dir $(PROTO))include/
 
 demo: setup build
-	.build/release/downlinkd demo
+	bash deploy/demo.sh .build/release/downlinkd $(PYTHON)
 
 bench:
 	$(SWIFT) build -c release
@@ -107,6 +107,11 @@ test-python:
 	  echo "$$oracle.py --self-test"; \
 	  $(PYTHON) $(SOURCES_PYTHON)/$$oracle.py --self-test; \
 	done
+
+# The real binary against an embedded broker: kill -9, two instances, bad input, a full disk.
+test-blackbox:
+	DOWNLINKD=$(CURDIR)/.build/debug/downlinkd \
+	  $(PYTHON) $(SOURCES_PYTHON)/blackbox/run_all.py --quick
 
 print-test-steps:
 	@echo $(TEST_STEPS)

@@ -95,7 +95,22 @@ let package = Package(
     tests("Windows", uses: ["Base", "Telemetry"]),
     tests("Parquet", uses: ["Base"]),
     tests("DeltaLog", uses: ["Base", "Storage"]),
+    tests("Telemetry", uses: ["Base"]),
+    tests("Ledger", uses: ["Base", "Storage"]),
+    tests(
+      "Pipeline",
+      uses: [
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Parquet", "DeltaLog",
+        "Ledger", .product(name: "Logging", package: "swift-log"),
+      ]),
     tests("Config", uses: ["Base", "Telemetry"]),
+    .testTarget(
+      name: "DownlinkdTests",
+      dependencies: [
+        "downlinkd", "Base", "Telemetry", "Kafka", "Decode",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ]
 )

@@ -37,7 +37,6 @@ extension KafkaConsumer {
       // One fetch a broker is under way at a time, and a waiting one keeps a drained partition's
       // records away: wait shorter than the library's 500 ms.
       ("fetch.wait.max.ms", "100"),
-      ("allow.auto.create.topics", "false"),
       ("socket.keepalive.enable", "true"),
       // An idle connection that a broker closes is no news.
       ("log.connection.close", "false"),
