@@ -59,6 +59,7 @@ extension KafkaConsumer {
   }
 
   private func assign(_ partitions: [TopicPartition]) {
+    wasAssigned = true
     let offered = Set(partitions)
     var starts: [StartPosition] = []
     for start in delegate?.assigned(partitions) ?? [] {

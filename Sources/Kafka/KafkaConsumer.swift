@@ -38,6 +38,9 @@ package final class KafkaConsumer: @unchecked Sendable {
   /// Nil after the group was left: it usually refers back to whoever holds the consumer.
   var delegate: (any RebalanceDelegate)?
   var held: Set<TopicPartition> = []
+  private var isSubscribed = false
+  /// Whether the group has assigned us anything yet.
+  var wasAssigned = false
   /// Events of the `poll` or `leaveGroup` under way.
   var pendingEvents: [ConsumerEvent] = []
 
@@ -75,6 +78,7 @@ package final class KafkaConsumer: @unchecked Sendable {
   /// the delegate in later polls.
   package func subscribe(_ topics: [String]) throws(KafkaError) {
     let list = PartitionListHandle(topics.map { TopicPartition(topic: $0, partition: -1) })
+    isSubscribed = true
     try check(
       unsafe rd_kafka_subscribe(openClient.raw, list.raw),
       "subscribe to \(topics.joined(separator: ", "))")
@@ -132,12 +136,18 @@ package final class KafkaConsumer: @unchecked Sendable {
   /// Ends the client, leaving the group first if `leaveGroup` was not called. The lanes' threads
   /// must have ended: their queues' records and errors are gone after this. Blocks until the
   /// library's threads have ended, usually milliseconds.
+  ///
+  /// A client that left the group before it was ever assigned anything is kept until the process
+  /// ends where the library could not destroy it: a few idle threads for each such start.
   package func close(timeoutMillis: Int = 5000) {
-    if client == nil { return }
+    guard let client else { return }
     leaveGroup(timeoutMillis: timeoutMillis)
     for lane in lanes { lane.shut() }
     controlQueue = nil
-    client = nil
+    if isSubscribed && !wasAssigned && !LibraryVersion.survivesDestroyBeforeAssignment {
+      _ = unsafe Unmanaged.passRetained(client)
+    }
+    self.client = nil
   }
 
   // MARK: Access

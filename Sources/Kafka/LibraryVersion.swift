@@ -17,4 +17,8 @@ package enum LibraryVersion {
   /// Before 2.1.0 `rd_kafka_seek_partitions` took its remaining milliseconds for microseconds
   /// (its changelog: "the remaining timeout was converted from microseconds to milliseconds").
   static let seekTimeoutScale: Int32 = number >= 0x0201_0000 ? 1 : 1000
+
+  /// Before 2.3.0 destroying a client that has joined a group and was never assigned anything ends
+  /// the process: "Assertion `assignor_state' failed" (its issue 4312).
+  static let survivesDestroyBeforeAssignment = number >= 0x0203_0000
 }
