@@ -226,7 +226,8 @@ final class Session: @unchecked Sendable {
     }
   }
 
-  /// Whether the chain has reached every target, by whichever instance.
+  /// Whether the chain has reached every target, by whichever instance, and the open windows can
+  /// be fired if they shall be.
   private func isComplete() -> Bool {
     let state: ChainState? = committer.update { committer in
       do throws(CommitFailure) {
@@ -238,12 +239,31 @@ final class Session: @unchecked Sendable {
       }
     }
     guard let state else { return false }
-    return (memory.targets ?? [:]).allSatisfy { partition, target in
+    let isReached = (memory.targets ?? [:]).allSatisfy { partition, target in
       guard let key = state.openKey(topic: partition.topic, partition: partition.partition),
         let known = state.partitions[key]
       else { return false }
       return known.to >= target
     }
+    guard isReached, goal == .caughtUp(firesOpenWindows: true) else { return isReached }
+    return standsAt(state)
+  }
+
+  /// Whether partitions have been taken up and their state stands where the chain does. Before,
+  /// there are no windows to fire, however complete the chain may be.
+  private func standsAt(_ state: ChainState) -> Bool {
+    let positions = board.update { board in
+      board.progress.reduce(into: [TopicPartition: Int64]()) { positions, progress in
+        positions.merge(progress.positions) { max($0, $1) }
+      }
+    }
+    return !assignment.isEmpty
+      && assignment.keys.allSatisfy { partition in
+        guard let position = positions[partition], let key = keys[partition],
+          let known = state.partitions[key]
+        else { return false }
+        return position >= known.to
+      }
   }
 
   // MARK: - Commit thread
@@ -395,6 +415,12 @@ final class Session: @unchecked Sendable {
     committer.update { committer in
       for partition in partitions {
         if let key = keys[partition] { committer.disown(key) }
+      }
+    }
+    // What a lane said of them is of the past, also if they come back.
+    board.update { board in
+      for index in board.progress.indices {
+        for partition in partitions { board.progress[index].positions[partition] = nil }
       }
     }
     for partition in partitions {
