@@ -56,7 +56,8 @@ def wait_for_work(daemons, more=2):
 def run(scenario):
     brokers = scenario.broker(**PARTITIONS)
     root = scenario.folder / "data"
-    sections = {**fleet.fleet_sections(), "sources": [fleet.SOURCES[0]]}
+    windows = [{"name": "1m", "size": "1m", "slide": "20s", "metrics": ["*_c", "*_v"]}]
+    sections = {**fleet.fleet_sections(), "sources": [fleet.SOURCES[0]], "windows": windows}
     config = scenario.write_config(harness.base_config(brokers, root, **sections))
     produced = scenario.folder / "produced.jsonl"
     producer = fleet.Producer(brokers, produced, PARTITIONS)

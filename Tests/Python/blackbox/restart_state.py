@@ -1,0 +1,150 @@
+"""State snapshots that are gone, damaged, cut short or swapped: the program takes the older one or
+reads the topic again, and its rows are, bit for bit, those of a run that nothing disturbed.
+"""
+
+import signal
+import time
+
+import duckdb
+
+import fleet
+import harness
+from delta_tables import Table
+from harness import require
+
+PARTITIONS = {fleet.SNAPSHOTS: 4, fleet.SAMPLES: 4}
+TABLES = ["readings_snapshots", "readings_samples", "windows", "dead_letters"]
+
+
+def snapshots(root):
+    """{partition: paths of its snapshots the chain still keeps, newest last}."""
+    named = {}
+    for entry in harness.ledger_entries(root):
+        for move in entry.get("partitions", []):
+            if "state" in move:
+                where = (move["topic"], move["partition"])
+                named.setdefault(where, []).append(root / move["state"]["path"])
+    return {where: [path for path in paths if path.exists()] for where, paths in named.items()}
+
+
+def flip(path, random):
+    data = bytearray(path.read_bytes())
+    data[random.randrange(len(data))] ^= 1 << random.randrange(8)
+    path.write_bytes(data)
+
+
+def delete_newest(paths, _random):
+    paths[-1].unlink()
+
+
+def corrupt_newest(paths, random):
+    flip(paths[-1], random)
+
+
+def cut_newest(paths, random):
+    paths[-1].write_bytes(paths[-1].read_bytes()[: random.randrange(100)])
+
+
+def swap(paths, _random):
+    """The older one under the newest one's name."""
+    paths[-1].write_bytes(paths[0].read_bytes())
+
+
+def delete_oldest(paths, _random):
+    paths[0].unlink()
+
+
+def lose_both(paths, random):
+    for path in paths:
+        random.choice([lambda: path.unlink(), lambda: flip(path, random)])()
+
+
+DAMAGES = [delete_newest, corrupt_newest, cut_newest, swap, delete_oldest, lose_both]
+
+
+def damage(scenario, root, how):
+    """Damages snapshots of some partitions, at least one."""
+    found = snapshots(root)
+    usable = [where for where, paths in found.items() if len(paths) >= 2]
+    require(usable, f"no partition has two snapshots: {found}")
+    chosen = scenario.random.sample(usable, scenario.random.randrange(1, len(usable) + 1))
+    for where in chosen:
+        how(found[where], scenario.random)
+    return len(chosen)
+
+
+def work_and_end(scenario, config, producer, made):
+    """Runs long enough for two snapshots a partition, then ends it one way or the other."""
+    daemon = scenario.daemon(config)
+    daemon.wait_for_log('"committed"')
+    for _ in range(4):
+        producer.send_all(made, 300)
+        time.sleep(0.9)
+    if scenario.random.random() < 0.5:
+        require(daemon.kill(), f"it had ended with {daemon.code}:\n{daemon.last_lines()}")
+    else:
+        require(daemon.stop(15) == 0, f"the stop:\n{daemon.last_lines()}")
+    return daemon
+
+
+def compare(scenario, disturbed, undisturbed):
+    """Both roots hold the same rows, to the last bit."""
+    connection = duckdb.connect()
+    for name in TABLES:
+        tables = [Table(root / "tables" / name) for root in (disturbed, undisturbed)]
+        for table, view in zip(tables, ("disturbed", "undisturbed")):
+            table.create_view(connection, view)
+        columns = ", ".join(
+            f'{"hash(" + column + ")" if kind in ("DOUBLE", "FLOAT") else column} AS "{column}"'
+            for column, kind in (
+                (row[0], row[1])
+                for row in connection.execute("DESCRIBE disturbed").fetchall()
+                if row[0] != "filename"
+            )
+        )
+        counts = []
+        for left, right in (("disturbed", "undisturbed"), ("undisturbed", "disturbed")):
+            query = f"SELECT {columns} FROM {left} EXCEPT ALL SELECT {columns} FROM {right}"
+            counts.append(connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0])
+        rows = connection.execute("SELECT count(*) FROM disturbed").fetchone()[0]
+        scenario.note(f"{name}: {rows} rows, {counts[0]} and {counts[1]} on one side only")
+        require(counts == [0, 0], f"{name} differs from the undisturbed run")
+
+
+def run(scenario):
+    brokers = scenario.broker(**PARTITIONS)
+    root = scenario.folder / "data"
+    sections = fleet.fleet_sections()
+    config = harness.base_config(brokers, root, **sections)
+    config["storage"]["state_interval"] = "1s"
+    config = scenario.write_config(config)
+    produced = scenario.folder / "produced.jsonl"
+    producer = fleet.Producer(brokers, produced, PARTITIONS)
+    made = fleet.Fleet(scenario.arguments.seed)
+    producer.send_all(made, 1_000)
+
+    for how in DAMAGES if not scenario.is_quick else DAMAGES[1::2]:
+        work_and_end(scenario, config, producer, made)
+        count = damage(scenario, root, how)
+        daemon = scenario.daemon(config)
+        producer.send_all(made, 100)
+        daemon.wait_for_log('"committed"')
+        said = sum("snapshot is damaged" in event["message"] for event in daemon.events())
+        daemon.send(signal.SIGTERM)
+        require(daemon.wait(15) == 0, f"after {how.__name__}:\n{daemon.last_lines()}")
+        scenario.note(f"{how.__name__} of {count} partitions: {said} recoveries")
+        require(said > 0 or how is delete_oldest, f"{how.__name__} went unnoticed")
+    producer.send_all(made, 1_000)
+    scenario.catch_up(config, "--fire-open-windows")
+    scenario.verify(root, produced, config, "--ledger", "--open-windows-fired")
+
+    undisturbed = scenario.folder / "undisturbed"
+    other = harness.base_config(brokers, undisturbed, **sections)
+    other["kafka"]["group"] = "undisturbed"
+    other["lanes"] = 1
+    scenario.catch_up(scenario.write_config(other, "other.yaml"), "--fire-open-windows")
+    compare(scenario, root, undisturbed)
+
+
+if __name__ == "__main__":
+    harness.main(run)
