@@ -33,6 +33,7 @@ extension Configuration {
     package let metric: Glob?
     package let rule: Rule
 
+    /// What a detector looks for; one kind each.
     package enum Rule: Hashable, Sendable {
       case limits(Limits)
       case shift(Shift)

@@ -26,6 +26,7 @@ extension Configuration {
       package let bytes: [UInt8]
     }
 
+    /// Where a record names its device.
     package enum Device: Hashable, Sendable {
       /// A field path.
       case field(String)
@@ -33,6 +34,7 @@ extension Configuration {
       case recordKey
     }
 
+    /// Where a reading has its event time.
     package struct Time: Hashable, Sendable {
       /// A field path.
       package let field: String
@@ -40,6 +42,7 @@ extension Configuration {
       package let unit: TimeUnit?
     }
 
+    /// Which fields are metrics.
     package enum Metrics: Hashable, Sendable {
       /// Every numeric field not used for something else.
       case all

@@ -15,6 +15,7 @@ extension Configuration {
       package let byteCount: Int64
     }
 
+    /// How the data files are written.
     package struct Parquet: Hashable, Sendable {
       package let compression: Compression
       /// For zstd only, nil for the others.
@@ -23,6 +24,7 @@ extension Configuration {
       package let rowGroupRowCount: Int
     }
 
+    /// The codec of the data files.
     package enum Compression: String, ConfigWord {
       case zstd, snappy, lz4, none
     }

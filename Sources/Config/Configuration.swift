@@ -47,19 +47,23 @@ package struct Configuration: Sendable {
     package let bufferByteCountMax: Int64
   }
 
+  /// The endpoint for scrapes and people.
   package struct HTTP: Hashable, Sendable {
     /// Where `/metrics`, `/livez`, `/readyz` and `/status` are served.
     package let listen: Endpoint
   }
 
+  /// What is logged, and in which form.
   package struct Log: Hashable, Sendable {
     package let level: Level
     package let format: Format
 
+    /// The least severe line that is written.
     package enum Level: String, ConfigWord {
       case trace, debug, info, notice, warning, error, critical
     }
 
+    /// The form of a line.
     package enum Format: String, ConfigWord {
       /// Text on a terminal, JSON elsewhere.
       case auto

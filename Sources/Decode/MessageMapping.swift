@@ -4,6 +4,7 @@
 /// Paths are written from the outermost message, with dots: `position.altitude_km`,
 /// `samples.value`. Nothing is checked here; `DecodePlan.init` checks all of it at once.
 package struct MessageMapping: Equatable, Sendable {
+  /// Where a record names its device.
   package enum Device: Equatable, Sendable {
     /// A string field of the message.
     case field(String)
@@ -11,6 +12,7 @@ package struct MessageMapping: Equatable, Sendable {
     case recordKey
   }
 
+  /// What an integer time field counts.
   package enum TimeUnit: String, CaseIterable, Sendable {
     case seconds = "s"
     case milliseconds = "ms"
@@ -29,6 +31,7 @@ package struct MessageMapping: Equatable, Sendable {
     }
   }
 
+  /// A field that becomes an attribute column.
   package struct Attribute: Equatable, Sendable {
     package var field: String
     /// The column's name; nil names it after the path, dots as `_`.
@@ -40,6 +43,7 @@ package struct MessageMapping: Equatable, Sendable {
     }
   }
 
+  /// A field that becomes a metric column.
   package struct Metric: Equatable, Sendable {
     package var field: String
     /// The column's name; nil names it after the path as seen from the reading, dots as `_`.
@@ -53,6 +57,7 @@ package struct MessageMapping: Equatable, Sendable {
     }
   }
 
+  /// Which fields are metrics of a wide source.
   package enum Metrics: Equatable, Sendable {
     /// Every numeric scalar field of the reading that nothing else uses, those of singular nested
     /// messages included, in the order of declaration.

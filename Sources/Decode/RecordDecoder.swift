@@ -18,6 +18,7 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
   // @unchecked because it owns all memory its pointers lead to and cannot be copied: a lane takes
   // it along to its thread.
 
+  /// Bounds on what one record may cost.
   package struct Options: Sendable {
     /// Most memory one record may unpack into, in bytes. libprotobuf-c needs up to 60 times the
     /// size of a hostile payload (millions of empty elements), and two to five times an honest one.

@@ -33,6 +33,7 @@ package struct DeviceTelemetryMessage: Equatable, Sendable {
 
 /// The built-in message `fleet.telemetry.v1.TelemetryBatch`, as a producer fills it.
 package struct TelemetryBatchMessage: Equatable, Sendable {
+  /// One reading of one metric.
   package struct Sample: Equatable, Sendable {
     /// Event time, microseconds since 1970, UTC.
     package var timeUnixMicros: UInt64?

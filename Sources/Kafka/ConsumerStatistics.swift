@@ -22,6 +22,7 @@ package struct ConsumerStatistics: Sendable {
     package let queuedByteCount: Int
   }
 
+  /// One broker as the client sees it.
   package struct Broker: Sendable, Equatable {
     package let name: String
     /// `UP`, `INIT`, `DOWN`, `AUTH_…`

@@ -38,7 +38,7 @@ package final class KafkaProducer {
   private var client: SharedClient?
   private var queue: QueueHandle?
   /// Topics by name. Raw, because a dictionary cannot hold owners; destroyed in `close`.
-  private var topics: [String: OpaquePointer] = unsafe [:]
+  private var topics: [String: SharedTopic] = [:]
 
   package init(_ options: Options) throws(KafkaError) {
     let handle = try ClientHandle(options.makeConf(), RD_KAFKA_PRODUCER, log: options.log)
@@ -62,8 +62,9 @@ package final class KafkaProducer {
     topic: String, partition: Int32? = nil, key: [UInt8]? = nil, value: [UInt8]?,
     timestampMillis: Int64? = nil, headers: [(String, [UInt8]?)] = [], timeoutMillis: Int = 60_000
   ) throws(KafkaError) {
-    let record = unsafe try ProducedRecord(
-      topic: unsafe handle(of: topic), partition: partition, key: key, value: value,
+    let target = try shared(topic)
+    let record = unsafe ProducedRecord(
+      topic: target.handle.raw, partition: partition, key: key, value: value,
       timestampMillis: timestampMillis, headers: headers)
     var deadlineNanos: Int64?
     while true {
@@ -109,8 +110,7 @@ package final class KafkaProducer {
 
   /// Ends the client. Records not delivered yet are dropped: `flush` first.
   package func close() {
-    for unsafe (_, topic) in unsafe topics { unsafe rd_kafka_topic_destroy(topic) }
-    unsafe topics.removeAll()
+    topics.removeAll()
     if let client {
       let everything = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT
       _ = unsafe rd_kafka_purge(client.raw, everything)
@@ -126,15 +126,15 @@ package final class KafkaProducer {
     return client
   }
 
-  @unsafe
-  private func handle(of topic: String) throws(KafkaError) -> OpaquePointer {
-    if let known = unsafe topics[topic] { return unsafe known }
-    guard let handle = unsafe rd_kafka_topic_new(openClient.raw, topic, nil) else {
+  private func shared(_ topic: String) throws(KafkaError) -> SharedTopic {
+    if let known = topics[topic] { return known }
+    guard let handle = TopicHandle(openClient.handle, topic) else {
       throw KafkaError(
         code: KafkaErrorCode(rd_kafka_last_error()), operation: "produce to topic \(topic)")
     }
-    unsafe topics[topic] = handle
-    return unsafe handle
+    let added = SharedTopic(handle)
+    topics[topic] = added
+    return added
   }
 
   private func handle(_ event: borrowing EventHandle) {
@@ -179,4 +179,11 @@ extension KafkaProducer.Options {
     conf.enableEvents(RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR)
     return conf
   }
+}
+
+/// A topic handle behind a reference, so that a dictionary can hold it.
+private final class SharedTopic {
+  let handle: TopicHandle
+
+  init(_ handle: consuming TopicHandle) { self.handle = handle }
 }

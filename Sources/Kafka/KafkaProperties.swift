@@ -15,6 +15,7 @@ package struct KafkaPropertyFault: Error, Sendable, Equatable, CustomStringConve
 /// Any property of the linked library may be set, except those this program owns because its
 /// guarantees rest on them (`OwnedProperty`): those are refused with the reason.
 package enum KafkaProperties {
+  /// Which kind of client the properties are for.
   package enum Role: Sendable { case consumer, producer }
 
   /// Every fault at once, in the order of the properties; empty if all is well.

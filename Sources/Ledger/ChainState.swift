@@ -47,6 +47,7 @@ package struct ChainState: Equatable, Sendable {
   /// Sums of all entries' counters.
   package var counters: [String: Int64] = [:]
 
+  /// The incarnation of a topic that is open now.
   package struct OpenTopic: Equatable, Sendable {
     package var incarnation: Int64
     package var partitionCount: Int32

@@ -230,6 +230,7 @@ package struct TableActions: Equatable, Sendable {
 
 /// Something decided by the wall clock or a person, bound to an offset so that a replay repeats it.
 package struct Decision: Equatable, Sendable {
+  /// What was decided.
   package enum Kind: String, Sendable {
     /// Every open window of the partition fired once, at the end of a finite input.
     case fireOpenWindows = "fire_open_windows"
@@ -247,6 +248,7 @@ package struct Decision: Equatable, Sendable {
   }
 }
 
+/// One figure of an entry's accounting.
 package struct Counter: Equatable, Sendable {
   package var name: String
   package var value: Int64

@@ -1,5 +1,6 @@
 /// One Kafka record as it lies in a `RecordBatch`: where it came from and how long its bytes are.
 package struct RecordHeader: Sendable {
+  /// What a header stands for.
   package enum Kind: Sendable {
     case record
     /// The partition has been read to its end for now; `offset` is the end offset.

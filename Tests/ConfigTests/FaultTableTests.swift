@@ -365,13 +365,13 @@ private let storageCases: [FaultCase] = [
       + " = did you mean `64MB`?",
     "9:75 storage.state_interval: `2h` is out of range; expected 1s to 1h"),
   .changed("/srv/downlink", "/x, commit: {bytes: 1GB}", "9:37 storage.commit.bytes: memory.buffers,"
-    + " 256MB, is less than twice storage.commit.bytes, 1GB: one commit is written while the next"
+    + " 128MB, is less than twice storage.commit.bytes, 1GB: one commit is written while the next"
     + " gathers = raise memory.buffers to 2GB"),
   .appended("memory: {buffers: 100}\n", "10:19 memory.buffers: `100` has no unit; expected a"
     + " size such"
     + " as 64MB or 1GiB = did you mean `100B`?"),
-  .appended("memory: {buffers: 100MB}\n", "10:19 memory.buffers: memory.buffers, 100MB, is"
+  .appended("memory: {buffers: 50MB}\n", "10:19 memory.buffers: memory.buffers, 50MB, is"
     + " less than"
-    + " twice storage.commit.bytes, 64MB: one commit is written while the next gathers"
-    + " = raise it to 128MB, or set storage.commit.bytes"),
+    + " twice storage.commit.bytes, 32MB: one commit is written while the next gathers"
+    + " = raise it to 64MB, or set storage.commit.bytes"),
 ]
