@@ -72,6 +72,10 @@ package final class LaneQueue: RecordSource, @unchecked Sendable {
     return taken
   }
 
+  package func takeFaults() -> [String] {
+    pendingErrors.isEmpty ? [] : takeErrors().map(\.description)
+  }
+
   /// Makes a drain that waits for its first record return; any thread.
   package func interrupt() {
     if let queue = unsafe queue?.raw { unsafe rd_kafka_queue_yield(queue) }

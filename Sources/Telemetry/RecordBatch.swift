@@ -93,4 +93,11 @@ package protocol RecordSource: AnyObject {
   /// The record's Kafka headers as a JSON array of {"key", "value"} (value base64), or nil when it
   /// has none. For dead letters only; `index` is the record's place in the last drain.
   func headersJSON(at index: Int) -> String?
+
+  /// Faults of single partitions since the last call that the source goes on from, for the log.
+  func takeFaults() -> [String]
+}
+
+extension RecordSource {
+  package func takeFaults() -> [String] { [] }
 }

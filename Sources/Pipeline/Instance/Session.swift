@@ -185,7 +185,7 @@ final class Session: @unchecked Sendable {
 
   private func handle(_ event: ConsumerEvent) {
     switch event {
-    case .statistics: break
+    case .statistics(let statistics): logLag(statistics)
     case .declined(let partitions):
       log.error("partitions were not taken up", metadata: ["partitions": "\(partitions)"])
       board.update { $0.fail(.reopen("partitions \(partitions) could not be taken up")) }
@@ -194,6 +194,16 @@ final class Session: @unchecked Sendable {
     case .error(let error): log.warning("Kafka: \(error)")
     case .fatal(let error): board.update { $0.fail(.reopen("Kafka: \(error)")) }
     }
+  }
+
+  private func logLag(_ statistics: ConsumerStatistics) {
+    let lags = statistics.partitions.compactMap(\.lag)
+    log.debug(
+      "lag",
+      metadata: [
+        "records": "\(lags.reduce(0, +))", "partitions": "\(lags.count)",
+        "largest": "\(lags.max() ?? 0)", "group": "\(statistics.groupState)",
+      ])
   }
 
   /// A position was lost while reading: skip to what Kafka has, or stop.

@@ -107,6 +107,7 @@ final class Lane {
           into: &batch, countMax: Self.drainRecordCountMax,
           timeoutMillis: Self.drainTimeoutMillis)
         handleCommands(waitMillis: 0)
+        for fault in records.takeFaults() { delegate.laneWarned(fault) }
         process()
         refetch()
       }

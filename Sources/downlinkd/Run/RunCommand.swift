@@ -65,7 +65,7 @@ struct RunCommand: AsyncParsableCommand {
         ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "lifecycle")))
     try await group.run()
-    try Self.exit(service.result, log)
+    try Self.exit(service.result, wiring, log)
   }
 
   private static func instance(
@@ -85,14 +85,19 @@ struct RunCommand: AsyncParsableCommand {
     }
   }
 
-  private static func exit(_ result: InstanceResult?, _ log: Logger) throws {
+  private static func exit(_ result: InstanceResult?, _ wiring: Wiring, _ log: Logger) throws {
     switch result {
     case .stopped(isComplete: true): log.info("stopped")
     case .stopped(isComplete: false), nil:
       log.warning("stopped before everything was caught up")
       throw ExitCode(Exit.incomplete)
     case .refused(let reason):
-      log.critical("cannot start: \(reason)")
+      log.critical(
+        "cannot start, nothing was read: \(reason)",
+        metadata: [
+          "brokers": "\(wiring.kafka.brokers)",
+          "topics": "\(wiring.pipeline.sources.flatMap(\.topics).joined(separator: ","))",
+        ])
       throw ExitCode(Exit.configuration)
     case .failed(let reason):
       log.critical("stopped by a fault; what was committed is whole: \(reason)")
