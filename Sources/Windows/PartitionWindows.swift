@@ -11,7 +11,8 @@ package import Telemetry
 ///        have fired already as changed
 ///     3  the device's watermark moves; when it crosses a slice edge, windows that became due and
 ///        changed windows that have ended fire, by (end, window, metric)
-///     4  windows that ended `allowed_lateness` ago are dropped, slices fold into coarser ones
+///     4  windows that ended `allowed_lateness` ago are dropped, with or without such an edge: what
+///        is changed in them fires first; slices fold into coarser ones
 ///     5  devices that are idle by the partition's clock fire their open windows, in the order of
 ///        their last records; devices silent for very long are forgotten
 ///

@@ -14,14 +14,15 @@ R2  A row is `before_plausible` or `future` by its event time; such a row is sto
     timestamp, any other by the partition's clock.
 R3  All rows of a record enter before the device's watermark moves. The watermark is the newest
     plausible event time - `out_of_orderness`; it never goes back.
-R4  A window is dropped once end + `allowed_lateness` <= watermark. A row is accepted if one window
-    that contains it is not dropped; else it is too late and only archived.
+R4  A window is dropped once end + `allowed_lateness` <= watermark: no row enters it from then on.
+    A row is accepted if one window that contains it is not dropped, and enters those alone; else
+    it is too late and only archived.
 R5  After a record, every window with end <= watermark that has data and has not fired for that
     series fires, revision 0.
 R6  An accepted value marks every window of its series that contains it, is not dropped and has
     ended (end <= watermark) or fired before as dirty. Dirty windows that have ended fire when the
-    watermark next crosses an edge of the finest slice (gcd of all sizes and slides of the source);
-    a change that was accepted always fires.
+    watermark next crosses an edge of the finest slice (gcd of all sizes and slides of the source),
+    or when they are dropped if that comes first: a change that was accepted always fires.
 R7  The revision of a firing is the number of firings that window had for that series before.
 R8  A device is idle when the partition's clock has advanced by `device_idle` since the device's
     last record, looked at after each record: its open and dirty windows fire once and its
@@ -357,9 +358,9 @@ class PartitionReference:
             watermark // self.slice > device.watermark // self.slice
         )
         device.watermark = watermark
+        self.fire_dirty(name, watermark - (0 if crosses else self.options.allowed_lateness))
         if not crosses:
             return
-        self.fire_dirty(name, watermark)
         while device.open_heap and device.open_heap[0][0] <= watermark:
             _, which, start = heapq.heappop(device.open_heap)
             device.open.discard((which, start))

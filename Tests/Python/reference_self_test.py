@@ -168,10 +168,27 @@ def test_a_forgotten_device_starts_after_what_fired():
     assert [f.revision for f in reference.firings] == [0] * len(reference.firings)
 
 
-def test_an_accepted_change_fires_even_if_its_window_is_dropped_first():
+def test_a_change_fires_when_its_window_is_dropped_between_two_edges():
     source = make_source([minute("1m", 1, 1)], out_of_orderness="0s", allowed_lateness="30s")
-    reference, _ = expected(source, records_of((0, 1.0), (70, 2.0), (10, 4.0), (95, 1.0), (121, 1)))
-    assert fired(reference)[1] == (0, "1m", 1, 2, 5.0), fired(reference)
+    rows = records_of((0, 1.0), (70, 2.0), (10, 4.0), (89, 1.0), (90, 1.0))
+    reference, _ = expected(source, rows[:-1])
+    assert fired(reference) == [(0, "1m", 0, 1, 1.0)], "89 s is neither an edge nor the end"
+    reference, _ = expected(source, rows)
+    assert fired(reference)[1:] == [(0, "1m", 1, 2, 5.0)], fired(reference)
+
+
+def test_no_row_enters_a_dropped_window():
+    source = make_source(
+        [minute("1m", 1, 1), minute("2m", 2, 1)], out_of_orderness="0s", allowed_lateness="30s"
+    )
+    # At 95 s the first minute is dropped and fires the change of 10 s; 20 s enters two minutes.
+    rows = records_of((0, 1.0), (70, 2.0), (10, 4.0), (95, 8.0), (20, 16.0), (121, 32.0))
+    reference, _ = expected(source, rows)
+    assert reference.counts["too_late"] == 0
+    assert [row for row in fired(reference) if row[:2] == (0, "1m")] == [
+        (0, "1m", 0, 1, 1.0), (0, "1m", 1, 2, 5.0)
+    ], fired(reference)
+    assert (0, "2m", 0, 5, 31.0) in fired(reference), fired(reference)
 
 
 def test_decisions_fire_at_their_offset():
@@ -198,7 +215,7 @@ def quadratic(source, records):
     """R3-R7 once more without slices, heaps or forgetting: all windows, all rows, every record.
     Returns {(metric, window, start, revision): (count, sum)} for one device."""
     options, out, fired_before = source.event_time, {}, {}
-    accepted, watermark, newest, dirty, touched = [], -math.inf, None, set(), set()
+    entered, watermark, newest, dirty, touched = {}, -math.inf, None, set(), set()
     lowest = min(row[0] for record in records for row in record.rows)
     highest = max(row[0] for record in records for row in record.rows)
     windows = [
@@ -216,8 +233,8 @@ def quadratic(source, records):
                 if start <= time < start + window.size
                 and start + window.size + options.allowed_lateness > watermark
             ]
-            if alive:
-                accepted.append((time, values))
+            for key in alive:
+                entered.setdefault(key, []).append(values)
             for window, start in windows:
                 keys = {(metric, window.name, start) for metric in values}
                 if (window.name, start) in alive:
@@ -230,25 +247,22 @@ def quadratic(source, records):
         crossed = watermark == -math.inf or moved // step > watermark // step
         watermark = moved
         for window, start in windows:
-            for metric in {m for _, values in accepted for m in values}:
+            inside_window = entered.get((window.name, start), [])
+            is_dropped = start + window.size + options.allowed_lateness <= watermark
+            for metric in {m for values in inside_window for m in values}:
                 key = (metric, window.name, start)
-                inside = [
-                    values[metric]
-                    for time, values in accepted
-                    if metric in values and start <= time < start + window.size
-                ]
+                inside = [values[metric] for values in inside_window if metric in values]
                 is_due = (
                     start + window.size <= watermark
                     and key in touched
                     and key not in fired_before
                 )
-                is_again = crossed and key in dirty
+                is_again = (crossed or is_dropped) and key in dirty
                 if (is_due and key not in dirty) or is_again:
+                    dirty.discard(key)
                     revision = fired_before.get(key, 0)
                     fired_before[key] = revision + 1
                     out[key + (revision,)] = (len(inside), math.fsum(inside))
-        if crossed:
-            dirty.clear()
     return out
 
 

@@ -77,6 +77,26 @@ private let start = 1_700_000_040 * second  // a multiple of a minute
     #expect(harness.windows.counts.firedAgain == 1)
   }
 
+  @Test func `a reading enters no window that was dropped between two slice edges`() {
+    let twoMinutes = WindowDefinition(name: "2m", sizeMicros: 2 * minute, slideMicros: minute)
+    var harness = harness([oneMinute, twoMinutes], lateness: 30 * second)
+    _ = harness.read(at: start, 1)
+    _ = harness.read(at: start + 75 * second, 1)
+    #expect(harness.read(at: start + 10 * second, 1).isEmpty)
+    // The watermark, 90 s, drops both windows that end at 60 s.
+    let dropped = harness.read(at: start + 95 * second, 1)
+    #expect(dropped.map(\.end) == [start + minute, start + minute])
+    #expect(dropped.map(\.revision) == [1, 1])
+    #expect(dropped.map(\.count) == [2, 2])
+    // Accepted for the sake of the two minutes that end at 120 s, and in those alone.
+    #expect(harness.read(at: start + 20 * second, 1).isEmpty)
+    #expect(harness.windows.counts.tooLate == 0)
+    let fired = harness.read(at: start + 125 * second, 1)
+    #expect(fired.map(\.end) == [start + 2 * minute, start + 2 * minute])
+    #expect(fired.map(\.revision) == [0, 0])
+    #expect(fired.map(\.count) == [2, 5])
+  }
+
   @Test func `a reading whose windows are dropped is counted and not more`() {
     var harness = harness()
     _ = harness.read(at: start, 1)
