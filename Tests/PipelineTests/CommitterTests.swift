@@ -35,7 +35,7 @@ import Testing
     let options = try TestSources.options()
     let committers = ["a", "b"].map {
       Committer(
-        options: options, storage: storage, pool: OutputPool(), incarnation: $0,
+        options: options, storage: storage, pool: OutputPool(byteCountMax: 1 << 24), incarnation: $0,
         log: TestSources.silentLog)
     }
     for committer in committers { try committer.recover(clusterID: "cluster") }
@@ -67,7 +67,7 @@ import Testing
       var options = try TestSources.options()
       options.pipeline = pipeline
       let committer = Committer(
-        options: options, storage: storage, pool: OutputPool(), incarnation: "b",
+        options: options, storage: storage, pool: OutputPool(byteCountMax: 1 << 24), incarnation: "b",
         log: TestSources.silentLog)
       return failure { try committer.recover(clusterID: cluster) }
     }

@@ -38,7 +38,7 @@ struct CommitDriver {
 
   let storage: any Storage
   let committer: Committer
-  let pool = OutputPool()
+  let pool = OutputPool(byteCountMax: 1 << 24)
 
   /// Starts: recovers, opens the topics, owns every partition.
   init(
