@@ -141,6 +141,30 @@ import Testing
     #expect(try RootContent(storage) == before)
   }
 
+  /// The other one may give our entry and its own to a table before we come to it.
+  @Test func `a table that another instance took further is not ahead of the ledger`() throws {
+    let storage = MemoryStorage()
+    let (left, right) = (try CommitDriver(storage), try CommitDriver(storage, incarnation: "r"))
+    let id = left.committer.nextCommitID()
+    let cuts = try left.nextCuts(id: id)
+    storage.plan(.init(.put, pathPart: "_delta_log", kind: .noSpace))
+    #expect(failure { _ = try left.committer.commit([cuts[0]], id: id) }?.contains("noSpace") == true)
+    let otherID = right.committer.nextCommitID()
+    let other = try right.committer.commit([try right.nextCuts(id: otherID)[1]], id: otherID)
+    #expect(other?.version == 5)
+    #expect(try left.committer.commit([cuts[0]], id: id)?.version == 4)
+    #expect(left.committer.state.lastVersion == 5)
+    #expect(try RootContent(storage).faults.isEmpty)
+  }
+
+  @Test func `a table that is ahead of the whole ledger is a stop`() throws {
+    let storage = MemoryStorage()
+    try CommitDriver(storage).commitNext()
+    try storage.delete(Ledger.entryPath(4))
+    let error = failure { _ = try CommitDriver(storage, incarnation: "later") }
+    #expect(error?.contains("but the ledger ends at 3") == true, "\(error ?? "-")")
+  }
+
   @Test func `cuts of partitions that are not ours any more are left out`() throws {
     let driver = try CommitDriver(MemoryStorage())
     let id = driver.committer.nextCommitID()

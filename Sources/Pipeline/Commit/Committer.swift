@@ -97,25 +97,36 @@ final class Committer {
 
   /// Gives the tables every entry since the newest summary: what is older they had taken when that
   /// was written.
+  ///
+  /// Another instance may have put an entry and given it to a table since we read the chain: a
+  /// table is ahead of the ledger only if it still is once the chain has been read again.
   private func bringTablesUp(recovering: Bool = false) throws(CommitFailure) {
-    let state = ledger.state
-    do throws(DeltaError) {
-      var foreign: [(table: String, commit: ForeignCommit)] = []
-      if recovering {
-        foreign += try tableLogs.catchUp(state.tables.keys.sorted(), ledgerEnd: state.lastVersion)
+    while true {
+      let ledgerEnd = ledger.state.lastVersion
+      do throws(DeltaError) {
+        return try bringTablesUp(to: ledgerEnd, recovering: recovering)
+      } catch {
+        guard case .aheadOfLedger = error else { throw CommitFailure(error) }
+        try refresh()
+        if ledger.state.lastVersion == ledgerEnd { throw CommitFailure(error) }
       }
-      foreign += try tableLogs.bringUp(
-        entries: ledger.recentEntries, ledgerEnd: state.lastVersion)
-      for (table, commit) in foreign {
-        log.notice(
-          "another program wrote to a table",
-          metadata: [
-            "table": "\(table)", "version": "\(commit.version)", "kind": "\(commit.kind)",
-            "operation": "\(commit.operation ?? "unknown")",
-          ])
-      }
-    } catch {
-      throw CommitFailure(error)
+    }
+  }
+
+  private func bringTablesUp(to ledgerEnd: Int64, recovering: Bool) throws(DeltaError) {
+    var foreign: [(table: String, commit: ForeignCommit)] = []
+    if recovering {
+      let tables = ledger.state.tables.keys.sorted()
+      foreign += try tableLogs.catchUp(tables, ledgerEnd: ledgerEnd)
+    }
+    foreign += try tableLogs.bringUp(entries: ledger.recentEntries, ledgerEnd: ledgerEnd)
+    for (table, commit) in foreign {
+      log.notice(
+        "another program wrote to a table",
+        metadata: [
+          "table": "\(table)", "version": "\(commit.version)", "kind": "\(commit.kind)",
+          "operation": "\(commit.operation ?? "unknown")",
+        ])
     }
   }
 
