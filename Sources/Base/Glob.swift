@@ -4,7 +4,7 @@
 /// Names are compared as UTF-8 and `?` takes one whole code point, so that `?` never splits a
 /// character. Cost: O(pattern × name) at worst, linear for the patterns people write; there is no
 /// recursion, so that no pattern can exhaust the stack.
-package struct Glob: Equatable, Sendable, CustomStringConvertible {
+package struct Glob: Hashable, Sendable, CustomStringConvertible {
   /// The pattern as it was written.
   package let pattern: String
   private let bytes: [UInt8]
@@ -14,7 +14,15 @@ package struct Glob: Equatable, Sendable, CustomStringConvertible {
     bytes = Array(pattern.utf8)
   }
 
+  /// Fits every name.
+  package static let all = Glob("*")
+
   package var description: String { pattern }
+
+  /// Whether the pattern has no wildcard, so that it fits one name only.
+  package var isLiteral: Bool {
+    !bytes.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") }
+  }
 
   /// Whether the whole of `name` fits the pattern.
   package func matches(_ name: String) -> Bool { matches(Array(name.utf8)[...]) }

@@ -1,3 +1,5 @@
+package import Base
+
 extension Configuration {
   /// One sliding window over every metric it covers.
   package struct Window: Hashable, Sendable {

@@ -1,3 +1,5 @@
+internal import Base
+
 extension Configuration {
   /// The configuration as the program understood it, as YAML: every default written out, paths
   /// absolute, secrets masked. Apart from masked secrets it reads back as the same configuration.

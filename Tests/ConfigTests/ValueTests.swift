@@ -1,5 +1,7 @@
-@testable import Config
+import Base
 import Testing
+
+@testable import Config
 
 /// Durations, sizes, dates, globs, suggestions as values.
 @Suite struct ValueTests {
@@ -65,7 +67,7 @@ import Testing
     ("**a", "ba", true), ("?*", "", false), ("A", "a", false), ("*é?", "caféx", true),
   ])
   func `globs cover whole names`(pattern: String, name: String, isMatch: Bool) {
-    #expect(Glob(pattern: pattern).matches(name) == isMatch)
+    #expect(Glob(pattern).matches(name) == isMatch)
   }
 
   @Test func `globs agree with a plain recursive definition on random patterns`() {
@@ -88,7 +90,7 @@ import Testing
       let pattern = String((0..<next(7)).map { _ in Array("ab*?")[next(4)] })
       let name = String((0..<next(8)).map { _ in Array("ab")[next(2)] })
       let expected = covers(pattern[...], name[...])
-      #expect(Glob(pattern: pattern).matches(name) == expected, "\(pattern) \(name), seed \(seed)")
+      #expect(Glob(pattern).matches(name) == expected, "\(pattern) \(name), seed \(seed)")
     }
   }
 

@@ -1,3 +1,5 @@
+internal import Base
+
 /// Names of our own columns (design, section 3): no attribute or metric may be called so.
 package enum ReservedColumns {
   /// Of `readings_<source>`.

@@ -1,3 +1,5 @@
+internal import Base
+
 enum WindowKey: String, ConfigKey { case name, size, slide, aggregates, sources, metrics }
 enum DetectorKey: String, ConfigKey { case name, source, metric, limits, shift, silence }
 

@@ -1,3 +1,5 @@
+internal import Base
+
 /// What is wrong with one value: the predicate of a sentence whose subject the reader adds.
 struct ValueFault: Error {
   /// `is not a duration; expected …`.
@@ -89,7 +91,7 @@ extension Format where Value == Glob {
           "is not a glob: `\(String(odd).escapedControls)` has no place in it; `*` stands for any"
             + " characters, `?` for one")
       }
-      return Glob(pattern: scalar.text)
+      return Glob(scalar.text)
     }
   }
 }
