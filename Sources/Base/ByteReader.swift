@@ -20,12 +20,14 @@ package struct ByteReader {
   package var remainingByteCount: Int { bytes.count - filePosition }
   package var isAtEnd: Bool { filePosition == bytes.count }
 
+  /// Reads one byte.
   package mutating func readByte() throws(ByteReaderError) -> UInt8 {
     try require(1)
     defer { filePosition += 1 }
     return bytes[filePosition]
   }
 
+  /// Reads a fixed-width integer, little-endian.
   package mutating func read<Value: FixedWidthInteger>(
     _ type: Value.Type = Value.self
   ) throws(ByteReaderError) -> Value {
@@ -39,10 +41,12 @@ package struct ByteReader {
     return value
   }
 
+  /// Reads a double bit for bit, little-endian.
   package mutating func readDouble() throws(ByteReaderError) -> Double {
     Double(bitPattern: try read(UInt64.self))
   }
 
+  /// Reads a base-128 varint of at most ten bytes.
   package mutating func readVarint() throws(ByteReaderError) -> UInt64 {
     var value: UInt64 = 0
     for shift in stride(from: UInt64(0), through: 63, by: 7) {
@@ -53,6 +57,7 @@ package struct ByteReader {
     throw .malformed(filePosition: filePosition)
   }
 
+  /// Reads a signed value that was written as a zigzag varint.
   package mutating func readZigzag() throws(ByteReaderError) -> Int64 {
     let raw = try readVarint()
     return Int64(bitPattern: raw >> 1) ^ -Int64(bitPattern: raw & 1)
@@ -68,16 +73,19 @@ package struct ByteReader {
     return Int(raw)
   }
 
+  /// Reads `count` bytes as they are.
   package mutating func readBytes(count: Int) throws(ByteReaderError) -> [UInt8] {
     try require(count)
     defer { filePosition += count }
     return [UInt8](bytes[filePosition..<filePosition + count])
   }
 
+  /// Reads bytes that have their count before them.
   package mutating func readLengthPrefixed() throws(ByteReaderError) -> [UInt8] {
     try readBytes(count: readCount())
   }
 
+  /// Reads text that has its byte count before it; what is not UTF-8 is repaired.
   package mutating func readText() throws(ByteReaderError) -> String {
     String(decoding: try readLengthPrefixed(), as: UTF8.self)
   }

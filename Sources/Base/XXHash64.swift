@@ -12,6 +12,7 @@ package enum XXHash64 {
 
   package static func hash(_ bytes: [UInt8]) -> UInt64 { unsafe hash(bytes.span.bytes) }
 
+  /// The hash of `bytes`, which are not copied.
   package static func hash(_ bytes: RawSpan) -> UInt64 {
     let count = bytes.byteCount
     var position = 0

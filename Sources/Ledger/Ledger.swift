@@ -26,6 +26,8 @@ package final class Ledger {
   /// The newest summary's table bookmarks, by table; what they mean is the pipeline's business.
   package private(set) var bookmarks: [String: JSONValue] = [:]
   private var lastSummary: Int64 = -1
+  /// Summaries that turned out damaged: they cover nothing that may be retired.
+  private var damagedSummaries: Set<Int64> = []
   private var retiredStates: [String] = []
 
   /// - Parameter incarnation: a UUID of this object, never used again: commit ids count within it.
@@ -41,8 +43,10 @@ package final class Ledger {
     return CommitID(incarnation: incarnation, counter: attemptCount)
   }
 
+  /// `_ledger/00000000000000000042.json`.
   package static func entryPath(_ version: Int64) -> String { "\(folder)/\(padded(version)).json" }
 
+  /// `_ledger/summary-00000000000000000040`.
   package static func summaryPath(_ version: Int64) -> String {
     "\(folder)/summary-\(padded(version))"
   }
@@ -59,6 +63,7 @@ package final class Ledger {
     let summaries = try summaryVersions()
     for version in summaries.reversed() {
       if try load(summary: version) { break }
+      damagedSummaries.insert(version)
     }
     if let newest = summaries.last, lastSummary < 0, try !exists(Self.entryPath(0)) {
       throw .unreadable(
@@ -284,7 +289,7 @@ package final class Ledger {
   }
 
   private func retire(below takenVersion: Int64) throws(LedgerError) {
-    let summaries = try summaryVersions()
+    let summaries = try summaryVersions().filter { !damagedSummaries.contains($0) }
     guard summaries.count >= 2 else { return }
     let keepFrom = min(summaries[summaries.count - 2], takenVersion)
     let names = try storageCall { () throws(StorageError) in try storage.list(Self.folder) }

@@ -84,7 +84,8 @@ import Testing
     (#""version":42"#, #""version":43"#), (#""prev":41"#, #""prev":"41""#),
     (#""to":20"#, #""to":20.5"#), (#""offset":19"#, #""offset":null"#),
     (#""topic":"telemetry""#, #""topic":1"#), (#""partition_count":3"#, #""partition_count":4"#),
-    (#""partition":3"#, #""partition":3000000000"#), (#""counters":{"readings":7}"#, #""counters":[]"#),
+    (#""partition":3"#, #""partition":3000000000"#),
+    (#""counters":{"readings":7}"#, #""counters":[]"#),
     (#""readings":7"#, #""readings":"7""#), (#""actions":["#, #""action":["#),
     (#""checksum":"ffff000000000001""#, #""checksum":"xyz""#), (#"{"format""#, #"["format""#),
   ])

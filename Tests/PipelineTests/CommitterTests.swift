@@ -35,7 +35,7 @@ import Testing
     let options = try TestSources.options()
     let committers = ["a", "b"].map {
       Committer(
-        options: options, storage: storage, pool: OutputPool(byteCountMax: 1 << 24), incarnation: $0,
+        options: options, storage: storage, pool: .test, incarnation: $0,
         log: TestSources.silentLog)
     }
     for committer in committers { try committer.recover(clusterID: "cluster") }
@@ -67,7 +67,7 @@ import Testing
       var options = try TestSources.options()
       options.pipeline = pipeline
       let committer = Committer(
-        options: options, storage: storage, pool: OutputPool(byteCountMax: 1 << 24), incarnation: "b",
+        options: options, storage: storage, pool: .test, incarnation: "b",
         log: TestSources.silentLog)
       return failure { try committer.recover(clusterID: cluster) }
     }
@@ -148,7 +148,8 @@ import Testing
     let id = left.committer.nextCommitID()
     let cuts = try left.nextCuts(id: id)
     storage.plan(.init(.put, pathPart: "_delta_log", kind: .noSpace))
-    #expect(failure { _ = try left.committer.commit([cuts[0]], id: id) }?.contains("noSpace") == true)
+    let error = failure { _ = try left.committer.commit([cuts[0]], id: id) }
+    #expect(error?.contains("noSpace") == true)
     let otherID = right.committer.nextCommitID()
     let other = try right.committer.commit([try right.nextCuts(id: otherID)[1]], id: otherID)
     #expect(other?.version == 5)

@@ -17,8 +17,9 @@ import Windows
   }
 
   /// Everything an undisturbed partition says of offsets `from...`, as text.
-  private static func undisturbed(from offset: Int) throws -> (output: String, counts: EventTimeCounts)
-  {
+  private static func undisturbed(
+    from offset: Int
+  ) throws -> (output: String, counts: EventTimeCounts) {
     let harness = PartitionHarness(.test(), source: try TestSources.wide())
     harness.offer(Array(records[..<offset]), from: 0)
     _ = harness.cut()

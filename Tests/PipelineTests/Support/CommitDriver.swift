@@ -38,7 +38,7 @@ struct CommitDriver {
 
   let storage: any Storage
   let committer: Committer
-  let pool = OutputPool(byteCountMax: 1 << 24)
+  let pool = OutputPool.test
 
   /// Starts: recovers, opens the topics, owns every partition.
   init(

@@ -30,7 +30,7 @@ final class LaneHarness {
     self.source = source
     thread = WorkerThread(name: "lane-test") {
       Lane(
-        index: 0, records: source, options: options, storage: storage, pool: OutputPool(byteCountMax: 1 << 24),
+        index: 0, records: source, options: options, storage: storage, pool: .test,
         commands: commands, delegate: delegate
       ).run()
     }

@@ -47,11 +47,10 @@ struct RandomFleet {
     let count = Int.random(in: 0..<5, using: &random)
     var samples: [(second: Double, metric: String?, value: Double?)] = []
     for index in 0..<count {
-      samples.append(
-        (
-          second + Double(index) / 10 - (chance(10) ? 15 : 0), chance(5) ? nil : ["a", "b"][index % 2],
-          chance(10) ? nil : Double.random(in: 0..<9, using: &random)
-        ))
+      let sampleSecond = second + Double(index) / 10 - (chance(10) ? 15 : 0)
+      let metric = chance(5) ? nil : ["a", "b"][index % 2]
+      let value = chance(10) ? nil : Double.random(in: 0..<9, using: &random)
+      samples.append((sampleSecond, metric, value))
     }
     return .narrow("inv-\(Int.random(in: 0..<3, using: &random))", samples)
   }

@@ -77,6 +77,11 @@ enum TestSources {
   static let silentLog = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 }
 
+extension OutputPool {
+  /// A pool that keeps everything.
+  static var test: OutputPool { OutputPool(byteCountMax: .max) }
+}
+
 /// One Kafka record of a test, or what stands in its place.
 struct TestRecord: Sendable {
   var key: [UInt8]?
