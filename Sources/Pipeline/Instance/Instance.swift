@@ -45,8 +45,10 @@ package final class Instance: Sendable {
     var session: Session?
   }
 
-  /// Waits between sessions grow to this.
+  /// Waits between sessions begin with this and grow to the other, until one has run for a minute.
+  private static let reopenMillisMin = 200
   private static let reopenMillisMax = 10_000
+  private static let settledNanos: Int64 = 60_000_000_000
 
   package init(
     options: PipelineOptions, storage: any Storage, goal: InstanceGoal, log: Logger,
@@ -71,8 +73,9 @@ package final class Instance: Sendable {
   /// Runs to the end. Blocks.
   package func run() -> InstanceResult {
     var memory = SessionMemory()
-    var waitMillis = 200
+    var waitMillis = Self.reopenMillisMin
     while true {
+      let startNanos = MonotonicClock.nowNanos()
       // A new incarnation a session: commit ids count from 1 in each, and must never repeat.
       let pool = OutputPool(byteCountMax: options.commit.byteCount)
       let committer = Committer(
@@ -83,9 +86,13 @@ package final class Instance: Sendable {
       case .refused(let reason): return .refused(reason)
       case .failed(.stop(let reason)), .failed(.syncFailed(let reason)): return .failed(reason)
       case .failed(.reopen(let reason)): log.warning("recovering: \(reason)")
-      case .failed(.damagedState(let path, let reason)):
-        log.error("a state snapshot is damaged, recovering with the one before: \(reason)")
-        memory.damagedStates.insert(path)
+      case .failed(.damagedState(_, let reason)):
+        log.error(
+          "a state snapshot is damaged, recovering with the one before: \(reason)",
+          metadata: ["damaged": "\(memory.damagedStates.sorted())"])
+      }
+      if MonotonicClock.nowNanos() - startNanos > Self.settledNanos {
+        waitMillis = Self.reopenMillisMin
       }
       let stopped = current.wait(timeoutMillis: waitMillis) { $0.stopRequested ? true : nil }
       if stopped == true { return .stopped(isComplete: goal == .run) }
@@ -117,7 +124,9 @@ package final class Instance: Sendable {
     }
     memory.hasStarted = true
     memory.targets = session.memory.targets
-    return session.run(consumer)
+    let end = session.run(consumer)
+    memory.damagedStates.formUnion(session.board.update { $0.damagedStates })
+    return end
   }
 }
 

@@ -10,6 +10,8 @@ struct SessionBoard: Sendable {
   var committerShouldEnd = false
   /// The first fault that ends the session.
   var failure: SessionFailure?
+  /// Snapshots that turned out damaged: all that the lanes came across, not only the first.
+  var damagedStates: Set<String> = []
   /// Positions that were lost and not yet dealt with.
   var losses: [PositionLoss] = []
   /// By lane.
@@ -33,6 +35,7 @@ struct SessionBoard: Sendable {
   }
 
   mutating func fail(_ failure: SessionFailure) {
+    if case .damagedState(let path, _) = failure { damagedStates.insert(path) }
     if self.failure == nil { self.failure = failure }
   }
 }
