@@ -56,7 +56,7 @@ def delete_oldest(paths, _random):
 
 def lose_both(paths, random):
     for path in paths:
-        random.choice([lambda: path.unlink(), lambda: flip(path, random)])()
+        path.unlink() if random.random() < 0.5 else flip(path, random)
 
 
 DAMAGES = [delete_newest, corrupt_newest, cut_newest, swap, delete_oldest, lose_both]
@@ -76,6 +76,7 @@ def damage(scenario, root, how):
 def work_and_end(scenario, config, producer, made):
     """Runs long enough for two snapshots a partition, then ends it one way or the other."""
     daemon = scenario.daemon(config)
+    producer.send_all(made, 100)
     daemon.wait_for_log('"committed"')
     for _ in range(4):
         producer.send_all(made, 300)

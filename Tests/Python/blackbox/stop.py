@@ -84,24 +84,16 @@ def stop_before_caught_up(scenario, config):
 def run(scenario):
     brokers = scenario.broker(**PARTITIONS)
     root = scenario.folder / "data"
-
-    def config_of(group):
-        """The ledger knows the positions, so the group may change. It must here: members that go
-        while they join can leave a group of librdkafka's mock broker waiting for ever."""
-        config = harness.base_config(brokers, root, **fleet.fleet_sections())
-        config["kafka"]["group"] = group
-        return scenario.write_config(config, f"{group}.yaml")
-
+    config = scenario.write_config(harness.base_config(brokers, root, **fleet.fleet_sections()))
     produced = scenario.folder / "produced.jsonl"
     producer = fleet.Producer(brokers, produced, PARTITIONS)
     made = fleet.Fleet(scenario.arguments.seed)
     producer.send_all(made, 2_000)
     steady = fleet.SteadyProducer(producer, made, 200, RECORD_LIMIT)
-    stop_with_open_work(scenario, config_of("stopped"), root)
-    stop_during_start(scenario, config_of("impatient"))
-    stop_before_caught_up(scenario, config_of("hasty"))
+    stop_with_open_work(scenario, config, root)
+    stop_during_start(scenario, config)
+    stop_before_caught_up(scenario, config)
     steady.stop()
-    config = config_of("calm")
     done = scenario.catch_up(config)
     require(done.code == EXIT_OK, f"--until-caught-up: {done.code}")
     wait_for("everything is committed", lambda: sum(committed_to(root).values()) == producer.count)
