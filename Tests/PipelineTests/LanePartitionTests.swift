@@ -136,6 +136,11 @@ import Windows
   @Test func `a witness that compaction removed proves nothing and hinders nothing`() throws {
     let known = try witness(record(3), at: 9)
     let harness = try harness(to: 10, witness: known)
+    // Asked for once more, from the witness on, before it is believed to be gone.
+    #expect(harness.offer([record(4)], from: 10) == ["refetch"])
+    #expect(offsets(harness).isEmpty)
+    #expect(harness.partition.refetchOffset == 9)
+    harness.partition.didRefetch()
     #expect(harness.offer([record(4)], from: 10) == [""])
     #expect(offsets(harness) == [10])
   }

@@ -8,6 +8,7 @@ import Telemetry
 extension Session: RebalanceDelegate {
   func assigned(_ partitions: [TopicPartition]) -> [StartPosition]? {
     guard let consumer else { return nil }
+    hasBeenAssigned = true
     do {
       let ranges = try consumer.offsetRanges(partitions, timeoutMillis: Self.requestMillis)
       try openNewPartitions(of: partitions, consumer)

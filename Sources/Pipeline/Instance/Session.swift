@@ -37,14 +37,16 @@ final class Session: @unchecked Sendable {
   private(set) var memory: SessionMemory
   private(set) var clusterID: String?
   private(set) var consumer: (any GroupConsumer)?
-  private var laneCommands: [Monitor<[LaneCommand]>] = []
+  private(set) var laneCommands: [Monitor<[LaneCommand]>] = []
   private var laneThreads: [WorkerThread] = []
   /// Which lane has which partition; control thread only.
-  private var assignment: [TopicPartition: Int] = [:]
-  private var keys: [TopicPartition: PartitionKey] = [:]
+  private(set) var assignment: [TopicPartition: Int] = [:]
+  private(set) var keys: [TopicPartition: PartitionKey] = [:]
+  /// Whether the group has told us our part, which may be none.
+  var hasBeenAssigned = false
   /// Set when the last commits of the session are being made: they bring the state along.
-  private var isDraining = false
-  private var firesOpenWindows = false
+  private(set) var isDraining = false
+  private(set) var firesOpenWindows = false
 
   /// How long the control side waits for lanes to answer; they answer between batches.
   static let laneAnswerMillis = 60_000
@@ -215,165 +217,6 @@ final class Session: @unchecked Sendable {
     }
     // Reopening resolves the position against what Kafka has now, as at every assignment.
     board.update { $0.fail(.reopen("position lost: \(name): \(loss.reason)")) }
-  }
-
-  // MARK: - Completeness
-
-  /// Whether everything this instance has been given is read up to the targets: time to commit
-  /// without waiting for the interval.
-  private func ownPartIsRead() -> Bool {
-    board.update { board in
-      var isRead = false
-      for progress in board.progress {
-        for (partition, position) in progress.positions {
-          guard let target = memory.targets?[partition] else { continue }
-          if position < target { return false }
-          isRead = true
-        }
-      }
-      if isRead { board.commitRequested = true }
-      return isRead
-    }
-  }
-
-  /// Whether the chain has reached every target, by whichever instance, and the open windows can
-  /// be fired if they shall be.
-  private func isComplete() -> Bool {
-    let state: ChainState? = committer.update { committer in
-      do throws(CommitFailure) {
-        try committer.refresh()
-        return committer.state
-      } catch {
-        report(error)
-        return nil
-      }
-    }
-    guard let state else { return false }
-    let isReached = (memory.targets ?? [:]).allSatisfy { partition, target in
-      guard let key = state.openKey(topic: partition.topic, partition: partition.partition),
-        let known = state.partitions[key]
-      else { return false }
-      return known.to >= target
-    }
-    guard isReached, goal == .caughtUp(firesOpenWindows: true) else { return isReached }
-    return standsAt(state)
-  }
-
-  /// Whether partitions have been taken up and their state stands where the chain does. Before,
-  /// there are no windows to fire, however complete the chain may be.
-  private func standsAt(_ state: ChainState) -> Bool {
-    let positions = board.update { board in
-      board.progress.reduce(into: [TopicPartition: Int64]()) { positions, progress in
-        positions.merge(progress.positions) { max($0, $1) }
-      }
-    }
-    return !assignment.isEmpty
-      && assignment.keys.allSatisfy { partition in
-        guard let position = positions[partition], let key = keys[partition],
-          let known = state.partitions[key]
-        else { return false }
-        return position >= known.to
-      }
-  }
-
-  // MARK: - Commit thread
-
-  private func commitLoop() {
-    let options = options.commit
-    while true {
-      let shouldEnd = board.wait(timeoutMillis: options.intervalMillis) { board -> Bool? in
-        if board.committerShouldEnd || board.failure != nil { return true }
-        return board.isCommitDue(options) ? false : nil
-      }
-      if shouldEnd == true { return }
-      board.update { $0.commitRequested = false }
-      commit()
-    }
-  }
-
-  /// One commit: asks the lanes for their cuts and commits them. False when it failed; the reason
-  /// is on the board.
-  @discardableResult
-  func commit() -> Bool {
-    committer.update { committer in
-      let request = CutRequest(
-        commitID: committer.nextCommitID(), laneCount: options.laneCount, wantsState: isDraining,
-        firesOpenWindows: firesOpenWindows)
-      for commands in laneCommands { commands.update { $0.append(.cut(request)) } }
-      guard let cuts = request.collect(timeoutMillis: Self.laneAnswerMillis) else {
-        board.update { $0.fail(.stop("a lane did not answer within a minute")) }
-        return false
-      }
-      CrashPoint.reached(.cutTaken)
-      return commit(cuts, id: request.commitID, committer)
-    }
-  }
-
-  /// Tries until it works, waiting out a full disk; anything else is the session's end.
-  private func commit(_ cuts: [PartitionCut], id: CommitID, _ committer: Committer) -> Bool {
-    var waitMillis = 500
-    let startNanos = MonotonicClock.nowNanos()
-    while true {
-      do throws(CommitFailure) {
-        if let entry = try committer.commit(cuts, id: id) {
-          commitGroupOffsets(entry)
-          logCommit(entry, nanos: MonotonicClock.nowNanos() - startNanos)
-        }
-        return true
-      } catch .noSpace(let reason) {
-        log.error("commit waits for space, nothing is lost: \(reason)")
-        let isEnding = board.wait(timeoutMillis: waitMillis) { board in
-          board.stopRequested || board.committerShouldEnd ? true : nil
-        }
-        if isEnding == true {
-          report(.abandoned("stopped while waiting for space"))
-          return false
-        }
-        waitMillis = min(waitMillis * 2, 15_000)
-      } catch {
-        report(error)
-        return false
-      }
-    }
-  }
-
-  /// Puts a commit's failure on the board.
-  func report(_ failure: CommitFailure) {
-    board.update { board in
-      switch failure {
-      case .conflict(let reason): board.fail(.reopen(reason))
-      case .noSpace(let reason), .abandoned(let reason), .fatal(let reason):
-        board.fail(.stop(reason))
-      case .syncFailed(let reason): board.fail(.syncFailed(reason))
-      }
-    }
-  }
-
-  private func commitGroupOffsets(_ entry: LedgerEntry) {
-    let positions = entry.partitions.map { move in
-      (
-        partition: TopicPartition(topic: move.key.topic, partition: move.key.partition),
-        nextOffset: move.to
-      )
-    }
-    do {
-      try consumer?.commitGroupOffsets(positions)
-    } catch {
-      log.warning("group offsets are behind; only lag tools see it: \(error)")
-    }
-    CrashPoint.reached(.committed)
-  }
-
-  private func logCommit(_ entry: LedgerEntry, nanos: Int64) {
-    func value(_ name: String) -> Int64 { entry.counters.first { $0.name == name }?.value ?? 0 }
-    log.info(
-      "committed",
-      metadata: [
-        "version": "\(entry.version)", "records": "\(value("records_read"))",
-        "readings": "\(value("readings"))", "firings": "\(value("firings"))",
-        "dead": "\(value("records_dead"))", "files": "\(value("files"))",
-        "bytes": "\(value("file_bytes"))", "milliseconds": "\(nanos / 1_000_000)",
-      ])
   }
 
   // MARK: - End

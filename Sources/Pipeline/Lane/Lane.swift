@@ -194,11 +194,11 @@ final class Lane {
   /// Asks again for what a hole was seen at, once the batch that showed it is done with.
   private func refetch() {
     for partition in refetching {
-      if delegate.refetch(partition.topicPartition, from: partition.expected) {
+      if delegate.refetch(partition.topicPartition, from: partition.refetchOffset) {
         partition.didRefetch()
       } else {
         delegate.laneFailed(
-          .reopen("cannot seek \(partition.topicPartition) to \(partition.expected)"))
+          .reopen("cannot seek \(partition.topicPartition) to \(partition.refetchOffset)"))
       }
     }
     refetching = []

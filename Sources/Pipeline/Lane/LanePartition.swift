@@ -95,7 +95,7 @@ final class LanePartition {
   /// What the lane must do after a record or event was offered.
   enum Reaction {
     case none
-    /// Ask Kafka again for `expected`, then call `didRefetch`.
+    /// Ask Kafka again for `refetchOffset`, then call `didRefetch`.
     case refetch
     /// The position holds another topic's record, or none.
     case lost(reason: String, isOtherTopic: Bool)
@@ -115,6 +115,11 @@ final class LanePartition {
     switch position {
     case .lost, .refetching: return .none
     case .fresh, .refetched, .steady: break
+    }
+    if let witness = unverifiedWitness, header.offset > witness.offset, position == .fresh {
+      // The witness did not come: ask for it once more before believing that it is gone.
+      position = .refetching
+      return .refetch
     }
     if let reason = contradiction(of: header, at: index, in: batch) {
       position = .lost
@@ -199,7 +204,10 @@ final class LanePartition {
     return .lost(reason: "Kafka has no offset \(expected) (any more)", isOtherTopic: false)
   }
 
-  /// The lane has asked Kafka for `expected` again.
+  /// What to ask Kafka for again: the first offset that has something to say.
+  var refetchOffset: Int64 { min(expected, unverifiedWitness?.offset ?? expected) }
+
+  /// The lane has asked Kafka for `refetchOffset` again.
   func didRefetch() { position = .refetched }
 
   /// Goes on at `offset` by decision: what lies between is a gap, not a loss nobody knows of.

@@ -1,0 +1,63 @@
+import Base
+import Ledger
+import Telemetry
+
+/// `--until-caught-up`: whether everything seen at the start is committed. Control thread.
+extension Session {
+  /// Whether everything this instance has been given is read up to the targets: time to commit
+  /// without waiting for the interval.
+  func ownPartIsRead() -> Bool {
+    board.update { board in
+      var isRead = false
+      for progress in board.progress {
+        for (partition, position) in progress.positions {
+          guard let target = memory.targets?[partition] else { continue }
+          if position < target { return false }
+          isRead = true
+        }
+      }
+      if isRead { board.commitRequested = true }
+      return isRead
+    }
+  }
+
+  /// Whether the chain has reached every target, by whichever instance, and the open windows can
+  /// be fired if they shall be.
+  func isComplete() -> Bool {
+    let state: ChainState? = committer.update { committer in
+      do throws(CommitFailure) {
+        try committer.refresh()
+        return committer.state
+      } catch {
+        report(error)
+        return nil
+      }
+    }
+    guard let state else { return false }
+    let isReached = (memory.targets ?? [:]).allSatisfy { partition, target in
+      guard let key = state.openKey(topic: partition.topic, partition: partition.partition),
+        let known = state.partitions[key]
+      else { return false }
+      return known.to >= target
+    }
+    guard isReached, goal == .caughtUp(firesOpenWindows: true) else { return isReached }
+    return standsAt(state)
+  }
+
+  /// Whether our partitions, which may be none, have been taken up and their state stands where the
+  /// chain does. Before, there are no windows to fire, however complete the chain may be.
+  private func standsAt(_ state: ChainState) -> Bool {
+    let positions = board.update { board in
+      board.progress.reduce(into: [TopicPartition: Int64]()) { positions, progress in
+        positions.merge(progress.positions) { max($0, $1) }
+      }
+    }
+    return hasBeenAssigned
+      && assignment.keys.allSatisfy { partition in
+        guard let position = positions[partition], let key = keys[partition],
+          let known = state.partitions[key]
+        else { return false }
+        return position >= known.to
+      }
+  }
+}
