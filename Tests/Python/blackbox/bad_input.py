@@ -150,7 +150,8 @@ def check_outcomes(root):
         moved = sum(move["to"] - move["from"] for move in entry.get("partitions", []))
         outcomes = ("read", "empty", "dead", "duplicate", "filtered", "not_delivered")
         counted = sum(counters.get(f"records_{outcome}", 0) for outcome in outcomes)
-        require(moved == counted, f"version {entry['version']}: {moved} offsets, {counted} outcomes")
+        where = f"version {entry['version']}"
+        require(moved == counted, f"{where}: {moved} offsets, {counted} outcomes")
 
 
 def run(scenario):

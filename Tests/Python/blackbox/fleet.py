@@ -90,8 +90,8 @@ class Fleet:
         metrics = {name: self.value() for name in messages.METRICS if self.random.random() < 0.9}
         about = self.attributes(device)
         payload = messages.wide(device, event_ms, metrics, sequence=sequence, **about)
-        rows = [[event_ms * 1_000, metrics]]
-        return self.outgoing(SNAPSHOTS, device, payload, members_of(device, rows, sequence, **about))
+        members = members_of(device, [[event_ms * 1_000, metrics]], sequence, **about)
+        return self.outgoing(SNAPSHOTS, device, payload, members)
 
     def samples(self, device):
         sequence = self.sequences[device]

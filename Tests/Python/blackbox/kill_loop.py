@@ -100,7 +100,8 @@ def run(scenario):
     produced = scenario.folder / "produced.jsonl"
     producer = fleet.Producer(brokers, produced, PARTITIONS)
     rate = min(300, RECORD_LIMIT / (kills * SECONDS_A_KILL))
-    steady = fleet.SteadyProducer(producer, fleet.Fleet(scenario.arguments.seed), rate, RECORD_LIMIT)
+    made = fleet.Fleet(scenario.arguments.seed)
+    steady = fleet.SteadyProducer(producer, made, rate, RECORD_LIMIT)
     loop = KillLoop(scenario, config, root)
     points = loop.run(kills)
     steady.stop()

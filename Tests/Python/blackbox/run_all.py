@@ -67,7 +67,8 @@ def main():
             passed += 1
         elif code != SKIPPED:
             failed.append(name)
-    print(f"blackbox: {time.monotonic() - started:.0f} s{''.join(f', failed: {f}' for f in failed)}")
+    names = f", failed: {', '.join(failed)}" if failed else ""
+    print(f"blackbox: {time.monotonic() - started:.0f} s{names}")
     print(f"{passed} passed, {len(failed)} failed")
     return 1 if failed else 0
 

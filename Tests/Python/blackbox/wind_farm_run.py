@@ -1,4 +1,4 @@
-"""Two years of a real wind farm through the program, every reading and window compared with the CSV.
+"""Two years of a real wind farm: every reading and every window is compared with the CSV.
 
 The data are La Haute Borne's, from ../shared/data beside the repository; where they are not, a
 made-up CSV of the same shape and with the same defects stands in. `downlinkd produce` sends one
