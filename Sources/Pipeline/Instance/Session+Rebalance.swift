@@ -98,6 +98,7 @@ extension Session: RebalanceDelegate {
 
   func lost(_ partitions: [TopicPartition]) {
     log.warning("partitions lost", metadata: ["partitions": "\(partitions)"])
+    hasLostWhileDraining = hasLostWhileDraining || isDraining
     letGo(partitions)
   }
 }

@@ -47,6 +47,8 @@ final class Session: @unchecked Sendable {
   /// Set when the last commits of the session are being made: they bring the state along.
   private(set) var isDraining = false
   private(set) var firesOpenWindows = false
+  /// Partitions were taken away before the last commit of them.
+  var hasLostWhileDraining = false
 
   /// How long the control side waits for lanes to answer; they answer between batches.
   static let laneAnswerMillis = 60_000
@@ -56,6 +58,8 @@ final class Session: @unchecked Sendable {
   static let chainLookMillis: Int64 = 500
   /// An orderly stop ends within this, done or not: the service manager kills after it.
   static let leaveMillis = 4_000
+  /// The same for a finite run, whose last commit may be large.
+  static let finishMillis = 120_000
 
   init(
     options: PipelineOptions, storage: any Storage, committer: Monitor<Committer>,
@@ -230,7 +234,11 @@ final class Session: @unchecked Sendable {
     CrashPoint.reached(.draining)
     isDraining = true
     firesOpenWindows = isComplete && goal == .caughtUp(firesOpenWindows: true)
-    consumer.leaveGroup(timeoutMillis: Self.leaveMillis)
+    // A service manager waits about ten seconds for a daemon; nobody waits for a finite run.
+    consumer.leaveGroup(timeoutMillis: goal == .run ? Self.leaveMillis : Self.finishMillis)
+    if firesOpenWindows && hasLostWhileDraining {
+      return .failed(.stop("partitions were lost before their open windows could be fired"))
+    }
     if let failure = board.update({ $0.failure }) { return .failed(failure) }
     return end
   }
