@@ -12,8 +12,9 @@ enum Default {
 
   /// One Delta version a minute is what table readers and log checkpoints are comfortable with.
   static let commitInterval: Int64 = 1 * minutes
-  /// While catching up: a file of 5 to 10 MB a commit, and a process of about a quarter GiB.
-  static let commitByteCount: Int64 = 32_000_000
+  /// While catching up: files of 5 to 10 MB a commit, and the reference job in a quarter GB
+  /// (docs/PERFORMANCE.md).
+  static let commitByteCount: Int64 = 24_000_000
   static let stateInterval: Int64 = 1 * minutes
   /// A third of level 3's processor time for a few percent more bytes on telemetry
   /// (docs/PERFORMANCE.md).

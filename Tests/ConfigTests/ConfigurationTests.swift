@@ -25,7 +25,7 @@ import Testing
     #expect(configuration.windows.isEmpty && configuration.detectors.isEmpty)
     #expect(configuration.storage.root == "/srv/downlink")
     #expect(configuration.storage.commit.intervalMicros == 60_000_000)
-    #expect(configuration.storage.commit.byteCount == 32_000_000)
+    #expect(configuration.storage.commit.byteCount == 24_000_000)
     #expect(configuration.storage.stateIntervalMicros == 60_000_000)
     #expect(configuration.storage.parquet.compression == .zstd)
     #expect(configuration.storage.parquet.level == 1)

@@ -370,8 +370,8 @@ private let storageCases: [FaultCase] = [
   .appended("memory: {buffers: 100}\n", "10:19 memory.buffers: `100` has no unit; expected a"
     + " size such"
     + " as 64MB or 1GiB = did you mean `100B`?"),
-  .appended("memory: {buffers: 50MB}\n", "10:19 memory.buffers: memory.buffers, 50MB, is"
+  .appended("memory: {buffers: 40MB}\n", "10:19 memory.buffers: memory.buffers, 40MB, is"
     + " less than"
-    + " twice storage.commit.bytes, 32MB: one commit is written while the next gathers"
-    + " = raise it to 64MB, or set storage.commit.bytes"),
+    + " twice storage.commit.bytes, 24MB: one commit is written while the next gathers"
+    + " = raise it to 48MB, or set storage.commit.bytes"),
 ]
