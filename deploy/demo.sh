@@ -60,6 +60,8 @@ cat >"$folder/query.sql" <<SQL
 select device_id, window_start, count, round(mean, 2) as mean, max
 from delta_scan('$folder/data/tables/windows')
 where metric = 'battery_temperature_c' and window_name = '1m'
+qualify row_number() over (
+  partition by device_id, window_start order by revision desc) = 1  -- the newest revision
 order by max desc limit 5;
 SQL
 if [ -n "$python" ] && [ -x "$python" ]; then
