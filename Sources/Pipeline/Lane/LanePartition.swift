@@ -151,18 +151,15 @@ final class LanePartition {
     let outcome = decoder.decode(
       header: header, key: recordKey, payload: payload, into: &output.readings,
       vocabulary: &vocabulary, faults: &rowFaults)
-    var letter: DeadLetter?
     if case .dead(let reason, let detail) = outcome {
-      letter = DeadLetter(header, key: recordKey, payload: payload, stage: "decode")
-      letter?.reason = reason.rawValue
-      letter?.detail = detail
-      letter?.headersJSON = headersJSON(index)
+      var letter = DeadLetter(header, key: recordKey, payload: payload, reason: reason)
+      letter.detail = detail
+      letter.headersJSON = headersJSON(index)
+      output.append(letter)
     }
-    if let letter { output.append(letter) }
     for fault in rowFaults {
-      var letter = DeadLetter(header, key: recordKey, payload: payload, stage: "decode")
+      var letter = DeadLetter(header, key: recordKey, payload: payload, reason: fault.reason)
       letter.rowIndex = fault.rowIndex
-      letter.reason = fault.reason.rawValue
       letter.detail = fault.detail
       letter.headersJSON = headersJSON(index)
       output.append(letter)

@@ -1,3 +1,4 @@
+import Decode
 import Telemetry
 import Windows
 
@@ -12,17 +13,18 @@ struct DeadLetter: Sendable {
   var headersJSON: String?
   /// The record's value; nil for a tombstone.
   var payload: [UInt8]?
-  /// The step that refused it: `decode`.
-  var stage: String
-  var reason = ""
+  /// The step that refused it; decoding is the only one so far.
+  let stage = "decode"
+  /// `DeadReason.rawValue`.
+  var reason: String
   var detail = ""
 
-  init(_ header: RecordHeader, key: RawSpan?, payload: RawSpan?, stage: String) {
+  init(_ header: RecordHeader, key: RawSpan?, payload: RawSpan?, reason: DeadReason) {
     offset = header.offset
     timestampMicros = header.timestampMicros
     if let key { self.key = Self.copy(key) }
     if let payload { self.payload = Self.copy(payload) }
-    self.stage = stage
+    self.reason = reason.rawValue
   }
 
   private static func copy(_ bytes: RawSpan) -> [UInt8] {
