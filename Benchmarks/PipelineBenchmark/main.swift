@@ -1,6 +1,7 @@
 import Base
 import Decode
 import Glibc
+import Ledger
 import Logging
 import Parquet
 import Pipeline
@@ -102,3 +103,16 @@ print("records       \(topic.recordCount), \(bytesEach) bytes each")
 print("wall          \(rounded(wall)) s, \(Int(Double(topic.recordCount) / wall)) records/s")
 print("processor     \(rounded(processor)) s, \(rounded(processor / millions)) s per million")
 print("memory        peak \(peakMebibytes()) MiB, of which the topic itself \(baseMebibytes) MiB")
+
+// What the ledger counted, but for what depends on where commits fell.
+let ledger = Ledger(storage: storage, pipeline: options.pipeline, incarnation: RandomID.make())
+try ledger.open()
+var counted = ByteWriter()
+for (name, value) in ledger.state.counters.sorted(by: { $0.key < $1.key })
+where name != "files" && name != "file_bytes" {
+  counted.append(lengthPrefixed: "\(name)=\(value)")
+}
+let rows = (ledger.state.counters["readings"] ?? 0) + (ledger.state.counters["firings"] ?? 0)
+let written = ledger.state.counters["file_bytes"] ?? 0
+print("written       \(written) bytes, \(rounded(Double(written) / Double(rows))) a row")
+print("hash          \(RandomID.hex(XXHash64.hash(counted.bytes)))")
