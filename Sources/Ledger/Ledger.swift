@@ -94,11 +94,9 @@ package final class Ledger {
 
   /// An entry beyond the first absent number means that one was lost: going on would fork history.
   private func checkNoHole() throws(LedgerError) {
-    let names = try storageCall { () throws(StorageError) in try storage.list(Self.folder) }
-    let versions = names.compactMap { name in
-      name.hasSuffix(".json") ? Int64(name.dropLast(".json".count)) : nil
-    }
-    guard let newest = versions.max(), newest >= state.nextVersion else { return }
+    guard let newest = try names().compactMap(Self.entryVersion).max(),
+      newest >= state.nextVersion
+    else { return }
     if try !exists(Self.entryPath(state.nextVersion)) {
       throw .missingEntry(version: state.nextVersion)
     }
@@ -223,10 +221,7 @@ package final class Ledger {
   // MARK: - Summaries
 
   private func summaryVersions() throws(LedgerError) -> [Int64] {
-    let names = try storageCall { () throws(StorageError) in try storage.list(Self.folder) }
-    return names.compactMap { name in
-      name.hasPrefix("summary-") ? Int64(name.dropFirst("summary-".count)) : nil
-    }
+    try names().compactMap(Self.summaryVersion)
   }
 
   /// Takes a summary's state if it is whole; a damaged one is passed over for an older one.
@@ -291,19 +286,31 @@ package final class Ledger {
   private func retire(below takenVersion: Int64) throws(LedgerError) {
     let summaries = try summaryVersions().filter { !damagedSummaries.contains($0) }
     guard summaries.count >= 2 else { return }
-    let keepFrom = min(summaries[summaries.count - 2], takenVersion)
-    let names = try storageCall { () throws(StorageError) in try storage.list(Self.folder) }
-    for name in names {
-      let version: Int64?
-      if name.hasPrefix("summary-") {
-        let summary = Int64(name.dropFirst("summary-".count))
-        version = summary.map { $0 < summaries[summaries.count - 2] ? -1 : Int64.max }
-      } else {
-        version = name.hasSuffix(".json") ? Int64(name.dropLast(".json".count)) : nil
-      }
-      guard let version, version < keepFrom else { continue }
+    let olderSummary = summaries[summaries.count - 2]
+    let keepFrom = min(olderSummary, takenVersion)
+    for name in try names() {
+      let isRetired =
+        Self.entryVersion(ofName: name).map { $0 < keepFrom }
+        ?? Self.summaryVersion(ofName: name).map { $0 < olderSummary } ?? false
+      if !isRetired { continue }
       try storageCall { () throws(StorageError) in try storage.delete("\(Self.folder)/\(name)") }
     }
+  }
+
+  // MARK: - Names
+
+  private func names() throws(LedgerError) -> [String] {
+    try storageCall { () throws(StorageError) in try storage.list(Self.folder) }
+  }
+
+  /// The version of an entry's file; nil for other files.
+  private static func entryVersion(ofName name: String) -> Int64? {
+    name.hasSuffix(".json") ? Int64(name.dropLast(".json".count)) : nil
+  }
+
+  /// The version of a summary's file; nil for other files.
+  private static func summaryVersion(ofName name: String) -> Int64? {
+    name.hasPrefix("summary-") ? Int64(name.dropFirst("summary-".count)) : nil
   }
 
   private func storageCall<Result>(

@@ -118,7 +118,8 @@ final class ReadingsTable: TableContent {
   ) -> (values: ColumnValues, validity: [UInt64]?) {
     switch origins[column] {
     case .device:
-      return (.words(indexes: runs(plan, range) { $0.rank }, dictionary: deviceDictionary), nil)
+      let ranks = plan.gatherRuns(range) { $0.rank }
+      return (.words(indexes: ranks, dictionary: deviceDictionary), nil)
     case .eventTime: return (.int64(rows(plan, range) { $0.rowEventTimes[$1] }), nil)
     case .sequence:
       return absent(records(plan, range) { $0.recordSequences[$1] }, ReadingBatch.absentSequence)
@@ -132,10 +133,10 @@ final class ReadingsTable: TableContent {
     case .flags:
       return (.int32(rows(plan, range) { Int32(bitPattern: $0.rowFlags[$1]) }), nil)
     case .topic:
-      return topics.column(runs(plan, range) { _ in 0 }, plan, range)
+      return topics.column(plan.gatherRuns(range) { _ in 0 }, plan, range)
     case .incarnation:
-      return (.int32(runs(plan, range) { parts[$0.part].key.incarnationColumn }), nil)
-    case .partition: return (.int32(runs(plan, range) { parts[$0.part].key.partition }), nil)
+      return (.int32(plan.gatherRuns(range) { parts[$0.part].key.incarnationColumn }), nil)
+    case .partition: return (.int32(plan.gatherRuns(range) { parts[$0.part].key.partition }), nil)
     case .offset: return (.int64(records(plan, range) { $0.recordOffsets[$1] }), nil)
     case .timestamp:
       return absent(records(plan, range) { $0.recordTimestamps[$1] }, ReadingBatch.absentTimestamp)
@@ -145,12 +146,6 @@ final class ReadingsTable: TableContent {
   }
 
   // MARK: - Gathering
-
-  private func runs<Value>(
-    _ plan: FilePlan, _ range: Range<Int>, _ value: (FilePlan.Run) -> Value
-  ) -> [Value] {
-    plan.gatherRuns(range, value)
-  }
 
   /// One value a row, from the row columns.
   private func rows<Value>(

@@ -111,10 +111,11 @@ final class WindowsTable: TableContent {
     switch origins[column] {
     case .source:
       let names = ByteStrings(sources.map(\.plan.schema.source))
-      let indexes = runs(plan, range) { UInt32(parts[$0.part].sourceIndex) }
+      let indexes = plan.gatherRuns(range) { UInt32(parts[$0.part].sourceIndex) }
       return (.words(indexes: indexes, dictionary: names), nil)
     case .device:
-      return (.words(indexes: runs(plan, range) { $0.rank }, dictionary: deviceDictionary), nil)
+      let ranks = plan.gatherRuns(range) { $0.rank }
+      return (.words(indexes: ranks, dictionary: deviceDictionary), nil)
     case .attribute(let name): return attributeColumn(name, plan, range)
     case .metric:
       return metricNames.column(rows(plan, range) { $0.metrics[$1] }, plan, range)
@@ -127,10 +128,10 @@ final class WindowsTable: TableContent {
     case .count: return countColumn(plan, range)
     case .aggregate(let aggregate): return aggregateColumn(aggregate, plan, range)
     case .topic:
-      return topics.column(runs(plan, range) { _ in 0 }, plan, range)
+      return topics.column(plan.gatherRuns(range) { _ in 0 }, plan, range)
     case .incarnation:
-      return (.int32(runs(plan, range) { parts[$0.part].key.incarnationColumn }), nil)
-    case .partition: return (.int32(runs(plan, range) { parts[$0.part].key.partition }), nil)
+      return (.int32(plan.gatherRuns(range) { parts[$0.part].key.incarnationColumn }), nil)
+    case .partition: return (.int32(plan.gatherRuns(range) { parts[$0.part].key.partition }), nil)
     }
   }
 
@@ -194,12 +195,6 @@ final class WindowsTable: TableContent {
   }
 
   // MARK: - Gathering
-
-  private func runs<Value>(
-    _ plan: FilePlan, _ range: Range<Int>, _ value: (FilePlan.Run) -> Value
-  ) -> [Value] {
-    plan.gatherRuns(range, value)
-  }
 
   private func rows<Value>(
     _ plan: FilePlan, _ range: Range<Int>, _ value: (borrowing FiringBatch, Int) -> Value
