@@ -56,17 +56,19 @@ let package = Package(
     module("Base"),
     module("Telemetry", uses: ["Base"]),
     module("Storage", uses: ["Base"]),
+    module("Metrics", uses: ["Base"]),
     module("Kafka", uses: ["Base", "Telemetry", "CRdkafka"]),
     module("Decode", uses: ["Base", "Telemetry", "CProtobufC", "CTelemetryProto"]),
     module("Windows", uses: ["Base", "Telemetry"]),
+    module("Detectors", uses: ["Base", "Telemetry"]),
     module("Parquet", uses: ["Base", "CZstd", "CLz4", "CSnappy"]),
     module("DeltaLog", uses: ["Base", "Storage"]),
     module("Ledger", uses: ["Base", "Storage"]),
     module(
       "Pipeline",
       uses: [
-        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Parquet", "DeltaLog",
-        "Ledger", .product(name: "Logging", package: "swift-log"),
+        "Base", "Telemetry", "Storage", "Metrics", "Kafka", "Decode", "Windows", "Detectors",
+        "Parquet", "DeltaLog", "Ledger", .product(name: "Logging", package: "swift-log"),
       ]),
     module("Config", uses: ["Base", "Telemetry", .product(name: "Yams", package: "Yams")]),
     .executableTarget(
@@ -98,6 +100,7 @@ let package = Package(
     tests("Parquet", uses: ["Base"]),
     tests("DeltaLog", uses: ["Base", "Storage"]),
     tests("Telemetry", uses: ["Base"]),
+    tests("Metrics", uses: ["Base"]),
     tests("Ledger", uses: ["Base", "Storage"]),
     tests(
       "Pipeline",

@@ -11,9 +11,10 @@
 /// at a time. A value is a 64-bit word whose meaning is `MetricType`'s; an absent value has its
 /// presence bit clear and its word 0.
 ///
-/// **Invariants:** all record columns have `recordCount` elements (`recordRowStarts` one more), all
+/// **Invariants:** all record columns have `recordCount` elements (`recordRowStarts` one more,
+/// `recordClocks` as many as event time has seen), all
 /// row columns `rowCount` (times their width); offsets ascend strictly; a record without readings
-/// has no rows. Cost: about 60 bytes a record and 32 + 8·metrics a row.
+/// has no rows. Cost: about 70 bytes a record and 32 + 8·metrics a row.
 package struct ReadingBatch: ~Copyable, Sendable {
   package let schema: ReadingSchema
 
@@ -31,6 +32,9 @@ package struct ReadingBatch: ~Copyable, Sendable {
   /// `absentSequence` where absent; empty when the schema has no sequence.
   package var recordSequences: [Int64] = []
   package var recordRowStarts: [Int] = [0]
+  /// The partition's clock after each record that event time has seen, microseconds; `Int64.min`
+  /// before the first believed timestamp. Filled by `Windows`, record by record, behind decoding.
+  package var recordClocks: [Int64] = []
 
   // Rows.
   /// Event time, microseconds.
@@ -68,7 +72,7 @@ package struct ReadingBatch: ~Copyable, Sendable {
 
   private func byteCount(records: Int, rows: Int) -> Int {
     let perRecord =
-      8 + 8 + 1 + 1 + 4 + 8 + schema.attributes.count * 4 + (schema.hasSequence ? 8 : 0)
+      8 + 8 + 1 + 1 + 4 + 8 + 8 + schema.attributes.count * 4 + (schema.hasSequence ? 8 : 0)
     let perRow =
       8 + 4 + 4 + (schema.isNarrow ? 4 : 0)
       + (schema.metrics.count + schema.presenceWordsPerRow) * 8
@@ -93,6 +97,7 @@ package struct ReadingBatch: ~Copyable, Sendable {
     recordSequences.removeAll(keepingCapacity: true)
     recordRowStarts.removeAll(keepingCapacity: true)
     recordRowStarts.append(0)
+    recordClocks.removeAll(keepingCapacity: true)
     rowEventTimes.removeAll(keepingCapacity: true)
     rowFlags.removeAll(keepingCapacity: true)
     rowIndexes.removeAll(keepingCapacity: true)

@@ -79,7 +79,8 @@ package struct PartitionWindows: ~Copyable, Sendable {
   // MARK: - Records
 
   /// Takes records of a batch, which must follow those taken before in offset order. Sets
-  /// `ReadingFlags.future` on rows that lie too far ahead, and appends what fires.
+  /// `ReadingFlags.future` on rows that lie too far ahead, appends the partition's clock to
+  /// `recordClocks`, and appends what fires.
   ///
   /// `vocabulary` is the one the batch was decoded with; it only ever grows.
   package mutating func apply(
@@ -131,6 +132,7 @@ package struct PartitionWindows: ~Copyable, Sendable {
       devices[Int(device)] = state
       recency.append(device, to: .awake)
     }
+    batch.recordClocks.append(clock.micros)
     if clock.micros >= nextIdleCheckMicros { findIdleDevices(&firings) }
     if clock.micros >= nextForgetCheckMicros { findForgottenDevices() }
   }

@@ -1,10 +1,12 @@
 /// Devices in the order of their last record, as two queues over one pair of link columns: those
 /// that are awake and, after them in age, those that went idle. Oldest first; every step is O(1).
+/// What idle means is the owner's affair: windows and detectors each keep a list of their own.
 ///
 /// **Invariants:** a device is in at most one queue. Every idle device's last record is older than
 /// that of every awake one, so idle queue then awake queue is the order of all last records.
-struct RecencyList {
-  enum Queue: Int { case awake, idle }
+package struct RecencyList: Sendable {
+  /// Which of the two a device is in.
+  package enum Queue: Int, Sendable { case awake, idle }
 
   private struct Links {
     var older = RecencyList.none
@@ -13,35 +15,39 @@ struct RecencyList {
     var queue = RecencyList.inNoQueue
   }
 
-  static let none = UInt32.max
+  /// No device.
+  package static let none = UInt32.max
   private static let inNoQueue: UInt32 = 2
+
+  package init() {}
 
   private var links: [Links] = []
   private var oldest: InlineArray<2, UInt32> = [RecencyList.none, RecencyList.none]
   private var newest: InlineArray<2, UInt32> = [RecencyList.none, RecencyList.none]
 
   /// Bytes a device takes.
-  static let bytesPerDevice = 12
+  package static let bytesPerDevice = 12
 
-  var byteCount: Int { links.count * Self.bytesPerDevice }
+  package var byteCount: Int { links.count * Self.bytesPerDevice }
 
   /// Makes room for devices below `count`.
-  mutating func grow(to count: Int) {
+  package mutating func grow(to count: Int) {
     while links.count < count { links.append(Links()) }
   }
 
   /// The device longest without a record in that queue, or `none`.
-  func oldest(in queue: Queue) -> UInt32 { oldest[queue.rawValue] }
+  package func oldest(in queue: Queue) -> UInt32 { oldest[queue.rawValue] }
 
   /// The next younger device of the same queue, or `none`.
-  func next(after device: UInt32) -> UInt32 { links[Int(device)].newer }
+  package func next(after device: UInt32) -> UInt32 { links[Int(device)].newer }
 
-  func isIn(_ queue: Queue, _ device: UInt32) -> Bool {
+  /// Whether the device is in that queue.
+  package func isIn(_ queue: Queue, _ device: UInt32) -> Bool {
     links[Int(device)].queue == UInt32(queue.rawValue)
   }
 
   /// Moves a device to the young end of a queue.
-  mutating func append(_ device: UInt32, to queue: Queue) {
+  package mutating func append(_ device: UInt32, to queue: Queue) {
     let index = queue.rawValue
     if newest[index] == device { return }
     remove(device)
@@ -56,7 +62,7 @@ struct RecencyList {
   }
 
   /// Takes a device out of its queue, if it is in one.
-  mutating func remove(_ device: UInt32) {
+  package mutating func remove(_ device: UInt32) {
     let link = links[Int(device)]
     if link.queue == Self.inNoQueue { return }
     if link.older == Self.none {
@@ -73,7 +79,7 @@ struct RecencyList {
   }
 
   /// The devices of a queue, oldest first.
-  func devices(in queue: Queue) -> [UInt32] {
+  package func devices(in queue: Queue) -> [UInt32] {
     var devices: [UInt32] = []
     var device = oldest(in: queue)
     while device != Self.none {
