@@ -75,7 +75,7 @@ let package = Package(
       name: "downlinkd",
       dependencies: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Parquet", "Pipeline",
-        "Config", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Config", "CSystemd", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
@@ -112,8 +112,9 @@ let package = Package(
     .testTarget(
       name: "DownlinkdTests",
       dependencies: [
-        "downlinkd", "Base", "Telemetry", "Kafka", "Decode",
+        "downlinkd", "Base", "Telemetry", "Kafka", "Decode", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
