@@ -2,7 +2,8 @@ internal import Base
 
 extension Configuration {
   /// The configuration as the program understood it, as YAML: every default written out, paths
-  /// absolute, secrets masked. Apart from masked secrets it reads back as the same configuration.
+  /// absolute, secrets masked. What a statistical detector chooses for itself is left out. Apart
+  /// from masked secrets it reads back as the same configuration.
   package var effective: String {
     var out = EffectiveText()
     out.line("pipeline", .text(pipeline))
@@ -30,7 +31,9 @@ extension Configuration {
     out.block("memory") { out in
       out.line("buffers", .word(ByteCountText.text(byteCount: memory.bufferByteCountMax)))
     }
-    out.block("http") { $0.line("listen", .text(http.listen.description)) }
+    out.block("http") { out in
+      out.line("listen", http.listen.map { .text($0.description) } ?? .word("none"))
+    }
     out.block("log") { out in
       out.line("level", .word(log.level.rawValue))
       out.line("format", .word(log.format.rawValue))
@@ -182,9 +185,17 @@ extension EffectiveText {
     if let metric = detector.metric { line("metric", .text(metric.pattern)) }
     switch detector.rule {
     case .limits(let limits): block("limits") { $0.write(limits) }
-    case .shift(let shift): block("shift") { $0.duration("every", shift.everyMicros) }
     case .silence(let after): block("silence") { $0.duration("after", after) }
+    case .statistical(let rule): block(rule.kind.rawValue) { $0.write(rule) }
     }
+    line("open_max", .word("\(detector.openCountMax)"))
+  }
+
+  mutating func write(_ rule: Configuration.Statistical) {
+    for (key, micros) in rule.durations {
+      if let micros { duration(key, micros) }
+    }
+    line("min_change", .word("\(rule.changeMin)"))
   }
 
   mutating func write(_ limits: Configuration.Limits) {

@@ -17,8 +17,9 @@ extension Configuration {
   /// within one the lines have a fixed order. Lists whose order means nothing (topics, aggregates,
   /// globs) are sorted; attributes and metrics keep theirs, which is the order of the columns.
   /// Durations and times are whole microseconds, numbers the shortest decimal that reads back,
-  /// texts JSON strings. Defaults are written out; event time stands with each source as it holds
-  /// there. A descriptor set counts by the hash of its bytes, not by its path.
+  /// texts JSON strings. Defaults are written out, but for what a statistical detector chooses for
+  /// itself; event time stands with each source as it holds there. A descriptor set counts by the
+  /// hash of its bytes, not by its path.
   package var canonicalText: String {
     var out = CanonicalText()
     for source in sources.sorted(by: { $0.name < $1.name }) { out.write(source) }
@@ -29,7 +30,7 @@ extension Configuration {
 }
 
 private struct CanonicalText {
-  private(set) var text = "downlink configuration 1\n"
+  private(set) var text = "downlink configuration 2\n"
   private var subject = ""
 
   private mutating func line(_ key: String, _ value: String) {
@@ -90,8 +91,12 @@ private struct CanonicalText {
     line("source", text: detector.source.pattern)
     if let metric = detector.metric { line("metric", text: metric.pattern) }
     switch detector.rule {
-    case .shift(let shift): line("shift.every", shift.everyMicros)
     case .silence(let after): line("silence.after", after)
+    case .statistical(let rule):
+      for (key, micros) in rule.durations {
+        if let micros { line("\(rule.kind.rawValue).\(key)", micros) }
+      }
+      line("\(rule.kind.rawValue).min_change", Self.number(rule.changeMin))
     case .limits(let limits):
       for (level, bounds) in [("warning", limits.warning), ("critical", limits.critical)] {
         if let low = bounds?.low { line("limits.\(level).below", Self.number(low)) }
@@ -103,6 +108,7 @@ private struct CanonicalText {
       case .duration(let micros): line("limits.for", micros)
       }
     }
+    line("open_max", Int64(detector.openCountMax))
   }
 
   /// −0 and 0 are the same limit.

@@ -49,8 +49,8 @@ package struct Configuration: Sendable {
 
   /// The endpoint for scrapes and people.
   package struct HTTP: Hashable, Sendable {
-    /// Where `/metrics`, `/livez`, `/readyz` and `/status` are served.
-    package let listen: Endpoint
+    /// Where `/metrics`, `/livez`, `/readyz` and `/status` are served; nil for nowhere.
+    package let listen: Endpoint?
   }
 
   /// What is logged, and in which form.

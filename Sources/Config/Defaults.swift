@@ -26,7 +26,12 @@ enum Default {
   static let bufferByteCount: Int64 = 128_000_000
 
   static let listen = Endpoint(host: "127.0.0.1", port: 9479)
-  static let shiftEvery: Int64 = 1 * minutes
+  /// The bucket of the statistical detectors. Their other defaults follow from it: see
+  /// docs/DETECTORS.md.
+  static let every: Int64 = 1 * minutes
+  /// Of one detector in one partition. A thousand open anomalies are beyond what people read, and
+  /// few enough that a wrong limit on a large fleet floods no table.
+  static let openCountMax = 1000
 
   static let seconds: Int64 = 1_000_000
   static let minutes: Int64 = 60_000_000
@@ -52,7 +57,15 @@ enum Allowed {
 
   static let limitDuration: ClosedRange<Int64> = 1000...30 * Default.days
   static let limitReadings = 1...100_000
-  static let shiftEvery: ClosedRange<Int64> = Default.seconds...Default.days
+  static let every: ClosedRange<Int64> = Default.seconds...Default.days
+  static let halfLife: ClosedRange<Int64> = Default.seconds...400 * Default.days
+  static let warmUp: ClosedRange<Int64> = Default.seconds...400 * Default.days
+  static let refractory: ClosedRange<Int64> = 0...400 * Default.days
+  /// From what a test wants to see up to one a day among ten thousand series.
+  static let falseAlarmEvery: ClosedRange<Int64> = Default.hours...10_000 * Default.days
+  /// What every tenth bucket shows is not unusual, whatever the budget.
+  static let bucketsPerFalseAlarmMin: Int64 = 10
+  static let openCount = 1...1_000_000
   static let silenceAfter: ClosedRange<Int64> = Default.seconds...400 * Default.days
 
   static let commitInterval: ClosedRange<Int64> = Default.seconds...Default.hours

@@ -73,13 +73,39 @@ import Testing
           Configuration.Limits(
             warning: nil, critical: Configuration.Limits.Bounds(low: 1, high: nil),
             clearMargin: 0, persistence: .duration(micros: 30_000_000))),
-        .shift(Configuration.Shift(everyMicros: 300_000_000)),
+        .statistical(
+          Configuration.Statistical(
+            kind: .shift, everyMicros: 300_000_000, halfLifeMicros: 604_800_000_000,
+            fastHalfLifeMicros: 3_600_000_000, warmUpMicros: 86_400_000_000,
+            refractoryMicros: 0, falseAlarmEveryMicros: 7_776_000_000_000, changeMin: 0.5)),
+        .statistical(bare(.spike)), .statistical(bare(.jump)),
         .silence(afterMicros: 900_000_000),
       ])
+    #expect(configuration.detectors.map(\.openCountMax) == [1000, 50, 1000, 1000, 1000, 1000])
     #expect(configuration.storage.root == "/etc/downlink/data")
     #expect(configuration.storage.parquet.level == nil)
     #expect(configuration.http.listen == Endpoint(host: "::1", port: 9480))
     #expect(configuration.log.format == .json)
+  }
+
+  private func bare(_ kind: Configuration.Statistical.Kind) -> Configuration.Statistical {
+    Configuration.Statistical(
+      kind: kind, everyMicros: 60_000_000, halfLifeMicros: nil, fastHalfLifeMicros: nil,
+      warmUpMicros: nil, refractoryMicros: nil, falseAlarmEveryMicros: nil, changeMin: 0)
+  }
+
+  @Test func `no HTTP at all is one word`() throws {
+    #expect(try read(minimal + "http: {listen: none}\n").http.listen == nil)
+    #expect(try read(minimal + "http: {listen: 'none:1'}\n").http.listen?.host == "none")
+  }
+
+  @Test(arguments: [
+    ("127.0.0.1", true), ("127.8.0.1", true), ("::1", true), ("localhost", true),
+    ("0.0.0.0", false), ("::", false), ("10.0.0.1", false), ("127.0.0.1.example.net", false),
+    ("127.0.0", false), ("telemetry", false),
+  ])
+  func `loopback is what only this machine reaches`(host: String, isLoopback: Bool) {
+    #expect(Endpoint(host: host, port: 1).isLoopback == isLoopback)
   }
 
   @Test func `the effective text reads back as the same configuration`() throws {
@@ -97,7 +123,17 @@ import Testing
     #expect(configuration.kafka.brokers == ["127.0.0.1:9092"])
     #expect(configuration.storage.root == packageRoot() + "/config/data")
     let shipped = try #require(fileText(path))
-    #expect(shipped.split(separator: "\n").allSatisfy { $0.count <= 100 })
+    let lines = shipped.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.allSatisfy { $0.count <= 100 })
+    var isItem = false
+    let uncommented = lines.map { line in
+      if line.first?.isLetter == true { isItem = line == "sources:" || line == "detectors:" }
+      let isKey = line.hasPrefix("  # - ") || line.hasPrefix("  #   ")
+      return isItem && isKey ? "  " + line.dropFirst(4) : String(line)
+    }
+    let whole = try read(uncommented.joined(separator: "\n"))
+    #expect(whole.sources.map(\.name) == ["snapshots", "samples"])
+    #expect(whole.detectors.count == configuration.detectors.count + 1)
   }
 
   /// The contract that every release understands, word for word but for its comments.
@@ -189,8 +225,19 @@ let complete = """
         critical: {above: 60.5}
         clear_margin: 2
         readings: ${READINGS}
-    - {name: low, metric: power_w, limits: {critical: {below: 1}, for: 30s}}
-    - {name: shift, metric: "*", shift: {every: 5m}}
+    - {name: low, metric: power_w, limits: {critical: {below: 1}, for: 30s}, open_max: 50}
+    - name: shift
+      metric: "*"
+      shift:
+        every: 5m
+        half_life: 7d
+        fast_half_life: 1h
+        warm_up: 1d
+        refractory: 0
+        false_alarm_every: 90d
+        min_change: 0.5
+    - {name: spike, metric: "*", spike: {}}
+    - {name: jump, metric: power_w, jump: }
     - {name: silent, silence: {after: 15m}}
   storage:
     root: ./data

@@ -12,7 +12,7 @@ import Testing
     let configuration = try read(minimal)
     #expect(
       configuration.canonicalText == """
-        downlink configuration 1
+        downlink configuration 2
         source "snapshots" topics ["telemetry"]
         source "snapshots" message "fleet.telemetry.v1.DeviceTelemetry"
         source "snapshots" device "device_id"
@@ -27,7 +27,7 @@ import Testing
         source "snapshots" device_idle 3600000000
 
         """)
-    #expect(configuration.fingerprint == "b431b38fbf2e864c")
+    #expect(configuration.fingerprint == "13cb125c2ef2f7f5")
   }
 
   @Test func `form, comments and what rows do not depend on do not count`() throws {
@@ -71,6 +71,36 @@ import Testing
         == fingerprint(text(windows.reversed(), detectors.reversed())))
     let sorted = windows.map { $0.replacing("sum, count", with: "count, sum") }
     #expect(try fingerprint(text(windows, detectors)) == fingerprint(text(sorted, detectors)))
+  }
+
+  @Test func `detectors stand with every value of theirs`() throws {
+    let text = minimal + """
+      detectors:
+        - {name: b, metric: a, shift: {every: 5m, half_life: 7d, min_change: 0.5}, open_max: 9}
+        - {name: a, metric: "*_c", limits: {warning: {above: 45}, clear_margin: 2, readings: 2}}
+        - {name: c, silence: {after: 15m}}
+      """
+    let lines = try read(text).canonicalText.split(separator: "\n").filter {
+      $0.hasPrefix("detector")
+    }
+    #expect(
+      lines == [
+        "detector \"a\" source \"*\"",
+        "detector \"a\" metric \"*_c\"",
+        "detector \"a\" limits.warning.above 45.0",
+        "detector \"a\" limits.clear_margin 2.0",
+        "detector \"a\" limits.readings 2",
+        "detector \"a\" open_max 1000",
+        "detector \"b\" source \"*\"",
+        "detector \"b\" metric \"a\"",
+        "detector \"b\" shift.every 300000000",
+        "detector \"b\" shift.half_life 604800000000",
+        "detector \"b\" shift.min_change 0.5",
+        "detector \"b\" open_max 9",
+        "detector \"c\" source \"*\"",
+        "detector \"c\" silence.after 900000000",
+        "detector \"c\" open_max 1000",
+      ])
   }
 
   @Test(arguments: [

@@ -19,6 +19,8 @@ extension Configuration {
     add(LimitsKey.self, under: "detectors[].limits.")
     add(BoundsKey.self, under: "detectors[].limits.warning.")
     add(BoundsKey.self, under: "detectors[].limits.critical.")
+    add(BucketKey.self, under: "detectors[].spike.")
+    add(BucketKey.self, under: "detectors[].jump.")
     add(ShiftKey.self, under: "detectors[].shift.")
     add(SilenceKey.self, under: "detectors[].silence.")
     add(StorageKey.self, under: "storage.")

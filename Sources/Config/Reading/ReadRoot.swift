@@ -29,7 +29,7 @@ extension Configuration {
       mayBeEmpty: true)
     windows = (windowSections ?? []).map { Window($0) }
     let detectorSections = root.sections(
-      .detectors, DetectorKey.self, of: "a detector with name and limits, shift or silence",
+      .detectors, DetectorKey.self, of: "a detector with name, metric and a rule such as shift: {}",
       mayBeEmpty: true)
     detectors = (detectorSections ?? []).map { Detector($0) }
 
@@ -39,7 +39,7 @@ extension Configuration {
     memory = Memory(root.section(.memory, MemoryKey.self))
     http = HTTP(
       listen: root.section(.http, HTTPKey.self).value(
-        .listen, default: Default.listen, .endpoint))
+        .listen, default: Default.listen, .endpointOrNone))
     log = Log(root.section(.log, LogKey.self))
     places = Places(
       positions: reading.positions, redactions: reading.redactions, document: reading.document)

@@ -9,14 +9,22 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     self.port = port
   }
 
+  /// Whether only this machine reaches it: `localhost`, 127.0.0.0/8, ::1.
+  package var isLoopback: Bool {
+    if host == "localhost" || host == "::1" { return true }
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+  }
+
   package var description: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
 }
 
-extension Format where Value == Endpoint {
-  /// `host:port`; port 0 asks the system for a free one.
-  static var endpoint: Format<Endpoint> {
-    let expected = "an address such as 127.0.0.1:9479"
+extension Format where Value == Endpoint? {
+  /// `host:port`; port 0 asks the system for a free one. nil for the word `none`.
+  static var endpointOrNone: Format<Endpoint?> {
+    let expected = "an address such as 127.0.0.1:9479, or none"
     return Format(expected: expected) { (scalar) throws(ValueFault) in
+      if scalar.text == "none" { return nil }
       guard let parts = HostPort(scalar.text) else {
         throw ValueFault("is not \(expected)", suggestion: HostPort.schemeHint(scalar.text))
       }

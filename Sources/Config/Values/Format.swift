@@ -139,6 +139,13 @@ extension Format where Value == Double {
       return value
     }
   }
+
+  static var numberFromZero: Format<Double> {
+    number.then { (value) throws(ValueFault) in
+      guard value >= 0 else { throw ValueFault("is negative; expected 0 or more") }
+      return value
+    }
+  }
 }
 
 /// A number in quotes is a text. References to the environment are typed by what they hold.

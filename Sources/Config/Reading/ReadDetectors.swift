@@ -1,7 +1,12 @@
 internal import Base
 
-enum WindowKey: String, ConfigKey { case name, size, slide, aggregates, sources, metrics }
-enum DetectorKey: String, ConfigKey { case name, source, metric, limits, shift, silence }
+enum DetectorKey: String, ConfigKey {
+  case name, source, metric, limits, spike, jump, shift, silence
+  case openMax = "open_max"
+
+  /// The keys of rules; a detector has one of them.
+  static let rules: [DetectorKey] = [.limits, .spike, .jump, .shift, .silence]
+}
 
 enum LimitsKey: String, ConfigKey {
   case warning, critical
@@ -11,88 +16,41 @@ enum LimitsKey: String, ConfigKey {
 }
 
 enum BoundsKey: String, ConfigKey { case above, below, outside }
-enum ShiftKey: String, ConfigKey { case every }
 enum SilenceKey: String, ConfigKey { case after }
-
-extension Configuration.Window {
-  init(_ section: Section<WindowKey>) {
-    name = section.required(.name, placeholder: "", .name(.label))
-    sizeMicros = section.required(
-      .size, placeholder: 0, .duration(in: Allowed.windowSize).wholeMillis)
-    slideMicros = section.value(
-      .slide, default: sizeMicros, .duration(in: Allowed.windowSlide).wholeMillis)
-    let chosen = section.list(.aggregates, of: Format<Configuration.Aggregate>.word)
-    aggregates = Configuration.Aggregate.allCases.filter { chosen?.contains($0) ?? true }
-    sources = section.list(.sources, of: .glob) ?? [.all]
-    metrics = section.list(.metrics, of: .glob) ?? [.all]
-    checkSlices(section)
-  }
-
-  private func checkSlices(_ section: Section<WindowKey>) {
-    // A faulty size or slide has been reported; there is nothing to compare.
-    guard sizeMicros > 0, slideMicros > 0, section.has(.slide) else { return }
-    let size = DurationText.text(micros: sizeMicros)
-    let slide = DurationText.text(micros: slideMicros)
-    guard slideMicros <= sizeMicros else {
-      section.report(
-        .slide, "the slide, \(slide), is longer than the size, \(size): readings in between would"
-          + " enter no window", suggestion: "did you mean `slide: \(size)`?")
-      return
-    }
-    guard sizeMicros % slideMicros == 0 else {
-      let nearest = (sizeMicros / slideMicros + 1) * slideMicros
-      section.report(
-        .slide, "the size, \(size), is not a whole multiple of the slide, \(slide)",
-        suggestion: "did you mean `size: \(DurationText.text(micros: nearest))`?")
-      return
-    }
-    let sliceCount = sizeMicros / slideMicros
-    if sliceCount > Allowed.slicesPerWindowMax {
-      let factor = (sliceCount + Allowed.slicesPerWindowMax - 1) / Allowed.slicesPerWindowMax
-      section.report(
-        .slide, "a window of \(size) in steps of \(slide) has \(sliceCount) slices; at most"
-          + " \(Allowed.slicesPerWindowMax) are accepted",
-        suggestion: "a slide of at least \(DurationText.text(micros: factor * slideMicros)) fits")
-    }
-  }
-}
-
-extension Format where Value == Int64 {
-  fileprivate var wholeMillis: Format<Int64> {
-    then { (micros) throws(ValueFault) in
-      guard micros % Allowed.windowGrain == 0 else {
-        throw ValueFault("is finer than a millisecond; windows are made of whole milliseconds")
-      }
-      return micros
-    }
-  }
-}
 
 extension Configuration.Detector {
   init(_ section: Section<DetectorKey>) {
     name = section.required(.name, placeholder: "", .name(.label))
     source = section.value(.source, default: .all, .glob)
-    let kinds: [DetectorKey] = [.limits, .shift, .silence].filter { section.has($0) }
-    switch kinds.first {
-    case .limits: rule = .limits(Configuration.Limits(section.section(.limits, LimitsKey.self)))
+    let kinds = DetectorKey.rules.filter { section.has($0) }
+    rule = Configuration.Detector.rule(kinds.first ?? .shift, of: section)
+    metric = section.optional(.metric, .glob)
+    openCountMax = section.value(
+      .openMax, default: Default.openCountMax, .wholeNumber(in: Allowed.openCount))
+    checkKind(section, kinds: kinds)
+  }
+
+  private static func rule(_ key: DetectorKey, of section: Section<DetectorKey>) -> Rule {
+    switch key {
+    case .limits: return .limits(Configuration.Limits(section.section(.limits, LimitsKey.self)))
     case .silence:
       let silence = section.section(.silence, SilenceKey.self)
       let after = silence.required(
         .after, placeholder: 0, Format<Int64>.duration(in: Allowed.silenceAfter))
-      rule = .silence(afterMicros: after)
-    default:
+      return .silence(afterMicros: after)
+    case .spike:
+      return .statistical(.init(.spike, section.section(.spike, BucketKey.self)))
+    case .jump:
+      return .statistical(.init(.jump, section.section(.jump, BucketKey.self)))
+    case .shift, .name, .source, .metric, .openMax:
       let shift = section.section(.shift, ShiftKey.self)
-      let every = shift.value(
-        .every, default: Default.shiftEvery, Format<Int64>.duration(in: Allowed.shiftEvery))
-      rule = .shift(Configuration.Shift(everyMicros: every))
+      return .statistical(.init(.shift, shift, fastHalfLife: .fastHalfLife))
     }
-    metric = section.optional(.metric, .glob)
-    checkKind(section, kinds: kinds)
   }
 
   private func checkKind(_ section: Section<DetectorKey>, kinds: [DetectorKey]) {
     guard let kind = kinds.first else {
-      section.requireOne(of: [.limits, .shift, .silence])
+      section.requireOne(of: DetectorKey.rules)
       return
     }
     for other in kinds.dropFirst() {
@@ -116,11 +74,7 @@ extension Configuration.Limits {
     warning = section.bounds(.warning)
     critical = section.bounds(.critical)
     clearMargin = section.value(
-      .clearMargin, default: 0,
-      Format<Double>.number.then { (margin) throws(ValueFault) in
-        guard margin >= 0 else { throw ValueFault("is negative; expected 0 or more") }
-        return margin
-      })
+      .clearMargin, default: 0, Format<Double>.numberFromZero)
     let readings = section.optional(.readings, .wholeNumber(in: Allowed.limitReadings))
     let duration = section.optional(
       .duration, Format<Int64>.duration(in: Allowed.limitDuration))

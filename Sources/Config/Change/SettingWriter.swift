@@ -1,0 +1,193 @@
+internal import Base
+
+/// Takes parts of a configuration apart into settings below one path.
+struct SettingWriter {
+  private(set) var settings: [SettingList.Setting] = []
+  private let path: String
+
+  /// - Parameter path: What stands before every key: `detectors[a].`; empty for the whole file.
+  init(path: String) { self.path = path }
+
+  private mutating func add(
+    _ key: String, _ text: String, identity: String = "",
+    _ effect: ConfigurationChange.Effect = .restart
+  ) {
+    settings.append(.init(path: path + key, text: text, identity: identity, effect: effect))
+  }
+
+  private mutating func add(
+    _ key: String, micros: Int64, _ effect: ConfigurationChange.Effect = .restart
+  ) {
+    add(key, DurationText.text(micros: micros), effect)
+  }
+
+  private mutating func add(
+    _ key: String, _ values: [String], _ effect: ConfigurationChange.Effect = .restart
+  ) {
+    add(key, "[" + values.joined(separator: ", ") + "]", effect)
+  }
+
+  private static func hash(_ text: String) -> String { hash(Array(text.utf8)) }
+
+  private static func hash(_ bytes: [UInt8]) -> String { RandomID.hex(XXHash64.hash(bytes)) }
+
+  /// As people write it: `45`, not `45.0`.
+  private static func number(_ value: Double) -> String {
+    abs(value) < 1e15 && value == value.rounded(.towardZero) ? "\(Int64(value))" : "\(value)"
+  }
+
+  // MARK: - The file without its lists of items
+
+  mutating func write(_ configuration: Configuration) {
+    add("pipeline", configuration.pipeline, .otherState)
+    switch configuration.lanes {
+    case .auto: add("lanes", "auto")
+    case .count(let count): add("lanes", "\(count)")
+    }
+    write(configuration.kafka)
+    write(configuration.eventTime)
+    write(configuration.storage)
+    add(
+      "memory.buffers", ByteCountText.text(byteCount: configuration.memory.bufferByteCountMax))
+    add("http.listen", configuration.http.listen?.description ?? "none")
+    add("log.level", configuration.log.level.rawValue, .live)
+    add("log.format", configuration.log.format.rawValue)
+  }
+
+  private mutating func write(_ kafka: Configuration.Kafka) {
+    add("kafka.brokers", kafka.brokers)
+    add("kafka.group", kafka.group)
+    add("kafka.start", kafka.start.rawValue)
+    add("kafka.on_position_lost", kafka.onPositionLost.rawValue)
+    for property in kafka.properties {
+      // A new password must be seen as new, and never be seen.
+      add("kafka.properties.\(property.key)", property.shown, identity: Self.hash(property.value))
+    }
+  }
+
+  private mutating func write(_ time: Configuration.EventTime) {
+    add("event_time.out_of_orderness", micros: time.outOfOrdernessMicros)
+    add("event_time.allowed_lateness", micros: time.allowedLatenessMicros)
+    add("event_time.max_future_skew", micros: time.maxFutureSkewMicros)
+    add("event_time.plausible_from", DateText.text(micros: time.plausibleFromMicros))
+    add("event_time.device_idle", micros: time.deviceIdleMicros)
+  }
+
+  private mutating func write(_ storage: Configuration.Storage) {
+    add("storage.root", storage.root)
+    add("storage.commit.interval", micros: storage.commit.intervalMicros)
+    add("storage.commit.bytes", ByteCountText.text(byteCount: storage.commit.byteCount))
+    add("storage.state_interval", micros: storage.stateIntervalMicros)
+    add("storage.parquet.compression", storage.parquet.compression.rawValue)
+    if let level = storage.parquet.level { add("storage.parquet.level", "\(level)") }
+    add("storage.parquet.row_group_rows", "\(storage.parquet.rowGroupRowCount)")
+  }
+
+  // MARK: - Items
+
+  /// State keeps the lists of attributes and metrics in their order.
+  mutating func write(_ source: Configuration.Source) {
+    add("topics", source.topics.sorted())
+    add("message", source.message)
+    if let set = source.descriptorSet {
+      add("descriptor_set", set.path, identity: Self.hash(set.bytes))
+    }
+    if let rows = source.rows { add("rows", rows) }
+    switch source.device {
+    case .field(let path): add("device", path)
+    case .recordKey: add("device", "$key")
+    }
+    add("time.field", source.time.field)
+    if let unit = source.time.unit { add("time.unit", unit.rawValue) }
+    if let sequence = source.sequence { add("sequence", sequence) }
+    add("attributes", source.attributes, .otherState)
+    switch source.metrics {
+    case .all: add("metrics", "all", .otherState)
+    case .narrow(let name, let value):
+      add("metric.name", name, .otherState)
+      add("metric.value", value, .otherState)
+    case .fields(let fields):
+      let plain = fields.map { field in
+        Configuration.columnName(ofPath: field.field) == field.name
+          ? field.field : "\(field.field) as \(field.name)"
+      }
+      add("metrics", plain, .otherState)
+      for field in fields {
+        if let unit = field.unit { add("metrics[\(field.name)].unit", unit) }
+      }
+    }
+    write(source.eventTime)
+  }
+
+  /// State keeps slices by the windows' grids; what is made of them when they fire may change.
+  mutating func write(_ window: Configuration.Window) {
+    add("size", micros: window.sizeMicros, .otherState)
+    add("slide", micros: window.slideMicros, .otherState)
+    add("aggregates", window.aggregates.map(\.rawValue))
+    add("sources", window.sources.map(\.pattern).sorted(), .otherState)
+    add("metrics", window.metrics.map(\.pattern), .otherState)
+  }
+
+  /// Without the kind of rule, which is the item's shape.
+  mutating func write(_ detector: Configuration.Detector) {
+    add("source", detector.source.pattern, .live)
+    if let metric = detector.metric { add("metric", metric.pattern, .live) }
+    switch detector.rule {
+    case .limits(let limits): write(limits)
+    case .silence(let after): add("silence.after", micros: after, .live)
+    case .statistical(let rule):
+      for (key, micros) in rule.durations where key != "fast_half_life" || rule.kind == .shift {
+        let text = micros.map { DurationText.text(micros: $0) } ?? "the default"
+        add("\(rule.kind.rawValue).\(key)", text, .live)
+      }
+      add("\(rule.kind.rawValue).min_change", Self.number(rule.changeMin), .live)
+    }
+    add("open_max", "\(detector.openCountMax)", .live)
+  }
+
+  private mutating func write(_ limits: Configuration.Limits) {
+    for (level, bounds) in [("warning", limits.warning), ("critical", limits.critical)] {
+      if let low = bounds?.low { add("limits.\(level).below", Self.number(low), .live) }
+      if let high = bounds?.high { add("limits.\(level).above", Self.number(high), .live) }
+    }
+    add("limits.clear_margin", Self.number(limits.clearMargin), .live)
+    switch limits.persistence {
+    case .readings(let count): add("limits.readings", "\(count)", .live)
+    case .duration(let micros): add("limits.for", micros: micros, .live)
+    }
+  }
+}
+
+extension SettingList.Item {
+  init(_ source: Configuration.Source) {
+    path = "sources[\(source.name)]"
+    summary = "\(source.message) from " + source.topics.sorted().joined(separator: ", ")
+    shape = ""
+    effect = .restart
+    var writer = SettingWriter(path: path + ".")
+    writer.write(source)
+    settings = writer.settings
+  }
+
+  init(_ window: Configuration.Window) {
+    path = "windows[\(window.name)]"
+    summary =
+      DurationText.text(micros: window.sizeMicros) + " every "
+      + DurationText.text(micros: window.slideMicros)
+    shape = ""
+    effect = .otherState
+    var writer = SettingWriter(path: path + ".")
+    writer.write(window)
+    settings = writer.settings
+  }
+
+  init(_ detector: Configuration.Detector) {
+    path = "detectors[\(detector.name)]"
+    summary = detector.rule.key + (detector.metric.map { " on \($0)" } ?? "")
+    shape = detector.rule.key
+    effect = .live
+    var writer = SettingWriter(path: path + ".")
+    writer.write(detector)
+    settings = writer.settings
+  }
+}
