@@ -63,7 +63,7 @@ let plan = try DecodePlan(
 let source = SourceOptions(
   topics: [topic.name], plan: plan,
   windows: [WindowDefinition(name: "1m", sizeMicros: 60_000_000, slideMicros: 10_000_000)],
-  eventTime: EventTimeOptions())
+  eventTime: EventTimeOptions(), detectors: [])
 let laneCount = argument("lanes", 1)
 let options = PipelineOptions(
   pipeline: "benchmark", program: "benchmark", configFingerprint: "benchmark",

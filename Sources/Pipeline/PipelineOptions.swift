@@ -1,4 +1,5 @@
 package import Decode
+package import Detectors
 package import Parquet
 package import Windows
 
@@ -10,14 +11,43 @@ package struct SourceOptions: Sendable {
   /// all windows as the identity that rows carry.
   package var windows: [WindowDefinition]
   package var eventTime: EventTimeOptions
+  /// The detectors that watch this source, in configuration order.
+  package var detectors: [DetectorDefinition]
 
   package init(
-    topics: [String], plan: DecodePlan, windows: [WindowDefinition], eventTime: EventTimeOptions
+    topics: [String], plan: DecodePlan, windows: [WindowDefinition], eventTime: EventTimeOptions,
+    detectors: [DetectorDefinition]
   ) {
     self.topics = topics
     self.plan = plan
     self.windows = windows
     self.eventTime = eventTime
+    self.detectors = detectors
+  }
+}
+
+/// What a running pipeline can be told to change: takes effect at a cut, whole.
+package struct PipelineReload: Sendable {
+  /// The detectors of every source, in the order of `PipelineOptions.sources`.
+  package var detectors: [[DetectorDefinition]]
+  /// Of the configuration that they are part of; entries carry it from the cut on.
+  package var configFingerprint: String
+
+  package init(detectors: [[DetectorDefinition]], configFingerprint: String) {
+    self.detectors = detectors
+    self.configFingerprint = configFingerprint
+  }
+}
+
+extension PipelineOptions {
+  /// The same pipeline with what a reload changes.
+  func applying(_ reload: PipelineReload) -> PipelineOptions {
+    precondition(
+      reload.detectors.count == sources.count, "a reload names the detectors of every source")
+    var options = self
+    for index in sources.indices { options.sources[index].detectors = reload.detectors[index] }
+    options.configFingerprint = reload.configFingerprint
+    return options
   }
 }
 

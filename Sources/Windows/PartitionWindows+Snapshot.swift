@@ -170,6 +170,7 @@ extension PartitionWindows {
     state.firedThrough = try readTime(from: &reader)
     state.droppedThrough = try readTime(from: &reader)
     state.lastRecordClock = try readTime(from: &reader)
+    if state.newest != EventTime.none { noteNewest(state.newest) }
     if state.watermark != EventTime.none { state.nextEdge = nextEdge(after: state) }
     devices[device] = state
     let width = set.schema.attributes.count

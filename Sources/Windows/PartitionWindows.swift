@@ -38,6 +38,9 @@ package struct PartitionWindows: ~Copyable, Sendable {
   var seriesOfDevice: [[UInt32]] = []
   var freeBlocks: [UInt32] = []
   var metricGrids: [Int32] = []
+  /// The newest plausible event time of any device, microseconds; nil before the first. No part of
+  /// the state: it follows from the devices.
+  package private(set) var newestEventTimeMicros: Int64?
   /// Before these readings of the partition's clock no device can be idle, or be forgotten.
   private var nextIdleCheckMicros = Int64.min
   private var nextForgetCheckMicros = Int64.min
@@ -121,6 +124,7 @@ package struct PartitionWindows: ~Copyable, Sendable {
         enterWide(&batch, rows, device: Int(device), &state, futureLimit: futureLimit)
       }
       if state.newest != EventTime.none {
+        noteNewest(state.newest)
         let watermark = state.newest - set.options.outOfOrdernessMicros
         if watermark >= state.nextEdge {
           advance(Int(device), &state, to: watermark, isIdle: false, &firings)
@@ -135,6 +139,11 @@ package struct PartitionWindows: ~Copyable, Sendable {
     batch.recordClocks.append(clock.micros)
     if clock.micros >= nextIdleCheckMicros { findIdleDevices(&firings) }
     if clock.micros >= nextForgetCheckMicros { findForgottenDevices() }
+  }
+
+  @inline(__always)
+  mutating func noteNewest(_ time: Int64) {
+    if time > newestEventTimeMicros ?? EventTime.none { newestEventTimeMicros = time }
   }
 
   /// The latest event time that is not flagged.

@@ -21,11 +21,11 @@ import Testing
     let driver = try CommitDriver(storage)
     #expect(
       driver.committer.state.tables.keys.sorted() == [
-        "dead_letters", "gaps", "readings_samples", "readings_snapshots", "windows",
+        "anomalies", "dead_letters", "gaps", "readings_samples", "readings_snapshots", "windows",
       ])
     #expect(driver.committer.state.lastVersion == 3, "create, configure, two topics")
     let paths = storage.memory.paths
-    #expect(paths.filter { $0.hasSuffix("_delta_log/00000000000000000000.json") }.count == 5)
+    #expect(paths.filter { $0.hasSuffix("_delta_log/00000000000000000000.json") }.count == 6)
     _ = try CommitDriver(storage, incarnation: "second")
     #expect(storage.memory.paths == paths)
   }
@@ -152,8 +152,8 @@ import Testing
     #expect(error?.contains("noSpace") == true)
     let otherID = right.committer.nextCommitID()
     let other = try right.committer.commit([try right.nextCuts(id: otherID)[1]], id: otherID)
-    #expect(other?.version == 5)
-    #expect(try left.committer.commit([cuts[0]], id: id)?.version == 4)
+    #expect(other?.entry.version == 5)
+    #expect(try left.committer.commit([cuts[0]], id: id)?.entry.version == 4)
     #expect(left.committer.state.lastVersion == 5)
     #expect(try RootContent(storage).faults.isEmpty)
   }
@@ -171,7 +171,7 @@ import Testing
     let id = driver.committer.nextCommitID()
     let cuts = try driver.nextCuts(id: id)
     driver.committer.disown(CommitDriver.keys[0])
-    let entry = try driver.committer.commit(cuts, id: id)
+    let entry = try driver.committer.commit(cuts, id: id)?.entry
     #expect(entry?.partitions.map(\.key) == [CommitDriver.keys[1]])
     driver.committer.disown(CommitDriver.keys[1])
     #expect(try driver.committer.commit(cuts, id: driver.committer.nextCommitID()) == nil)
@@ -187,7 +187,8 @@ import Testing
         PartitionCut(
           key: cut.key, sourceIndex: cut.sourceIndex, from: 0, to: 0, notDelivered: 0, gaps: [],
           witness: nil, clockMicros: nil, state: try Self.emptyState(storage, id, cut.key),
-          decisions: [], counts: cut.counts, vocabulary: cut.vocabulary,
+          decisions: [], needsState: nil, counts: cut.counts,
+          detectorCounts: cut.detectorCounts, vocabulary: cut.vocabulary,
           output: PartitionOutput(schema: cut.output.readings.schema))
       }
       _ = try driver.committer.commit(cuts, id: id)
@@ -238,7 +239,7 @@ import Testing
     var spares: [PartitionOutput] = []
     while let spare = driver.pool.takeSpare(source: 0) { spares.append(spare) }
     #expect(spares.count == 1)
-    let entry = try driver.committer.commit(cuts, id: id)
+    let entry = try driver.committer.commit(cuts, id: id)?.entry
     #expect(entry?.commitID == id)
     #expect(driver.pool.takeSpare(source: 0) == nil, "given back once")
     #expect(driver.position == 6)
@@ -259,7 +260,7 @@ import Testing
     let cut = try #require(harness.cut(state: nil))
     let before = try RootContent(storage)
     let error = failure { _ = try driver.committer.commit([cut], id: id) }
-    #expect(error?.contains("the open windows of telemetry[0] were not fired") == true)
+    #expect(error?.contains("its open windows were fired by decision") == true)
     #expect(try RootContent(storage) == before)
   }
 }

@@ -28,8 +28,8 @@ import Windows
         "telemetry[0] 0-4 [0, 1, 2, 3]", "telemetry[1] 5-7 [5, 6]",
       ])
     #expect(try lane.cut().isEmpty)
-    #expect(lane.progress?.positions.count == 2)
-    #expect(lane.progress?.positions[lane.topicPartition(1)] == 7)
+    #expect(lane.progress?.partitions.count == 2)
+    #expect(lane.progress?.partitions[lane.topicPartition(1)]?.position == 7)
   }
 
   @Test func `records of partitions that are not ours are ignored`() throws {

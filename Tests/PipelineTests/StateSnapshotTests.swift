@@ -30,7 +30,8 @@ import Windows
     var writer = ByteWriter()
     StateSnapshot.encode(
       cut: harness.partition.expected, vocabulary: harness.partition.vocabulary,
-      windows: harness.partition.windows, into: &writer)
+      windows: harness.partition.windows, detectors: harness.partition.detectors,
+      into: &writer)
     return writer.bytes
   }
 
@@ -39,7 +40,8 @@ import Windows
     let storage = MemoryStorage()
     let (reference, original) = try snapshot(after: count, storage)
     let state = try StateSnapshot.restore(
-      reference, source: try TestSources.wide(), storage: storage)
+      reference, key: original.partition.key, source: try TestSources.wide(),
+      storage: storage)
     let cut = state.cut
     #expect(cut == Int64(count))
     let restored = PartitionHarness(
@@ -61,7 +63,8 @@ import Windows
   ) throws -> StateError? {
     let source = try source ?? TestSources.wide()
     do throws(StateError) {
-      _ = try StateSnapshot.restore(reference, source: source, storage: storage)
+      let key = PartitionKey(topic: "telemetry", incarnation: 0, partition: 0)
+      _ = try StateSnapshot.restore(reference, key: key, source: source, storage: storage)
       return nil
     } catch {
       return error

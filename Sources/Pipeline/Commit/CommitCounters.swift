@@ -1,3 +1,4 @@
+import Detectors
 import Ledger
 import Telemetry
 import Windows
@@ -10,10 +11,16 @@ struct CommitCounters {
   init(_ cuts: [PartitionCut], files: [WrittenFile]) {
     var outcomes = OutcomeCounts()
     var counts = EventTimeCounts()
+    var steps: [AnomalyEvent.State: Int64] = [:]
+    var refused: Int64 = 0
+    var lateForBuckets: Int64 = 0
     var deadRowCount: Int64 = 0
     for cut in cuts {
       outcomes += cut.output.readings.outcomeCounts()
       counts += cut.counts
+      for event in cut.output.anomalies { steps[event.state, default: 0] += 1 }
+      refused += cut.detectorCounts.refused
+      lateForBuckets += cut.detectorCounts.lateForBuckets
       deadRowCount += Int64(cut.output.deadLetters.count)
     }
     add("records_read", outcomes[.read])
@@ -31,6 +38,11 @@ struct CommitCounters {
     add("dead_letters", deadRowCount)
     add("firings", counts.fired)
     add("firings_again", counts.firedAgain)
+    add("anomalies_opened", steps[.opened] ?? 0)
+    add("anomalies_escalated", steps[.escalated] ?? 0)
+    add("anomalies_closed", steps[.closed] ?? 0)
+    add("anomalies_refused", refused)
+    add("readings_late_for_detectors", lateForBuckets)
     add("devices_idle", counts.idleDevices)
     add("files", Int64(files.count))
     add("file_bytes", files.reduce(0) { $0 + $1.byteCount })

@@ -7,6 +7,8 @@ import Storage
 enum CommitFailure: Error {
   /// Somebody else moved one of our partitions: drop everything and recover.
   case conflict(String)
+  /// The commit cannot be made as it is; from the chain it can be made anew.
+  case mustRecover(String)
   /// Storage is full: the same commit is tried again later and goes on where it stood.
   case noSpace(String)
   /// A sync failed: the process must end without another word to storage.

@@ -14,7 +14,8 @@ import Windows
 ///
 /// Used by one thread at a time: the session guards it with a Monitor.
 final class Committer {
-  let options: PipelineOptions
+  /// A reload changes the detectors and the fingerprint.
+  private(set) var options: PipelineOptions
   private let storage: any Storage
   private let pool: OutputPool
   private let log: Logger
@@ -29,7 +30,7 @@ final class Committer {
   /// How far a commit has come: what a second try must not do again. From the first put on, the
   /// entry may be in the chain, so that the files it names may neither be deleted nor rewritten.
   private struct Unfinished {
-    var entry: LedgerEntry
+    var report: CommitReport
     var isPut = false
   }
 
@@ -51,6 +52,9 @@ final class Committer {
   var state: ChainState { ledger.state }
 
   func nextCommitID() -> CommitID { ledger.nextCommitID() }
+
+  /// The entries after the next carry the new configuration.
+  func adopt(_ reload: PipelineReload) { options = options.applying(reload) }
 
   // MARK: - Recovery
 
@@ -136,8 +140,8 @@ final class Committer {
   private func configureTables(clusterID: String?) throws(CommitFailure) {
     var wanted = options.sources.map { ReadingsTable.definition($0.plan.schema) }
     wanted += [
-      WindowsTable.definition(options.sources), DeadLettersTable.tableDefinition,
-      GapsTable.tableDefinition,
+      WindowsTable.definition(options.sources), AnomaliesTable.definition(options.sources),
+      DeadLettersTable.tableDefinition, GapsTable.tableDefinition,
     ]
     while true {
       var entry = draft(.configure, id: nextCommitID(), clusterID: clusterID)
@@ -213,19 +217,21 @@ final class Committer {
   /// Makes one commit of these cuts: all of it or nothing.
   ///
   /// After `.noSpace` it may be called again with the same cuts and id, and goes on where it stood.
-  /// - Returns: the entry, or nil when there was nothing to commit.
-  func commit(_ cuts: [PartitionCut], id: CommitID) throws(CommitFailure) -> LedgerEntry? {
+  /// - Returns: what there is to tell of it, or nil when there was nothing to commit.
+  func commit(_ cuts: [PartitionCut], id: CommitID) throws(CommitFailure) -> CommitReport? {
     let cuts = cuts.filter { bases[$0.key] != nil }
     if cuts.isEmpty { return nil }
     var commit: Unfinished
-    if let unfinished, unfinished.entry.commitID == id {
+    if let unfinished, unfinished.report.entry.commitID == id {
       commit = unfinished
     } else {
-      commit = Unfinished(entry: try prepare(cuts, id: id))
+      commit = Unfinished(report: try prepare(cuts, id: id))
     }
     unfinished = commit
     if !commit.isPut {
-      commit.entry = try putCommit(commit.entry, cuts)
+      commit.report.entry = try putCommit(commit.report.entry)
+      commit.report.observeLatency(cuts, nowMicros: WallClock.nowMicros())
+      giveBack(cuts, version: commit.report.entry.version)
       commit.isPut = true
       unfinished = commit
     }
@@ -234,26 +240,28 @@ final class Committer {
     deleteRetiredStates()
     unfinished = nil
     CrashPoint.reached(.beforeGroupOffsets)
-    return commit.entry
+    return commit.report
   }
 
-  private func putCommit(
-    _ entry: LedgerEntry, _ cuts: [PartitionCut]
-  ) throws(CommitFailure) -> LedgerEntry {
+  private func putCommit(_ entry: LedgerEntry) throws(CommitFailure) -> LedgerEntry {
     CrashPoint.reached(.beforeEntry)
     guard let entry = try put(entry) else { preconditionFailure("a commit goes in anywhere") }
     CrashPoint.reached(.afterEntry)
+    return entry
+  }
+
+  /// The entry is in the chain: what comes next is based on it, and the rows' buffers are free.
+  private func giveBack(_ cuts: [PartitionCut], version: Int64) {
     for cut in cuts {
-      bases[cut.key] = entry.version
+      bases[cut.key] = version
       pool.giveBack(cut.output, source: cut.sourceIndex)
     }
-    return entry
   }
 
   /// Writes and syncs everything the entry will name.
   private func prepare(
     _ cuts: [PartitionCut], id: CommitID
-  ) throws(CommitFailure) -> LedgerEntry {
+  ) throws(CommitFailure) -> CommitReport {
     let base = cuts.compactMap { bases[$0.key] }.max() ?? 0
     var writer = DataFileWriter(
       storage: storage, options: options, commitID: id, baseVersion: base)
@@ -262,7 +270,7 @@ final class Committer {
     } catch {
       throw CommitFailure(error)
     }
-    try checkDecisionsHaveState(cuts)
+    try checkStatesAreThere(cuts)
     do throws(StorageError) {
       for content in contents(cuts) { try writer.write(content) }
       CrashPoint.reached(.filesClosed)
@@ -272,16 +280,20 @@ final class Committer {
       for path in writer.startedPaths { try? storage.delete(path) }
       throw CommitFailure(error)
     }
-    return compose(cuts, writer.files, id: id)
+    return CommitReport(
+      entry: compose(cuts, writer.files, id: id), cuts: cuts, sources: options.sources)
   }
 
-  /// A replay knows nothing of decisions, so one is recorded only with the state that follows it:
-  /// from an older snapshot the same windows would fire a second time.
-  private func checkDecisionsHaveState(_ cuts: [PartitionCut]) throws(CommitFailure) {
-    for cut in cuts where !cut.decisions.isEmpty && cut.state?.isClosed != true {
-      throw .fatal(
-        "the open windows of \(cut.key) were not fired: the state after it could not be written; "
-          + "see the warnings before, free space and run again")
+  /// A replay knows nothing of decisions and of other detectors before, so these are recorded only
+  /// with the state that follows them: from an older snapshot the same windows would fire a second
+  /// time, or the new detectors would judge what the old ones have judged.
+  private func checkStatesAreThere(_ cuts: [PartitionCut]) throws(CommitFailure) {
+    for cut in cuts {
+      guard let reason = cut.needsState, cut.state?.isClosed != true else { continue }
+      let sentence =
+        "\(cut.key) needs its state with this commit (\(reason)) and it could not be written; "
+        + "see the warnings before and free space"
+      throw cut.decisions.isEmpty ? .mustRecover(sentence) : .fatal(sentence)
     }
   }
 
@@ -296,6 +308,8 @@ final class Committer {
     }
     let fired = cuts.filter { $0.output.firings.rowCount > 0 }
     if !fired.isEmpty { contents.append(WindowsTable(sources: options.sources, parts: fired)) }
+    let found = cuts.filter { !$0.output.anomalies.isEmpty }
+    if !found.isEmpty { contents.append(AnomaliesTable(sources: options.sources, parts: found)) }
     let dead = cuts.filter { !$0.output.deadLetters.isEmpty }
     if !dead.isEmpty { contents.append(DeadLettersTable(sources: options.sources, parts: dead)) }
     let gaps = cuts.filter { !$0.gaps.isEmpty }

@@ -1,4 +1,5 @@
 import Base
+import Detectors
 import Ledger
 import Storage
 import Telemetry
@@ -38,7 +39,11 @@ struct PartitionCut {
   let clockMicros: Int64?
   let state: StateFile?
   let decisions: [Decision]
+  /// Why the entry must not go in without the state: what a replay from an older one could not
+  /// repeat. Nil where it may.
+  let needsState: String?
   let counts: EventTimeCounts
+  let detectorCounts: DetectorCounts
   /// The words that the indexes in `output` stand for.
   let vocabulary: Vocabulary
   let output: PartitionOutput
@@ -55,6 +60,8 @@ final class CutRequest: @unchecked Sendable {
   /// Take a state snapshot of every partition that moved since its last, whatever its age.
   let wantsState: Bool
   let firesOpenWindows: Bool
+  /// What every lane takes over right behind this cut; nil where nothing changes.
+  let reload: PipelineReload?
   private let answers: Monitor<Answers>
 
   private struct Answers {
@@ -62,10 +69,14 @@ final class CutRequest: @unchecked Sendable {
     var cuts: [PartitionCut] = []
   }
 
-  init(commitID: CommitID, laneCount: Int, wantsState: Bool, firesOpenWindows: Bool) {
+  init(
+    commitID: CommitID, laneCount: Int, wantsState: Bool, firesOpenWindows: Bool,
+    reload: PipelineReload? = nil
+  ) {
     self.commitID = commitID
     self.wantsState = wantsState
     self.firesOpenWindows = firesOpenWindows
+    self.reload = reload
     answers = Monitor(Answers(pendingLaneCount: laneCount))
   }
 

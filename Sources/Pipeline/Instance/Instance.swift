@@ -33,14 +33,16 @@ package final class Instance: Sendable {
   package typealias Connect =
     @Sendable (any RebalanceDelegate) throws(KafkaError) -> any GroupConsumer
 
-  private let options: PipelineOptions
   private let storage: any Storage
   private let goal: InstanceGoal
   private let connect: Connect
   private let log: Logger
-  private let current = Monitor(Current())
+  private let current: Monitor<Current>
+  private let board: StatusBoard
 
   private struct Current {
+    /// For the next session; a reload changes them.
+    var options: PipelineOptions
     var stopRequested = false
     var session: Session?
   }
@@ -54,7 +56,8 @@ package final class Instance: Sendable {
     options: PipelineOptions, storage: any Storage, goal: InstanceGoal, log: Logger,
     connect: @escaping Connect
   ) {
-    self.options = options
+    current = Monitor(Current(options: options))
+    board = StatusBoard(options: options)
     self.storage = storage
     self.goal = goal
     self.log = log
@@ -70,17 +73,53 @@ package final class Instance: Sendable {
     session?.board.update { $0.stopRequested = true }
   }
 
+  /// Takes over other detectors: in the running session at its next cut, which is asked for at
+  /// once, and in every later one. Returns at once.
+  package func reload(_ reload: PipelineReload) {
+    let session = current.update { current in
+      current.options = current.options.applying(reload)
+      return current.session
+    }
+    session?.board.update { board in
+      board.reload = reload
+      board.commitRequested = true
+    }
+  }
+
+  /// Writes down what became of a request to reload, for status and metrics.
+  package func noteReload(isAccepted: Bool, detail: String, configFingerprint: String? = nil) {
+    board.noteReload(
+      isAccepted: isAccepted, detail: detail, configFingerprint: configFingerprint)
+  }
+
+  /// What the instance knows about itself now. Cost: a copy of the status, some microseconds a
+  /// partition; callable from any thread, as often as anybody likes.
+  package func status() -> PipelineStatus {
+    let (session, sources) = current.update { ($0.session, $0.options.sources) }
+    return board.status(
+      progress: session?.board.update { $0.progress } ?? [], sources: sources)
+  }
+
   /// Runs to the end. Blocks.
   package func run() -> InstanceResult {
+    defer { board.enter(.stopped) }
+    return runSessions()
+  }
+
+  private func runSessions() -> InstanceResult {
     var memory = SessionMemory()
     var waitMillis = Self.reopenMillisMin
     while true {
       let startNanos = MonotonicClock.nowNanos()
+      let options = current.update { $0.options }
       // A new incarnation a session: commit ids count from 1 in each, and must never repeat.
       let pool = OutputPool(byteCountMax: options.commit.byteCount)
       let committer = Committer(
         options: options, storage: storage, pool: pool, incarnation: RandomID.make(), log: log)
-      switch runSession(committer, pool: pool, memory: &memory) {
+      board.beginSession()
+      let end = runSession(committer, options, pool: pool, memory: &memory)
+      noteTrouble(end)
+      switch end {
       case .stopped(let isComplete): return .stopped(isComplete: isComplete || goal == .run)
       case .refused(let reason) where memory.hasStarted: return .failed(reason)
       case .refused(let reason): return .refused(reason)
@@ -100,12 +139,22 @@ package final class Instance: Sendable {
     }
   }
 
+  /// What `/status` says between two sessions.
+  private func noteTrouble(_ end: SessionEnd) {
+    switch end {
+    case .failed(.reopen(let reason)), .failed(.damagedState(_, let reason)):
+      board.enter(.starting, trouble: reason)
+    case .stopped, .refused, .failed: break
+    }
+  }
+
   private func runSession(
-    _ committer: sending Committer, pool: OutputPool, memory: inout SessionMemory
+    _ committer: sending Committer, _ options: PipelineOptions, pool: OutputPool,
+    memory: inout SessionMemory
   ) -> SessionEnd {
     let session = Session(
       options: options, storage: storage, committer: Monitor(committer), pool: pool, goal: goal,
-      memory: memory, log: log)
+      memory: memory, status: board, log: log)
     let mustStop = current.update { current in
       current.session = session
       return current.stopRequested

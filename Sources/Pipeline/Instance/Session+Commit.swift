@@ -25,15 +25,20 @@ extension Session {
   @discardableResult
   func commit() -> Bool {
     committer.update { committer in
+      let reload = board.update { board in
+        defer { board.reload = nil }
+        return board.reload
+      }
       let request = CutRequest(
         commitID: committer.nextCommitID(), laneCount: options.laneCount, wantsState: isDraining,
-        firesOpenWindows: firesOpenWindows)
+        firesOpenWindows: firesOpenWindows, reload: reload)
       for commands in laneCommands { commands.update { $0.append(.cut(request)) } }
       guard let cuts = request.collect(timeoutMillis: Self.laneAnswerMillis) else {
         board.update { $0.fail(.stop("a lane did not answer within a minute")) }
         return false
       }
       CrashPoint.reached(.cutTaken)
+      defer { if let reload { committer.adopt(reload) } }
       return commit(cuts, id: request.commitID, committer)
     }
   }
@@ -44,17 +49,20 @@ extension Session {
     let startNanos = MonotonicClock.nowNanos()
     while true {
       do throws(CommitFailure) {
-        if let entry = try committer.commit(cuts, id: id) {
-          commitGroupOffsets(entry)
-          logCommit(entry, nanos: MonotonicClock.nowNanos() - startNanos)
+        if let report = try committer.commit(cuts, id: id) {
+          commitGroupOffsets(report.entry)
+          tell(report, nanos: MonotonicClock.nowNanos() - startNanos)
         }
+        status.endWait(for: .diskFull)
         return true
       } catch .noSpace(let reason) {
         log.error("commit waits for space, nothing is lost: \(reason)")
+        status.wait(for: .diskFull, reason)
         let isEnding = board.wait(timeoutMillis: waitMillis) { board in
           board.stopRequested || board.committerShouldEnd ? true : nil
         }
         if isEnding == true {
+          status.endWait(for: .diskFull)
           report(.abandoned("stopped while waiting for space"))
           return false
         }
@@ -68,9 +76,10 @@ extension Session {
 
   /// Puts a commit's failure on the board.
   func report(_ failure: CommitFailure) {
+    if case .conflict = failure { status.countConflict() }
     board.update { board in
       switch failure {
-      case .conflict(let reason): board.fail(.reopen(reason))
+      case .conflict(let reason), .mustRecover(let reason): board.fail(.reopen(reason))
       case .noSpace(let reason), .abandoned(let reason), .fatal(let reason):
         board.fail(.stop(reason))
       case .syncFailed(let reason): board.fail(.syncFailed(reason))
@@ -93,6 +102,31 @@ extension Session {
     CrashPoint.reached(.committed)
   }
 
+  private func tell(_ report: CommitReport, nanos: Int64) {
+    status.note(report, durationNanos: nanos)
+    logCommit(report.entry, nanos: nanos)
+    for anomaly in report.anomalies { logStep(of: anomaly) }
+    if report.furtherAnomalyCount > 0 {
+      log.warning(
+        "more steps of anomalies than are listed here",
+        metadata: ["further": "\(report.furtherAnomalyCount)"])
+    }
+  }
+
+  /// What the fleet's people want to hear: one line a step, as it is in the table.
+  private func logStep(of anomaly: PipelineStatus.AnomalyNote) {
+    var metadata: Logger.Metadata = [
+      "id": "\(anomaly.id)", "source": "\(anomaly.source)", "device": "\(anomaly.device)",
+      "detector": "\(anomaly.detector)", "severity": "\(anomaly.severity)",
+      "event_time": "\(Timestamp.text(micros: anomaly.eventTimeMicros))",
+      "evidence": "\(anomaly.evidence)",
+    ]
+    if let metric = anomaly.metric { metadata["metric"] = "\(metric)" }
+    if let value = anomaly.value { metadata["value"] = "\(value)" }
+    if let expected = anomaly.expected { metadata["expected"] = "\(expected)" }
+    log.notice("anomaly \(anomaly.state)", metadata: metadata)
+  }
+
   private func logCommit(_ entry: LedgerEntry, nanos: Int64) {
     func value(_ name: String) -> Int64 { entry.counters.first { $0.name == name }?.value ?? 0 }
     log.info(
@@ -100,7 +134,7 @@ extension Session {
       metadata: [
         "version": "\(entry.version)", "records": "\(value("records_read"))",
         "readings": "\(value("readings"))", "firings": "\(value("firings"))",
-        "dead": "\(value("records_dead"))", "files": "\(value("files"))",
+        "dead": "\(value("records_dead"))", "anomalies": "\(value("anomalies_opened"))", "files": "\(value("files"))",
         "bytes": "\(value("file_bytes"))", "milliseconds": "\(nanos / 1_000_000)",
       ])
   }

@@ -10,9 +10,9 @@ extension Session {
     board.update { board in
       var isRead = false
       for progress in board.progress {
-        for (partition, position) in progress.positions {
+        for (partition, report) in progress.partitions {
           guard let target = memory.targets?[partition] else { continue }
-          if position < target { return false }
+          if report.position < target { return false }
           isRead = true
         }
       }
@@ -49,7 +49,7 @@ extension Session {
   private func standsAt(_ state: ChainState) -> Bool {
     let positions = board.update { board in
       board.progress.reduce(into: [TopicPartition: Int64]()) { positions, progress in
-        positions.merge(progress.positions) { max($0, $1) }
+        positions.merge(progress.partitions.mapValues(\.position)) { max($0, $1) }
       }
     }
     return hasBeenAssigned

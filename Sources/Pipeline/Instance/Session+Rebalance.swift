@@ -16,9 +16,11 @@ extension Session: RebalanceDelegate {
         try committer.refresh()
         return committer.state
       }
-      return try partitions.map { partition throws(SessionFailure) in
+      let positions = try partitions.map { partition throws(SessionFailure) in
         try start(partition, state: state, kafka: ranges[partition])
       }
+      status.enter(.running)
+      return positions
     } catch let error as SessionFailure {
       board.update { $0.fail(error) }
     } catch let error as KafkaError {

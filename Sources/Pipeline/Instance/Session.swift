@@ -33,6 +33,7 @@ final class Session: @unchecked Sendable {
   let committer: Monitor<Committer>
   let pool: OutputPool
   let goal: InstanceGoal
+  let status: StatusBoard
   /// What earlier sessions left; `prepare` completes it.
   private(set) var memory: SessionMemory
   private(set) var clusterID: String?
@@ -63,7 +64,7 @@ final class Session: @unchecked Sendable {
 
   init(
     options: PipelineOptions, storage: any Storage, committer: Monitor<Committer>,
-    pool: OutputPool, goal: InstanceGoal, memory: SessionMemory, log: Logger
+    pool: OutputPool, goal: InstanceGoal, memory: SessionMemory, status: StatusBoard, log: Logger
   ) {
     self.options = options
     self.storage = storage
@@ -71,6 +72,7 @@ final class Session: @unchecked Sendable {
     self.pool = pool
     self.goal = goal
     self.memory = memory
+    self.status = status
     self.log = log
     board = Monitor(SessionBoard(laneCount: options.laneCount))
   }
@@ -101,7 +103,10 @@ final class Session: @unchecked Sendable {
       }
       return nil
     } catch let error as KafkaError {
-      if memory.hasStarted && error.isRetriable { return .failed(.reopen("\(error)")) }
+      if memory.hasStarted && error.isRetriable {
+        status.wait(for: .brokersAway, "\(error)")
+        return .failed(.reopen("\(error)"))
+      }
       return .refused("\(error)")
     } catch let error as CommitFailure {
       return refusal(error)
@@ -112,7 +117,7 @@ final class Session: @unchecked Sendable {
 
   private func refusal(_ failure: CommitFailure) -> SessionEnd {
     switch failure {
-    case .conflict(let reason): return .failed(.reopen(reason))
+    case .conflict(let reason), .mustRecover(let reason): return .failed(.reopen(reason))
     case .syncFailed(let reason): return .failed(.syncFailed(reason))
     case .noSpace(let reason), .fatal(let reason), .abandoned(let reason): return .refused(reason)
     }
@@ -135,6 +140,7 @@ final class Session: @unchecked Sendable {
     startLanes(consumer)
     let commitThread = WorkerThread(name: "commit") { self.commitLoop() }
     var end: SessionEnd
+    status.enter(.joining)
     do {
       try consumer.subscribe(options.sources.flatMap(\.topics))
       end = watch(consumer)
@@ -173,6 +179,7 @@ final class Session: @unchecked Sendable {
     var lastLookNanos: Int64 = 0
     while true {
       for event in consumer.poll(timeoutMillis: Self.pollMillis) { handle(event) }
+      status.seeControl()
       let now = board.update { board in
         defer { board.losses = [] }
         return (stop: board.stopRequested, failure: board.failure, losses: board.losses)
@@ -191,13 +198,17 @@ final class Session: @unchecked Sendable {
 
   private func handle(_ event: ConsumerEvent) {
     switch event {
-    case .statistics(let statistics): logLag(statistics)
+    case .statistics(let statistics):
+      status.note(statistics)
+      logLag(statistics)
     case .declined(let partitions):
       log.error("partitions were not taken up", metadata: ["partitions": "\(partitions)"])
       board.update { $0.fail(.reopen("partitions \(partitions) could not be taken up")) }
     case .groupOffsetsNotCommitted(let error):
       log.warning("group offsets are behind; only lag tools see it: \(error)")
-    case .error(let error): log.warning("Kafka: \(error)")
+    case .error(let error):
+      if error.code == .allBrokersDown { status.wait(for: .brokersAway, "\(error)") }
+      log.warning("Kafka: \(error)")
     case .fatal(let error): board.update { $0.fail(.reopen("Kafka: \(error)")) }
     }
   }
@@ -233,6 +244,7 @@ final class Session: @unchecked Sendable {
     }
     CrashPoint.reached(.draining)
     isDraining = true
+    status.enter(.draining)
     firesOpenWindows = isComplete && goal == .caughtUp(firesOpenWindows: true)
     // A service manager waits about ten seconds for a daemon; nobody waits for a finite run.
     consumer.leaveGroup(timeoutMillis: goal == .run ? Self.leaveMillis : Self.finishMillis)
@@ -254,6 +266,7 @@ final class Session: @unchecked Sendable {
 
   func hand(_ start: PartitionStart, toLane lane: Int) {
     assignment[start.topicPartition] = lane
+    status.take(start, lane: lane)
     keys[start.topicPartition] = start.key
     laneCommands[lane].update { $0.append(.start(start)) }
   }
@@ -281,13 +294,14 @@ final class Session: @unchecked Sendable {
     // What a lane said of them is of the past, also if they come back.
     board.update { board in
       for index in board.progress.indices {
-        for partition in partitions { board.progress[index].positions[partition] = nil }
+        for partition in partitions { board.progress[index].partitions[partition] = nil }
       }
     }
     for partition in partitions {
       assignment[partition] = nil
       keys[partition] = nil
     }
+    status.letGo(partitions)
   }
 }
 

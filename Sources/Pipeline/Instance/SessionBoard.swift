@@ -6,6 +6,8 @@ struct SessionBoard: Sendable {
   var stopRequested = false
   /// A commit is wanted now, whatever the interval says.
   var commitRequested = false
+  /// What the next cut brings to the lanes.
+  var reload: PipelineReload?
   /// The commit thread's loop should end.
   var committerShouldEnd = false
   /// The first fault that ends the session.

@@ -22,7 +22,7 @@ extension Lane {
   // MARK: - Start
 
   private func take(_ start: PartitionStart) {
-    let source = options.sources[start.sourceIndex]
+    let source = sources[start.sourceIndex]
     do throws(StateError) {
       let state = try restore(start, source: source)
       partitions[start.topicPartition] = LanePartition(
@@ -44,9 +44,10 @@ extension Lane {
     _ start: PartitionStart, source: SourceOptions
   ) throws(StateError) -> RestoredState {
     guard let reference = start.state else {
-      return StateSnapshot.empty(cut: start.openedAt, source: source)
+      return StateSnapshot.empty(cut: start.openedAt, key: start.key, source: source)
     }
-    return try StateSnapshot.restore(reference, source: source, storage: storage)
+    return try StateSnapshot.restore(
+      reference, key: start.key, source: source, storage: storage)
   }
 
   // MARK: - Cut
@@ -64,7 +65,16 @@ extension Lane {
       if let cut = partition.cut(replacement: replacement, state: state) { cuts.append(cut) }
     }
     openDates.removeAll()
+    if let reload = request.reload { adopt(reload) }
     request.deliver(cuts)
+  }
+
+  /// What comes behind the cut follows the new detectors.
+  private func adopt(_ reload: PipelineReload) {
+    for index in sources.indices { sources[index].detectors = reload.detectors[index] }
+    for (_, partition) in partitions {
+      partition.reconfigure(reload.detectors[partition.sourceIndex])
+    }
   }
 
   /// Writes a partition's state to a new file, which the committer syncs and names. When storage
@@ -73,7 +83,7 @@ extension Lane {
     var writer = ByteWriter(reserving: partition.stateByteCount)
     StateSnapshot.encode(
       cut: partition.expected, vocabulary: partition.vocabulary, windows: partition.windows,
-      into: &writer)
+      detectors: partition.detectors, into: &writer)
     let bytes = writer.take()
     let path = FileNames.state(
       pipeline: options.pipeline, commitID: commitID, key: partition.key)

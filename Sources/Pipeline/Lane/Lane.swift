@@ -1,5 +1,6 @@
 import Base
 import Decode
+import Detectors
 import Ledger
 import Storage
 import Telemetry
@@ -42,12 +43,28 @@ struct PositionLoss: Sendable {
 
 /// A lane's own account of itself.
 struct LaneProgress: Sendable {
-  /// The next offset of every partition the lane has.
-  var positions: [TopicPartition: Int64] = [:]
+  /// Every partition the lane has.
+  var partitions: [TopicPartition: PartitionProgress] = [:]
   /// Bytes waiting for the next cut.
   var bufferedByteCount = 0
   /// Dates with rows waiting for the next cut.
   var openDateCount = 0
+  /// Whether it does not drain: its buffers are full and wait for a commit.
+  var isPaused = false
+}
+
+/// How far one partition is, as its lane says.
+struct PartitionProgress: Sendable {
+  /// The next offset to be taken into state.
+  var position: Int64
+  var isReplaying = false
+  var bufferedByteCount = 0
+  var clockMicros: Int64?
+  var newestEventTimeMicros: Int64?
+  var deviceCount = 0
+  /// As of the last cut: it costs a walk over all devices.
+  var stateByteCount = 0
+  var openAnomalies: [OpenAnomalyCount] = []
 }
 
 /// One worker thread of the data path: drains records, decodes, keeps windows, hands over cuts.
@@ -62,6 +79,8 @@ final class Lane {
 
   let index: Int
   let options: PipelineOptions
+  /// As the options have them; a reload changes their detectors.
+  var sources: [SourceOptions]
   let storage: any Storage
   let pool: OutputPool
   unowned let delegate: any LaneDelegate
@@ -87,6 +106,7 @@ final class Lane {
     self.index = index
     self.records = records
     self.options = options
+    sources = options.sources
     self.storage = storage
     self.pool = pool
     self.commands = commands
@@ -133,10 +153,12 @@ final class Lane {
   private func report() -> Int {
     var progress = LaneProgress()
     for (topicPartition, partition) in partitions {
-      progress.positions[topicPartition] = partition.expected
-      progress.bufferedByteCount += partition.output.byteCount
+      let report = partition.progress
+      progress.partitions[topicPartition] = report
+      progress.bufferedByteCount += report.bufferedByteCount
     }
     progress.openDateCount = openDates.count
+    progress.isPaused = isFull(progress.bufferedByteCount)
     delegate.laneProgressed(index, progress)
     return progress.bufferedByteCount
   }

@@ -1,5 +1,6 @@
 import Base
 import Decode
+import Detectors
 import Ledger
 import Telemetry
 import Windows
@@ -22,6 +23,7 @@ final class LanePartition {
 
   var vocabulary: Vocabulary
   var windows: PartitionWindows
+  var detectors: PartitionDetectors
   var output: PartitionOutput
   private var rowFaults: [RowFault] = []
   /// Place in the current batch of the last record taken in this run.
@@ -41,6 +43,12 @@ final class LanePartition {
   private var notDelivered: Int64 = 0
   private var gaps: [OffsetGap] = []
   private var decisions: [Decision] = []
+  /// What the configuration says now; the state may still follow what it was saved with.
+  private var definitions: [DetectorDefinition]
+  /// Detectors were changed since the last snapshot: an older one would replay with the old ones.
+  private var hasNewDetectors = false
+  /// As of the last cut, for the status.
+  private var stateByteCountAtCut = 0
   /// What the chain says must lie at the witness's offset; nil once seen.
   private var unverifiedWitness: Witness?
   private var witness: Witness?
@@ -68,6 +76,7 @@ final class LanePartition {
     start: PartitionStart, source: SourceOptions, state: consuming RestoredState,
     output: PartitionOutput
   ) {
+    definitions = source.detectors
     key = start.key
     topicPartition = start.topicPartition
     self.source = source
@@ -76,19 +85,31 @@ final class LanePartition {
     stateCut = state.cut
     vocabulary = state.vocabulary
     windows = state.windows
+    detectors = state.detectors
     self.output = output
     cutFrom = start.to
     replayUntil = start.to
     dropsOutput = state.cut < start.to
     unverifiedWitness = start.witness.flatMap { $0.offset >= start.fetchFrom ? $0 : nil }
     witness = start.witness
+    if !dropsOutput { adoptDefinitions() }
   }
 
   var isReplaying: Bool { expected < replayUntil }
   var isLost: Bool { position == .lost }
 
   /// Bytes of state and words. Cost: O(devices), so at cuts only.
-  var stateByteCount: Int { windows.byteCount + vocabulary.byteCount }
+  var stateByteCount: Int { windows.byteCount + detectors.byteCount + vocabulary.byteCount }
+
+  /// For the status, after every batch.
+  var progress: PartitionProgress {
+    PartitionProgress(
+      position: expected, isReplaying: isReplaying, bufferedByteCount: output.byteCount,
+      clockMicros: windows.partitionClockMicros,
+      newestEventTimeMicros: windows.newestEventTimeMicros,
+      deviceCount: vocabulary.devices.count, stateByteCount: stateByteCountAtCut,
+      openAnomalies: detectors.openCounts)
+  }
 
   // MARK: - Records
 
@@ -107,7 +128,7 @@ final class LanePartition {
     if output.isBare, let spare = pool.takeSpare(source: sourceIndex) { output = spare }
   }
 
-  /// Offers one record; its rows go to `output`, windows are updated by `applyWindows`.
+  /// Offers one record; its rows go to `output`, event time follows in `endRun`.
   func accept(
     _ header: RecordHeader, at index: Int, in batch: borrowing RecordBatch,
     decoder: inout RecordDecoder, headersJSON: (Int) -> String?
@@ -178,7 +199,7 @@ final class LanePartition {
           key: batch.key(at: lastIndex), payload: batch.payload(at: lastIndex)))
     }
     lastIndex = nil
-    applyWindows()
+    applyEventTime()
   }
 
   /// The partition is at its end: offsets up to it are accounted for, delivered or not, so that
@@ -245,23 +266,49 @@ final class LanePartition {
 
   // MARK: - Event time
 
-  private func applyWindows() {
+  private func applyEventTime() {
     let end = output.readings.recordCount
     if appliedRecordCount < end {
       windows.apply(
         &output.readings, records: appliedRecordCount..<end, vocabulary: vocabulary,
         into: &output.firings)
+      // Behind the windows: they flag the readings that detectors pass over.
+      detectors.apply(
+        output.readings, records: appliedRecordCount..<end, vocabulary: vocabulary,
+        into: &output.anomalies)
       appliedRecordCount = end
     }
     guard dropsOutput else { return }
     dropOutput()
-    dropsOutput = isReplaying
+    if !isReplaying { endDropping() }
   }
 
   /// The state stands where the chain does; what comes from here on is new.
   private func endReplay() {
-    applyWindows()
+    applyEventTime()
+    if dropsOutput { endDropping() }
+  }
+
+  private func endDropping() {
     dropsOutput = false
+    adoptDefinitions()
+  }
+
+  // MARK: - Detectors
+
+  /// Other detectors from here on: the session says so right behind a cut.
+  func reconfigure(_ definitions: [DetectorDefinition]) {
+    self.definitions = definitions
+    if !dropsOutput { adoptDefinitions() }
+  }
+
+  /// The state takes over what the configuration says. Where that changes anything, the next entry
+  /// must bring the state: this offset is the cut at which the change takes effect.
+  private func adoptDefinitions() {
+    if detectors.definitions == definitions { return }
+    detectors.reconfigure(
+      definitions, offset: expected, vocabulary: vocabulary, into: &output.anomalies)
+    hasNewDetectors = true
   }
 
   /// Rows and counts of replayed records are in the chain already.
@@ -269,6 +316,7 @@ final class LanePartition {
     output.removeAll()
     appliedRecordCount = 0
     windows.counts = EventTimeCounts()
+    detectors.counts = DetectorCounts()
   }
 
   /// Fires every open window, as decided for the end of a finite input; the decision is recorded
@@ -285,21 +333,35 @@ final class LanePartition {
   ///
   /// - Parameter wanted: at an orderly stop any state newer than the last snapshot is worth it.
   func isStateDue(_ options: CommitOptions, wanted: Bool, nowNanos: Int64) -> Bool {
-    if isReplaying || isLost || stateCut == expected && decisions.isEmpty { return false }
-    return wanted || !decisions.isEmpty
+    let mustHave = !decisions.isEmpty || hasNewDetectors
+    if isReplaying || isLost || stateCut == expected && !mustHave { return false }
+    return wanted || mustHave
       || inputByteCountSinceState >= options.stateInputByteCount
       || nowNanos - stateTakenAtNanos >= Int64(options.stateIntervalMillis) * 1_000_000
   }
 
-  private func takeCounts() -> EventTimeCounts {
-    defer { windows.counts = EventTimeCounts() }
-    return windows.counts
+  private func takeCounts() -> (EventTimeCounts, DetectorCounts) {
+    defer {
+      windows.counts = EventTimeCounts()
+      detectors.counts = DetectorCounts()
+    }
+    return (windows.counts, detectors.counts)
+  }
+
+  /// Why the next entry must bring the state, or nil.
+  private var needsState: String? {
+    if isLost { return nil }
+    if !decisions.isEmpty { return "its open windows were fired by decision" }
+    return hasNewDetectors ? "its detectors were changed" : nil
   }
 
   /// Hands over everything since the last cut, or nil when nothing happened.
   func cut(replacement: PartitionOutput, state: StateFile?) -> PartitionCut? {
     let hasMoved = expected > cutFrom && !isReplaying
-    guard hasMoved || state != nil || !gaps.isEmpty || !decisions.isEmpty else { return nil }
+    stateByteCountAtCut = stateByteCount
+    guard hasMoved || state != nil || !gaps.isEmpty || needsState != nil && !isReplaying else {
+      return nil
+    }
     let to = max(expected, cutFrom)
     let skipped = gaps.reduce(0) { $0 + max(0, $1.to - max($1.from, cutFrom)) }
     let consumed = output.readings.outcomeCounts().consumed
@@ -307,16 +369,19 @@ final class LanePartition {
       consumed + notDelivered + skipped == to - cutFrom,
       "every offset has one outcome: \(key) has \(consumed) outcomes, \(notDelivered) not "
         + "delivered and \(skipped) skipped for offsets \(cutFrom) to \(to)")
+    let (counts, detectorCounts) = takeCounts()
     let result = PartitionCut(
       key: key, sourceIndex: sourceIndex, from: cutFrom, to: to, notDelivered: notDelivered,
       gaps: gaps, witness: witness, clockMicros: windows.partitionClockMicros, state: state,
-      decisions: decisions, counts: takeCounts(), vocabulary: vocabulary, output: output)
+      decisions: decisions, needsState: needsState, counts: counts,
+      detectorCounts: detectorCounts, vocabulary: vocabulary, output: output)
     output = replacement
     appliedRecordCount = 0
     cutFrom = to
     notDelivered = 0
     gaps = []
     decisions = []
+    hasNewDetectors = false
     if let state {
       stateCut = state.reference.cut
       inputByteCountSinceState = 0

@@ -1,4 +1,5 @@
 import Decode
+import Detectors
 import Telemetry
 import Windows
 
@@ -43,6 +44,7 @@ final class PartitionOutput: @unchecked Sendable {
   // @unchecked because ownership moves whole, through a Monitor, from thread to thread.
   var readings: ReadingBatch
   var firings: FiringBatch
+  var anomalies: [AnomalyEvent] = []
   var deadLetters: [DeadLetter] = []
   var deadLetterByteCount = 0
 
@@ -54,7 +56,13 @@ final class PartitionOutput: @unchecked Sendable {
   /// Whether it has never held a record: not worth keeping.
   var isBare: Bool { readings.recordOffsets.capacity == 0 }
 
-  var byteCount: Int { readings.byteCount + firings.byteCount + deadLetterByteCount }
+  var byteCount: Int {
+    readings.byteCount + firings.byteCount + deadLetterByteCount
+      + anomalies.count * Self.anomalyByteCount
+  }
+
+  /// What an anomaly holds, near enough: there are few.
+  private static let anomalyByteCount = 512
 
   /// Bytes its columns have room for, filled or not.
   var capacityByteCount: Int { readings.capacityByteCount + firings.capacityByteCount }
@@ -68,6 +76,7 @@ final class PartitionOutput: @unchecked Sendable {
   func removeAll() {
     readings.removeAll()
     firings.removeAll()
+    anomalies.removeAll()
     deadLetters.removeAll()
     deadLetterByteCount = 0
   }

@@ -1,5 +1,6 @@
 import Base
 import Decode
+import Detectors
 import Ledger
 import Storage
 import Telemetry
@@ -11,36 +12,44 @@ struct RestoredState: ~Copyable {
   var cut: Int64
   var vocabulary: Vocabulary
   var windows: PartitionWindows
+  /// With the definitions it was saved with: a replay repeats what they found, and what the
+  /// configuration says now takes effect where the replay ends.
+  var detectors: PartitionDetectors
 }
 
-/// The file of a state snapshot: a header that names what it is, the vocabulary, the windows.
+/// The file of a state snapshot: a header that names what it is, the vocabulary, the windows, the
+/// detectors.
 ///
 /// Bit for bit: restoring and going on gives the rows an undisturbed run gives (I9). The entry
 /// holds the file's checksum; the file is not trusted without it.
 enum StateSnapshot {
-  private static let magic: [UInt8] = Array("DLSTATE1".utf8)
+  private static let magic: [UInt8] = Array("DLSTATE2".utf8)
 
   static func encode(
     cut: Int64, vocabulary: Vocabulary, windows: borrowing PartitionWindows,
-    into writer: inout ByteWriter
+    detectors: borrowing PartitionDetectors, into writer: inout ByteWriter
   ) {
     writer.append(magic)
     writer.append(littleEndian: cut)
     vocabulary.encode(into: &writer)
     windows.encode(into: &writer)
+    detectors.encode(into: &writer)
   }
 
   /// The state at the start of a partition that has none.
-  static func empty(cut: Int64, source: SourceOptions) -> RestoredState {
+  static func empty(cut: Int64, key: PartitionKey, source: SourceOptions) -> RestoredState {
     RestoredState(
       cut: cut, vocabulary: Vocabulary(attributeCount: source.plan.schema.attributes.count),
       windows: PartitionWindows(
-        schema: source.plan.schema, windows: source.windows, options: source.eventTime))
+        schema: source.plan.schema, windows: source.windows, options: source.eventTime),
+      detectors: PartitionDetectors(
+        schema: source.plan.schema, definitions: source.detectors, origin: AnomalyOrigin(key),
+        outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros))
   }
 
   /// Reads a snapshot back. A damaged or missing file is `.damaged`: an older one may stand in.
   static func restore(
-    _ reference: StateReference, source: SourceOptions, storage: any Storage
+    _ reference: StateReference, key: PartitionKey, source: SourceOptions, storage: any Storage
   ) throws(StateError) -> RestoredState {
     let bytes: [UInt8]
     do {
@@ -61,14 +70,26 @@ enum StateSnapshot {
       let windows = try PartitionWindows(
         schema: source.plan.schema, windows: source.windows, options: source.eventTime,
         from: &reader)
-      return RestoredState(cut: cut, vocabulary: vocabulary, windows: windows)
+      let detectors = try PartitionDetectors(
+        schema: source.plan.schema, origin: AnomalyOrigin(key),
+        outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros, from: &reader)
+      return RestoredState(
+        cut: cut, vocabulary: vocabulary, windows: windows, detectors: detectors)
     } catch let error as StateError {
       throw error
     } catch let error as WindowsError {
       throw .incompatible("\(reference.path): \(error)")
+    } catch let error as DetectorsError {
+      throw .incompatible("\(reference.path): \(error)")
     } catch {
       throw .damaged("\(reference.path): \(error)")
     }
+  }
+}
+
+extension AnomalyOrigin {
+  init(_ key: PartitionKey) {
+    self.init(topic: key.topic, incarnation: key.incarnation, partition: key.partition)
   }
 }
 

@@ -51,6 +51,8 @@ package struct PipelineStatus: Sendable {
     package var clockMicros: Int64?
     /// The newest plausible event time of any of its devices.
     package var newestEventTimeMicros: Int64?
+    /// The newest watermark of any of its devices; nil where no device has one yet.
+    package var watermarkMicros: Int64?
     package var deviceCount = 0
     package var stateByteCount = 0
     package var bufferedByteCount = 0

@@ -2,7 +2,7 @@ import Parquet
 
 /// Builds one column of a table whose rows are few: value by value, absent ones as nil.
 ///
-/// For `dead_letters` and `gaps`; the large tables gather runs instead.
+/// For `anomalies`, `dead_letters` and `gaps`; the large tables gather runs instead.
 enum RowColumn {
   typealias Column = (values: ColumnValues, validity: [UInt64]?)
 
@@ -46,6 +46,16 @@ enum RowColumn {
       value(row) ?? absent(index, &validity)
     }
     return (.int64(values), validity.bitmap)
+  }
+
+  static func double<Row>(_ rows: [Row], _ value: (Row) -> Double?) -> Column {
+    var validity = ValidityBuilder(rowCount: rows.count)
+    let values = rows.enumerated().map { index, row -> Double in
+      if let value = value(row), !value.isNaN { return value }
+      validity.setAbsent(index)
+      return 0
+    }
+    return (.double(values), validity.bitmap)
   }
 
   private static func absent<Value: FixedWidthInteger>(

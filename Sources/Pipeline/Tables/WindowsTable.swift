@@ -46,13 +46,7 @@ final class WindowsTable: TableContent {
       (TableColumn("source", .string), .source),
       (TableColumn("device_id", .string), .device),
     ]
-    var attributes: [String] = []
-    for source in sources {
-      for name in source.plan.schema.attributes where !attributes.contains(name) {
-        attributes.append(name)
-      }
-    }
-    layout += attributes.map { (TableColumn($0, .string), .attribute($0)) }
+    layout += attributeNames(sources).map { (TableColumn($0, .string), .attribute($0)) }
     layout += [
       (TableColumn("metric", .string), .metric),
       (TableColumn("window_name", .string), .windowName),
@@ -67,6 +61,15 @@ final class WindowsTable: TableContent {
       (TableColumn("topic_incarnation", .integer), .incarnation),
       (TableColumn("kafka_partition", .integer), .partition),
     ]
+  }
+
+  /// The attributes of all sources, each once.
+  static func attributeNames(_ sources: [SourceOptions]) -> [String] {
+    var names: [String] = []
+    for source in sources {
+      for name in source.plan.schema.attributes where !names.contains(name) { names.append(name) }
+    }
+    return names
   }
 
   init(sources: [SourceOptions], parts: [PartitionCut]) {

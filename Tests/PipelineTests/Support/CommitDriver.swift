@@ -88,7 +88,7 @@ struct CommitDriver {
     let cuts = try nextCuts(id: id)
     for _ in 0..<3 {
       do throws(CommitFailure) {
-        return try committer.commit(cuts, id: id)
+        return try committer.commit(cuts, id: id)?.entry
       } catch .noSpace {
         continue
       }

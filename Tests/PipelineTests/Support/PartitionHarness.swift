@@ -22,7 +22,7 @@ final class PartitionHarness {
   /// Begins with an empty state where the partition was opened.
   convenience init(_ start: PartitionStart, source: SourceOptions) {
     self.init(
-      start, source: source, state: StateSnapshot.empty(cut: start.openedAt, source: source))
+      start, source: source, state: StateSnapshot.empty(cut: start.openedAt, key: start.key, source: source))
   }
 
   init(_ start: PartitionStart, source: SourceOptions, state: consuming RestoredState) {
@@ -89,7 +89,7 @@ final class PartitionHarness {
     var writer = ByteWriter()
     StateSnapshot.encode(
       cut: partition.expected, vocabulary: partition.vocabulary, windows: partition.windows,
-      into: &writer)
+      detectors: partition.detectors, into: &writer)
     let path = FileNames.state(pipeline: "fleet", commitID: id, key: partition.key)
     let file = try storage.create(path)
     try file.append(writer.bytes)

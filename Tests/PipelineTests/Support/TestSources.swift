@@ -1,5 +1,6 @@
 import Base
 import Decode
+import Detectors
 import Ledger
 import Logging
 import Parquet
@@ -37,16 +38,18 @@ enum TestSources {
     aggregates: [.mean, .min, .last], metricGlobs: ["battery_*", "a"])
 
   static func wide(
-    windows: [WindowDefinition] = [tenSeconds, sliding], topics: [String] = ["telemetry"]
+    windows: [WindowDefinition] = [tenSeconds, sliding], topics: [String] = ["telemetry"],
+    detectors: [DetectorDefinition] = []
   ) throws -> SourceOptions {
     SourceOptions(
-      topics: topics, plan: try DecodePlan(wideMapping), windows: windows, eventTime: eventTime)
+      topics: topics, plan: try DecodePlan(wideMapping), windows: windows, eventTime: eventTime,
+      detectors: detectors)
   }
 
   static func narrow() throws -> SourceOptions {
     SourceOptions(
       topics: ["samples"], plan: try DecodePlan(narrowMapping), windows: [tenSeconds],
-      eventTime: eventTime)
+      eventTime: eventTime, detectors: [])
   }
 
   /// The narrow source under its name, with one attribute less.

@@ -1,0 +1,283 @@
+import Base
+import Decode
+import Detectors
+import Kafka
+import Ledger
+import Metrics
+import Telemetry
+
+/// Where the threads of an instance write down what happens, and from where a `PipelineStatus` is
+/// read. It outlives sessions: totals count from the start of the process.
+///
+/// Written once a batch of events, commit or statistics report, never per record.
+final class StatusBoard: Sendable {
+  private struct Content: Sendable {
+    var status: PipelineStatus
+    var rule: ProgressRule
+    /// Of the current session, by partition.
+    var partitions: [TopicPartition: PipelineStatus.Partition] = [:]
+    var labelledTotals: [LabelKey: Int64] = [:]
+    /// Rebalances counted by clients that are gone.
+    var earlierRebalanceCount: Int64 = 0
+    var sessionRebalanceCount: Int64 = 0
+    var earlierReceivedByteCount: Int64 = 0
+    var sessionReceivedByteCount: Int64 = 0
+    // Monotonic times, nanoseconds.
+    var phaseSince: Int64
+    var waitSince: Int64 = 0
+    var controlSeen: Int64
+    var lastCommit: Int64?
+  }
+
+  private struct LabelKey: Hashable, Sendable {
+    var name: String
+    var labels: [PipelineStatus.LabelledTotal.Label]
+  }
+
+  private let content: Monitor<Content>
+
+  static let recentCommitCountMax = 60
+  static let recentAnomalyCountMax = 200
+
+  init(options: PipelineOptions) {
+    let status = PipelineStatus(
+      pipeline: options.pipeline, program: options.program,
+      configFingerprint: options.configFingerprint, startedAtMicros: WallClock.nowMicros())
+    let now = MonotonicClock.nowNanos()
+    content = Monitor(
+      Content(
+        status: status, rule: ProgressRule(commitIntervalMillis: options.commit.intervalMillis),
+        phaseSince: now, controlSeen: now))
+  }
+
+  // MARK: - Phases and waits
+
+  func enter(_ phase: PipelineStatus.Phase, trouble: String? = nil) {
+    content.update { content in
+      content.status.trouble = trouble
+      guard content.status.phase != phase else { return }
+      content.status.phase = phase
+      content.status.phaseSinceMicros = WallClock.nowMicros()
+      content.phaseSince = MonotonicClock.nowNanos()
+    }
+  }
+
+  func beginSession() {
+    content.update { content in
+      content.status.sessionCount += 1
+      content.earlierRebalanceCount += content.sessionRebalanceCount
+      content.sessionRebalanceCount = 0
+      content.earlierReceivedByteCount += content.sessionReceivedByteCount
+      content.sessionReceivedByteCount = 0
+      content.partitions = [:]
+      content.controlSeen = MonotonicClock.nowNanos()
+    }
+  }
+
+  /// Begins a wait, or goes on with the one there is of that cause.
+  func wait(for cause: PipelineStatus.ExternalWait.Cause, _ detail: String) {
+    content.update { content in
+      if content.status.wait?.cause == cause {
+        content.status.wait?.detail = detail
+        return
+      }
+      content.status.wait = PipelineStatus.ExternalWait(
+        cause: cause, sinceMicros: WallClock.nowMicros(), detail: detail)
+      content.waitSince = MonotonicClock.nowNanos()
+    }
+  }
+
+  func endWait(for cause: PipelineStatus.ExternalWait.Cause) {
+    content.update { content in
+      if content.status.wait?.cause == cause { content.status.wait = nil }
+    }
+  }
+
+  /// The control thread is alive.
+  func seeControl() {
+    content.update { $0.controlSeen = MonotonicClock.nowNanos() }
+  }
+
+  // MARK: - Partitions and brokers
+
+  func take(_ start: PartitionStart, lane: Int) {
+    content.update { content in
+      var partition = PipelineStatus.Partition(
+        topicPartition: start.topicPartition, incarnation: start.key.incarnation, lane: lane)
+      partition.committedOffset = start.to
+      content.partitions[start.topicPartition] = partition
+    }
+  }
+
+  func letGo(_ partitions: [TopicPartition]) {
+    content.update { content in
+      for partition in partitions { content.partitions[partition] = nil }
+    }
+  }
+
+  func note(_ statistics: ConsumerStatistics) {
+    content.update { content in
+      content.status.brokers = statistics.brokers.map {
+        PipelineStatus.Broker(
+          name: $0.name, state: $0.state, roundTripMicros: $0.averageRoundTripMicros)
+      }
+      content.status.groupState = statistics.groupState
+      content.sessionRebalanceCount = statistics.rebalanceCount
+      content.sessionReceivedByteCount = statistics.receivedByteCount
+      for known in statistics.partitions {
+        guard content.partitions[known.partition] != nil else { continue }
+        if let end = known.endOffset { content.partitions[known.partition]?.endOffset = end }
+        if let beginning = known.beginningOffset {
+          content.partitions[known.partition]?.beginningOffset = beginning
+        }
+      }
+    }
+    // A cluster's pseudo brokers are left out; a client that has met nobody has none at all.
+    if statistics.brokers.contains(where: { $0.state == "UP" }) {
+      endWait(for: .brokersAway)
+    } else if !statistics.brokers.isEmpty {
+      let states = statistics.brokers.map { "\($0.name) \($0.state)" }
+      wait(for: .brokersAway, states.joined(separator: ", "))
+    }
+  }
+
+  // MARK: - Commits
+
+  func note(_ report: CommitReport, durationNanos: Int64) {
+    let entry = report.entry
+    func value(_ name: String) -> Int64 { entry.counters.first { $0.name == name }?.value ?? 0 }
+    let commit = PipelineStatus.Commit(
+      version: entry.version, atMicros: WallClock.nowMicros(),
+      durationMicros: durationNanos / 1000, recordCount: value("records_read"),
+      readingCount: value("readings"), firingCount: value("firings"), fileCount: value("files"),
+      byteCount: value("file_bytes"))
+    content.update { content in
+      content.lastCommit = MonotonicClock.nowNanos()
+      content.status.commitCount += 1
+      content.status.lastCommit = commit
+      content.status.recentCommits.append(commit)
+      if content.status.recentCommits.count > Self.recentCommitCountMax {
+        content.status.recentCommits.removeFirst()
+      }
+      content.status.commitSeconds.observe(Double(durationNanos) / 1e9)
+      content.status.endToEndSeconds += report.endToEndSeconds
+      for counter in entry.counters {
+        content.status.totals[counter.name, default: 0] += counter.value
+      }
+      for total in report.labelledTotals {
+        let key = LabelKey(name: total.name, labels: total.labels)
+        content.labelledTotals[key, default: 0] += total.value
+      }
+      for move in entry.partitions {
+        let partition = TopicPartition(topic: move.key.topic, partition: move.key.partition)
+        content.partitions[partition]?.committedOffset = move.to
+      }
+      content.status.recentAnomalies += report.anomalies.suffix(Self.recentAnomalyCountMax)
+      let surplus = content.status.recentAnomalies.count - Self.recentAnomalyCountMax
+      if surplus > 0 { content.status.recentAnomalies.removeFirst(surplus) }
+    }
+  }
+
+  func countConflict() { content.update { $0.status.conflictCount += 1 } }
+
+  // MARK: - Reload
+
+  func noteReload(isAccepted: Bool, detail: String, configFingerprint: String?) {
+    content.update { content in
+      content.status.lastReload = PipelineStatus.Reload(
+        atMicros: WallClock.nowMicros(), isAccepted: isAccepted, detail: detail)
+      if isAccepted {
+        content.status.reloadCount += 1
+      } else {
+        content.status.reloadRefusedCount += 1
+      }
+      if let configFingerprint { content.status.configFingerprint = configFingerprint }
+    }
+  }
+
+  // MARK: - Reading
+
+  /// Everything, with what the lanes said last.
+  func status(progress: [LaneProgress], sources: [SourceOptions]) -> PipelineStatus {
+    content.update { content in
+      var status = content.status
+      status.nowMicros = WallClock.nowMicros()
+      status.rebalanceCount = content.earlierRebalanceCount + content.sessionRebalanceCount
+      status.receivedByteCount =
+        content.earlierReceivedByteCount + content.sessionReceivedByteCount
+      status.labelledTotals = content.labelledTotals
+        .map { .init(name: $0.key.name, labels: $0.key.labels, value: $0.value) }
+        .sorted { $0.name == $1.name ? $0.labels.precede($1.labels) : $0.name < $1.name }
+      Self.merge(progress, sources, content.partitions, into: &status)
+      let facts = Self.facts(status, content)
+      status.stall = content.rule.stall(facts, now: MonotonicClock.nowNanos())
+      return status
+    }
+  }
+
+  private static func merge(
+    _ progress: [LaneProgress], _ sources: [SourceOptions],
+    _ partitions: [TopicPartition: PipelineStatus.Partition], into status: inout PipelineStatus
+  ) {
+    var open: [OpenKey: Int] = [:]
+    var known = partitions
+    for lane in progress {
+      for (topicPartition, report) in lane.partitions {
+        guard known[topicPartition] != nil else { continue }
+        known[topicPartition]?.take(report, isPaused: lane.isPaused)
+        let source = sources.first { $0.topics.contains(topicPartition.topic) }
+        for count in report.openAnomalies {
+          let key = OpenKey(
+            source: source?.plan.schema.source ?? "", detector: count.detector,
+            severity: count.severity.text)
+          open[key, default: 0] += count.count
+        }
+      }
+    }
+    status.partitions = known.values.sorted { $0.topicPartition < $1.topicPartition }
+    status.openAnomalies = open
+      .map { .init(source: $0.source, detector: $0.detector, severity: $0.severity, count: $1) }
+      .sorted { ($0.source, $0.detector, $0.severity) < ($1.source, $1.detector, $1.severity) }
+  }
+
+  private struct OpenKey: Hashable {
+    var source: String
+    var detector: String
+    var severity: String
+  }
+
+  private static func facts(_ status: PipelineStatus, _ content: Content) -> ProgressRule.Facts {
+    var owed: Int64 = 0
+    var replayPosition: Int64?
+    for partition in status.partitions {
+      if partition.isReplaying {
+        replayPosition = (replayPosition ?? 0) + (partition.nextOffset ?? 0)
+      }
+      let known = max(partition.endOffset ?? 0, partition.nextOffset ?? 0)
+      owed += max(0, known - (partition.committedOffset ?? known))
+    }
+    return ProgressRule.Facts(
+      phase: status.phase, phaseSince: content.phaseSince, wait: status.wait?.cause,
+      waitSince: content.waitSince, controlSeen: content.controlSeen,
+      lastCommit: content.lastCommit, owedRecordCount: owed, replayPosition: replayPosition)
+  }
+}
+
+extension PipelineStatus.Partition {
+  fileprivate mutating func take(_ report: PartitionProgress, isPaused: Bool) {
+    nextOffset = report.position
+    isReplaying = report.isReplaying
+    bufferedByteCount = report.bufferedByteCount
+    clockMicros = report.clockMicros
+    newestEventTimeMicros = report.newestEventTimeMicros
+    deviceCount = report.deviceCount
+    stateByteCount = report.stateByteCount
+    self.isPaused = isPaused
+  }
+}
+
+extension [PipelineStatus.LabelledTotal.Label] {
+  fileprivate func precede(_ other: Self) -> Bool {
+    map(\.value).lexicographicallyPrecedes(other.map(\.value))
+  }
+}

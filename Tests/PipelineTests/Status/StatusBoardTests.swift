@@ -1,0 +1,147 @@
+import Detectors
+import Ledger
+import Metrics
+import Telemetry
+import Testing
+
+@testable import Kafka
+@testable import Pipeline
+
+@Suite struct StatusBoardTests {
+  private static let partition = TopicPartition(topic: "telemetry", partition: 0)
+
+  private func board() throws -> (StatusBoard, [SourceOptions]) {
+    let options = try TestSources.options()
+    return (StatusBoard(options: options), options.sources)
+  }
+
+  private static func progress(
+    position: Int64, isReplaying: Bool = false, open: [OpenAnomalyCount] = []
+  ) -> LaneProgress {
+    var progress = LaneProgress()
+    var report = PartitionProgress(position: position)
+    report.isReplaying = isReplaying
+    report.bufferedByteCount = 77
+    report.openAnomalies = open
+    progress.partitions[partition] = report
+    return progress
+  }
+
+  private func statistics(_ text: String) throws -> ConsumerStatistics {
+    try ConsumerStatistics(json: Array(text.utf8))
+  }
+
+  @Test func `a partition is what the group, the lane, the brokers and the chain say of it`() throws {
+    let (board, sources) = try board()
+    board.take(.test(to: 40), lane: 2)
+    let statistics = try statistics(
+      """
+      {"brokers":{"b":{"name":"b:1","state":"UP","source":"learned","rtt":{"avg":900}}},
+       "cgrp":{"state":"up","rebalance_cnt":3,"assignment_size":1,"join_state":"steady"},
+       "rxmsg_bytes":1234,
+       "topics":{"telemetry":{"partitions":{"0":{"partition":0,"fetch_state":"active","ls_offset":100,
+       "app_offset":60,"lo_offset":5}}}}}
+      """)
+    board.note(statistics)
+    let status = board.status(
+      progress: [LaneProgress(), Self.progress(position: 60)], sources: sources)
+    let found = try #require(status.partitions.first)
+    #expect(status.partitions.count == 1)
+    #expect(found.lane == 2)
+    #expect((found.committedOffset, found.nextOffset, found.endOffset) == (40, 60, 100))
+    #expect(found.lag == 40)
+    #expect(found.beginningOffset == 5)
+    #expect(status.bufferedByteCount == 77)
+    #expect(status.brokers == [.init(name: "b:1", state: "UP", roundTripMicros: 900)])
+    #expect((status.rebalanceCount, status.receivedByteCount) == (3, 1234))
+    board.letGo([Self.partition])
+    #expect(board.status(progress: [Self.progress(position: 60)], sources: sources).partitions == [])
+  }
+
+  @Test func `counts of a client that is gone are kept`() throws {
+    let (board, sources) = try board()
+    board.beginSession()
+    board.note(try statistics(#"{"cgrp":{"state":"up","rebalance_cnt":3},"rxmsg_bytes":10}"#))
+    board.beginSession()
+    board.note(try statistics(#"{"cgrp":{"state":"up","rebalance_cnt":1},"rxmsg_bytes":5}"#))
+    let status = board.status(progress: [], sources: sources)
+    #expect((status.rebalanceCount, status.receivedByteCount, status.sessionCount) == (4, 15, 2))
+  }
+
+  @Test func `brokers that are all away are a wait until one is back`() throws {
+    let (board, sources) = try board()
+    func broker(_ state: String) throws -> ConsumerStatistics {
+      try statistics(
+        #"{"brokers":{"b":{"name":"b:1","state":"\#(state)","source":"learned"}}}"#)
+    }
+    board.note(try broker("DOWN"))
+    let wait = board.status(progress: [], sources: sources).wait
+    #expect(wait?.cause == .brokersAway)
+    #expect(wait?.detail == "b:1 DOWN")
+    board.note(try broker("TRY_CONNECT"))
+    #expect(board.status(progress: [], sources: sources).wait?.sinceMicros == wait?.sinceMicros)
+    board.note(try broker("UP"))
+    #expect(board.status(progress: [], sources: sources).wait == nil)
+  }
+
+  @Test func `open anomalies add up over partitions, by source, detector and severity`() throws {
+    let (board, sources) = try board()
+    board.take(.test(to: 0), lane: 0)
+    let open = [
+      OpenAnomalyCount(detector: "hot", severity: .warning, count: 2),
+      OpenAnomalyCount(detector: "hot", severity: .critical, count: 1),
+    ]
+    let status = board.status(progress: [Self.progress(position: 1, open: open)], sources: sources)
+    #expect(
+      status.openAnomalies == [
+        .init(source: "snapshots", detector: "hot", severity: "critical", count: 1),
+        .init(source: "snapshots", detector: "hot", severity: "warning", count: 2),
+      ])
+  }
+
+  @Test func `commits add to the totals, and the newest are kept`() throws {
+    let (board, sources) = try board()
+    let driver = try CommitDriver(TestStorage())
+    var version: Int64 = 0
+    while !driver.isDone {
+      let id = driver.committer.nextCommitID()
+      let cuts = try driver.nextCuts(id: id)
+      let report = try #require(try driver.committer.commit(cuts, id: id))
+      version = report.entry.version
+      board.note(report, durationNanos: 250_000_000)
+    }
+    let status = board.status(progress: [], sources: sources)
+    #expect(status.commitCount == 2)
+    #expect(status.recentCommits.count == 2)
+    #expect(status.lastCommit?.version == version)
+    #expect(status.totals["records_read"] == 23)
+    #expect(status.totals["records_dead"] == 1)
+    #expect(status.commitSeconds.count == 2)
+    #expect(status.commitSeconds.sum == 0.5)
+    #expect(status.endToEndSeconds.count == 24, "every record once")
+    let dead = status.labelledTotals.filter { $0.name == "dead_letters" }
+    #expect(dead.map(\.value).reduce(0, +) == status.totals["dead_letters"])
+  }
+
+  @Test func `a reload is counted, accepted or refused`() throws {
+    let (board, sources) = try board()
+    board.noteReload(isAccepted: true, detail: "log.level", configFingerprint: "new")
+    board.noteReload(isAccepted: false, detail: "windows", configFingerprint: nil)
+    let status = board.status(progress: [], sources: sources)
+    #expect((status.reloadCount, status.reloadRefusedCount) == (1, 1))
+    #expect(status.lastReload?.isAccepted == false)
+    #expect(status.configFingerprint == "new")
+  }
+
+  @Test func `a phase begins once, and trouble goes with the next phase`() throws {
+    let (board, sources) = try board()
+    board.enter(.starting, trouble: "a broker said no")
+    #expect(board.status(progress: [], sources: sources).trouble == "a broker said no")
+    board.enter(.running)
+    let since = board.status(progress: [], sources: sources).phaseSinceMicros
+    board.enter(.running)
+    let status = board.status(progress: [], sources: sources)
+    #expect(status.trouble == nil)
+    #expect(status.phaseSinceMicros == since)
+  }
+}
