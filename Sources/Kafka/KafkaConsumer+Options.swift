@@ -20,7 +20,7 @@ extension KafkaConsumer {
     package var queueByteCountMax = 8 << 20
     /// Whether drained queues wake the fetchers (`FetchWaker`); off only to measure what it gains.
     package var wakesFetchers = true
-    package var statisticsIntervalMillis = 5000
+    package var statisticsIntervalMillis = 2000
     /// Where the library's log lines go.
     package var log: KafkaLogHandler = { _, _, _ in }
 
