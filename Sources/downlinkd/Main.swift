@@ -13,12 +13,13 @@ struct Downlinkd: AsyncParsableCommand {
       """,
     version: Program.version,
     subcommands: [
-      RunCommand.self, CheckCommand.self, BrokerCommand.self, ProduceCommand.self,
+      RunCommand.self, CheckCommand.self, DemoCommand.self, BrokerCommand.self, ProduceCommand.self,
     ])
 
   static func main() async {
     // A broken connection or pipe is an error to handle, never a reason to die.
     signal(SIGPIPE, SIG_IGN)
+    Lifeline.hold()
     await main(nil)
   }
 }

@@ -1,0 +1,54 @@
+import Base
+import Storage
+
+/// What the tables hold by their own logs: what any reader of Delta tables sees.
+struct TableTotals: Equatable, Sendable {
+  struct Table: Equatable, Sendable {
+    let name: String
+    var rowCount = 0
+    var fileCount = 0
+    var byteCount = 0
+    var versionCount = 0
+  }
+
+  /// By name.
+  private(set) var tables: [Table] = []
+
+  subscript(name: String) -> Table { tables.first { $0.name == name } ?? Table(name: name) }
+
+  /// Reads every commit of every table below `tables` of the root. Cost: all of the logs.
+  ///
+  /// The demonstration's tables are young: no log has been cut yet, and nobody but us wrote.
+  init(root: String) throws(DemoFault) {
+    do throws(StorageError) {
+      let storage = try POSIXStorage(root: root, access: .readOnly)
+      for name in try storage.list("tables") {
+        var table = Table(name: name)
+        for file in try storage.list("tables/\(name)/_delta_log") where file.hasSuffix(".json") {
+          table.add(commit: try storage.read("tables/\(name)/_delta_log/\(file)"))
+        }
+        tables.append(table)
+      }
+    } catch {
+      throw DemoFault("cannot read the tables' logs: \(error)")
+    }
+  }
+
+  /// From tables that are known.
+  init(_ tables: [Table]) { self.tables = tables }
+}
+
+extension TableTotals.Table {
+  /// Takes in one commit: lines of JSON, an action each.
+  mutating func add(commit bytes: [UInt8]) {
+    versionCount += 1
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      guard let action = try? JSONValue(parsing: line), let add = action["add"] else { continue }
+      fileCount += 1
+      byteCount += Int(add["size"]?.int64Value ?? 0)
+      guard let text = add["stats"]?.stringValue, let stats = try? JSONValue(parsing: text)
+      else { continue }
+      rowCount += Int(stats["numRecords"]?.int64Value ?? 0)
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import Base
+
+/// A step of an anomaly in one line, for people.
+///
+///     07-21 14:31  escalated  critical  sat-00017  battery_temperature_c 55.4, limit … (battery-temperature)
+enum StepText {
+  static func line(_ step: AnomalyStep) -> String {
+    var what = step.metric ?? ""
+    if let value = step.value {
+      what += (what.isEmpty ? "" : " ") + number(value)
+      if let expected = step.expected { what += " against \(number(expected))" }
+    }
+    return [
+      time(step.eventMicros), padded(step.state.rawValue, 9), padded(step.severity, 8),
+      step.device.isEmpty ? "many satellites" : step.device,
+      what.isEmpty ? "(\(step.detector))" : "\(what) (\(step.detector))",
+    ].joined(separator: "  ")
+  }
+
+  /// `07-21 14:31`, UTC.
+  static func time(_ micros: Int64) -> String {
+    let text = Timestamp.text(micros: micros)
+    return text.dropFirst(5).prefix(5) + " " + text.dropFirst(11).prefix(5)
+  }
+
+  /// `3 h 20 min`, `8 min`.
+  static func span(_ micros: Int64) -> String {
+    let minutes = micros / DemoPlan.minute
+    if minutes < 60 { return "\(minutes) min" }
+    return minutes % 60 == 0 ? "\(minutes / 60) h" : "\(minutes / 60) h \(minutes % 60) min"
+  }
+
+  /// Three decimals at most, and none that say nothing.
+  static func number(_ value: Double) -> String {
+    guard abs(value) < 1e12 else { return "\(value)" }
+    let scaled = (abs(value) * 1000).rounded()
+    let whole = Int(scaled) / 1000
+    var digits = String(Int(scaled) % 1000 + 1000).dropFirst()
+    while digits.last == "0" { digits.removeLast() }
+    return (value < 0 && scaled > 0 ? "-" : "") + "\(whole)" + (digits.isEmpty ? "" : ".\(digits)")
+  }
+
+  static func padded(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
+  }
+}
