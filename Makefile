@@ -1,8 +1,7 @@
 # make setup   once: Debian packages and the Python readers of the tests (fast when all is there)
 # make demo    the whole path on this machine, broker included
 # make test    everything that must hold before a commit; .ci/run runs the same steps, timed
-#
-# There is no install target: deploy/ holds the unit file, and the program is one binary.
+# make install after make build: the program, its units, an example configuration (DESTDIR, PREFIX)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -29,7 +28,7 @@ TEST_STEPS := test-setup test-build test-swift test-python test-blackbox
 # Self-tests of the oracles: an oracle that cannot fail proves nothing.
 PYTHON_SELF_TESTS := reference verify_tables wind_farm
 
-.PHONY: setup setup-debian setup-python build proto demo bench clean \
+.PHONY: setup setup-debian setup-python build proto demo bench clean install uninstall \
   test $(TEST_STEPS) print-test-steps
 
 # ---- setup -------------------------------------------------------------------------------------
@@ -74,8 +73,9 @@ proto:
 	protoc-c --proto_path=$(dir $(PROTO)) --c_out=$(dir $(PROTO)) $(PROTO)
 	mv $(PROTO:.proto=.pb-c.h) $(dir $(PROTO))include/
 
-demo: setup build
-	bash deploy/demo.sh .build/release/downlinkd $(PYTHON)
+# Options go through DEMO: make demo DEMO="--kill --seconds 60"
+demo: build
+	.build/release/downlinkd demo $(DEMO)
 
 bench:
 	$(SWIFT) build -c release
@@ -86,6 +86,53 @@ bench:
 
 clean:
 	rm -rf .build $(VENV)
+
+# ---- install -----------------------------------------------------------------------------------
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+# The unit's StateDirectory=; the example configuration keeps its tables there.
+STATEDIR := /var/lib/downlinkd
+
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
+DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/downlinkd
+CONFIG = $(DESTDIR)$(SYSCONFDIR)/downlinkd/downlinkd.yaml
+INSTALLED_BINARY ?= .build/release/downlinkd
+
+# Builds nothing, so that `sudo make install` leaves no files of root in .build. A configuration
+# that is there is somebody's work and stays.
+install:
+	@test -x $(INSTALLED_BINARY) || { echo "install: run make build first" >&2; exit 1; }
+	install -D -m 0755 $(INSTALLED_BINARY) $(BINDIR)/downlinkd
+	install -d $(UNITDIR) $(SYSUSERSDIR) $(DOCDIR)/docs
+	for unit in downlinkd.service downlinkd@.service; do \
+	  sed -e 's|/usr/local/|$(PREFIX)/|g' -e 's|/etc/downlinkd/|$(SYSCONFDIR)/downlinkd/|g' \
+	    deploy/$$unit >$(UNITDIR)/$$unit; \
+	  chmod 0644 $(UNITDIR)/$$unit; \
+	done
+	install -m 0644 deploy/downlinkd.sysusers $(SYSUSERSDIR)/downlinkd.conf
+	install -m 0644 README.md LICENSE $(DOCDIR)
+	install -m 0644 docs/*.md $(DOCDIR)/docs
+	install -D -m 0644 config/downlinkd.yaml $(DOCDIR)/downlinkd.yaml
+	if [ ! -e $(CONFIG) ]; then \
+	  install -d $(dir $(CONFIG)); \
+	  sed 's|root: \./data .*|root: $(STATEDIR)  # the tables are in tables/<table>|' \
+	    config/downlinkd.yaml >$(CONFIG); \
+	  grep -q 'root: $(STATEDIR)' $(CONFIG); \
+	fi
+	@if [ -z "$(DESTDIR)" ]; then \
+	  echo "install: now systemd-sysusers, systemctl daemon-reload, edit $(CONFIG), and"; \
+	  echo "         systemctl enable --now downlinkd"; \
+	fi
+
+# Configuration and tables stay: neither can be made again.
+uninstall:
+	rm -f $(BINDIR)/downlinkd $(UNITDIR)/downlinkd.service $(UNITDIR)/downlinkd@.service \
+	  $(SYSUSERSDIR)/downlinkd.conf
+	rm -rf $(DOCDIR)
 
 # ---- test --------------------------------------------------------------------------------------
 
