@@ -71,6 +71,13 @@ enum DurationText {
   }
 }
 
+extension Configuration {
+  /// A duration as the file would have it, `1h30m`; microseconds, not negative.
+  package static func text(durationMicros: Int64) -> String {
+    DurationText.text(micros: durationMicros)
+  }
+}
+
 /// Decimal numbers in exact integer arithmetic.
 enum DecimalText {
   /// `number × unit` where `number` is `12` or `1.5` and the product is a whole number that fits.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Config
 import Decode
+import Detectors
 import Pipeline
 import Telemetry
 import Windows
@@ -36,7 +37,40 @@ struct CheckCommand: ParsableCommand {
         print("  metrics     \(schema.metrics.map(\.name).joined(separator: ", "))")
       }
       show(plan.plan, metricsPerDevice: schema.isNarrow ? metrics : schema.metrics.count)
+      show(detectorsOf: source)
     }
+    print("")
+    print(Self.text(of: configuration.http))
+  }
+
+  private func show(detectorsOf source: SourceOptions) {
+    let summaries = source.detectors.map { definition in
+      DetectorSummary(
+        definition: definition, schema: source.plan.schema, deviceCount: devices,
+        narrowMetricCount: metrics, outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros)
+    }
+    if summaries.isEmpty { print("  detectors   none") }
+    for (index, summary) in summaries.enumerated() {
+      for (row, line) in summary.lines.enumerated() {
+        let label = index == 0 && row == 0 ? "  detectors   " : "              "
+        print(label + (row == 0 ? "" : "  ") + line)
+      }
+    }
+    let budgets = summaries.compactMap(\.falseAlarmsPerDay)
+    if budgets.count > 1 {
+      print(
+        "              in all \(Int(budgets.reduce(0, +).rounded())) false alarms a day by the"
+          + " budgets, for \(devices) devices")
+    }
+  }
+
+  private static func text(of http: Configuration.HTTP) -> String {
+    guard let listen = http.listen else { return "http: none" }
+    let reach =
+      listen.isLoopback
+      ? "this machine only"
+      : "reachable from other machines, and nothing asks for a password"
+    return "http: \(listen) (\(reach))"
   }
 
   private func show(_ plan: WindowPlan, metricsPerDevice: Int) {

@@ -21,12 +21,14 @@ struct Wiring {
     var faults: [ConfigFault] = []
     var sources: [SourceOptions] = []
     var plans: [(source: String, plan: WindowPlan)] = []
+    let detectors = Self.detectors(configuration, &faults)
     for (index, source) in configuration.sources.enumerated() {
       let keyPath = "sources[\(index)]"
       guard let plan = Self.plan(source, configuration, at: keyPath, &faults) else { continue }
       let options = SourceOptions(
         topics: source.topics, plan: plan, windows: Self.windows(of: source, configuration),
-        eventTime: EventTimeOptions(source.eventTime))
+        eventTime: EventTimeOptions(source.eventTime),
+        detectors: detectors.filter { $0.watches(plan.schema) }.map(\.definition))
       do throws(WindowsError) {
         plans.append((
           source.name,
@@ -93,26 +95,31 @@ struct Wiring {
       }
   }
 
-  /// A metric pattern of a window that no metric of its sources can match is a typing error. Narrow
-  /// sources name their metrics in the data: there nothing can be said beforehand.
+  /// Metric patterns of windows and detectors that no metric of their sources can match: a typing
+  /// error. Narrow sources name their metrics in the data: there nothing can be said beforehand.
   private static func unmatchedMetrics(
     _ configuration: Configuration, _ sources: [SourceOptions]
   ) -> [ConfigFault] {
+    let schemas = sources.map(\.plan.schema)
     var faults: [ConfigFault] = []
     for (index, window) in configuration.windows.enumerated() {
-      let schemas = sources.map(\.plan.schema).filter { schema in
+      let covered = schemas.filter { schema in
         window.sources.isEmpty || window.sources.contains { $0.matches(schema.source) }
       }
-      if schemas.isEmpty || schemas.contains(where: \.isNarrow) { continue }
-      let names = schemas.flatMap { $0.metrics.map(\.name) }
-      for (place, pattern) in window.metrics.enumerated()
-      where !names.contains(where: { pattern.matches($0) }) {
-        faults.append(
-          configuration.fault(
-            at: "windows[\(index)].metrics[\(place)]",
-            "no metric of its sources matches `\(pattern.pattern)`",
-            suggestion: Configuration.suggestion(for: pattern.pattern, among: names)
-              ?? "the metrics are \(names.joined(separator: ", "))"))
+      for (place, pattern) in window.metrics.enumerated() {
+        let keyPath = "windows[\(index)].metrics[\(place)]"
+        if let fault = configuration.fault(at: keyPath, unlessAMetricOf: covered, matches: pattern)
+        {
+          faults.append(fault)
+        }
+      }
+    }
+    for (index, detector) in configuration.detectors.enumerated() {
+      guard let pattern = detector.metric else { continue }
+      let covered = schemas.filter { detector.source.matches($0.source) }
+      let keyPath = "detectors[\(index)].metric"
+      if let fault = configuration.fault(at: keyPath, unlessAMetricOf: covered, matches: pattern) {
+        faults.append(fault)
       }
     }
     return faults
@@ -167,6 +174,22 @@ struct Wiring {
     case .count(let count): return count
     case .auto: return max(1, Processors.usableCount / 2)
     }
+  }
+}
+
+extension Configuration {
+  /// A fault where no metric of the sources matches the pattern, and none can come with the data.
+  fileprivate func fault(
+    at keyPath: String, unlessAMetricOf schemas: [ReadingSchema], matches pattern: Glob
+  ) -> ConfigFault? {
+    // A source that is itself faulty is absent here: its faults come first.
+    if schemas.isEmpty || schemas.contains(where: \.isNarrow) { return nil }
+    let names = schemas.flatMap { $0.metrics.map(\.name) }
+    if names.contains(where: { pattern.matches($0) }) { return nil }
+    return fault(
+      at: keyPath, "no metric of its sources matches `\(pattern)`",
+      suggestion: Configuration.suggestion(for: pattern.pattern, among: names)
+        ?? "the metrics are \(names.joined(separator: ", "))")
   }
 }
 
