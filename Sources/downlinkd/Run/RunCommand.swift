@@ -13,7 +13,14 @@ import UnixSignals
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Run the pipeline until stopped.",
-    discussion: "SIGTERM and SIGINT end it in order: cut, commit, leave the group.")
+    discussion: """
+      SIGTERM and SIGINT end it in order: cut, commit, leave the group. SIGHUP reads the \
+      configuration again and takes over the log level and the detectors; a file with faults or \
+      with other changes is refused with every reason, and the one of before runs on.
+
+      A service manager that sets NOTIFY_SOCKET is told when it is ready, what it does, that it \
+      still progresses, and when it stops. With --until-caught-up nothing is served over HTTP.
+      """)
 
   @Option(name: .long, help: "The configuration file.")
   var config: String
@@ -28,6 +35,10 @@ struct RunCommand: AsyncParsableCommand {
     help: "With --until-caught-up: fire every open window once at the end, as a recorded decision.")
   var fireOpenWindows = false
 
+  private var goal: InstanceGoal {
+    untilCaughtUp ? .caughtUp(firesOpenWindows: fireOpenWindows) : .run
+  }
+
   func validate() throws {
     if fireOpenWindows && !untilCaughtUp {
       throw ValidationError("--fire-open-windows needs --until-caught-up")
@@ -35,16 +46,12 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    // Before the file is read: a signal from here on means to read it once more.
+    let hangUps = await UnixSignalsSequence(trapping: .sighup)
     let (configuration, wiring) = try Checked.load(config)
     LogOutput.bootstrap(configuration.log)
     let log = Logger(label: "downlinkd")
-    let storage: POSIXStorage
-    do {
-      storage = try POSIXStorage(root: configuration.storage.root)
-    } catch {
-      complain("\(config): storage.root: \(error)")
-      throw ExitCode(Exit.configuration)
-    }
+    let storage = try storage(of: configuration)
     log.info(
       "starting",
       metadata: [
@@ -52,20 +59,39 @@ struct RunCommand: AsyncParsableCommand {
         "root": "\(configuration.storage.root)", "brokers": "\(wiring.kafka.brokers)",
         "lanes": "\(wiring.pipeline.laneCount)", "config": "\(configuration.fingerprint)",
       ])
-    let instance = Self.instance(
-      wiring, storage: storage, log: log,
-      goal: untilCaughtUp ? .caughtUp(firesOpenWindows: fireOpenWindows) : .run)
-    let service = PipelineService(instance: instance)
+    let instance = Self.instance(wiring, storage: storage, log: log, goal: goal)
+    let notifier = ServiceNotifier.start(log: log) { instance.status() }
+    let pipeline = PipelineService(instance: instance, notifier: notifier)
+    let reload = ReloadService(
+      file: config, hangUps: hangUps, configuration: configuration, instance: instance,
+      notifier: notifier, log: log)
+    try await Self.serve(pipeline, reload)
+    let result = pipeline.result
+    notifier?.finish(Self.sentence(result))
+    try Self.exit(result, wiring, log)
+  }
+
+  private func storage(of configuration: Configuration) throws -> POSIXStorage {
+    do {
+      return try POSIXStorage(root: configuration.storage.root)
+    } catch {
+      complain("\(config): storage.root: \(error)")
+      throw ExitCode(Exit.configuration)
+    }
+  }
+
+  /// Runs everything until a signal or the pipeline's own end; stops in reverse order.
+  private static func serve(_ pipeline: PipelineService, _ reload: ReloadService) async throws {
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
           .init(
-            service: service, successTerminationBehavior: .gracefullyShutdownGroup,
-            failureTerminationBehavior: .gracefullyShutdownGroup)
+            service: pipeline, successTerminationBehavior: .gracefullyShutdownGroup,
+            failureTerminationBehavior: .gracefullyShutdownGroup),
+          .init(service: reload, successTerminationBehavior: .ignore),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "lifecycle")))
     try await group.run()
-    try Self.exit(service.result, wiring, log)
   }
 
   private static func instance(
@@ -82,6 +108,16 @@ struct RunCommand: AsyncParsableCommand {
       options: wiring.pipeline, storage: storage, goal: goal, log: log
     ) { delegate throws(KafkaError) in
       try KafkaConsumer(options, rebalance: delegate)
+    }
+  }
+
+  /// For the service manager, which shows it as long as the unit is dead.
+  private static func sentence(_ result: InstanceResult?) -> String {
+    switch result {
+    case .stopped(isComplete: true): return "stopped"
+    case .stopped(isComplete: false), nil: return "stopped before everything was caught up"
+    case .refused(let reason): return "cannot start: \(reason)"
+    case .failed(let reason): return "stopped by a fault: \(reason)"
     }
   }
 
@@ -109,9 +145,13 @@ struct RunCommand: AsyncParsableCommand {
 /// The pipeline as a service: its blocking run on a thread of its own, its stop on shutdown.
 final class PipelineService: Service {
   private let instance: Instance
+  private let notifier: ServiceNotifier?
   private let outcome = Monitor<InstanceResult?>(nil)
 
-  init(instance: Instance) { self.instance = instance }
+  init(instance: Instance, notifier: ServiceNotifier?) {
+    self.instance = instance
+    self.notifier = notifier
+  }
 
   /// How it ended; nil while it runs.
   var result: InstanceResult? { outcome.update { $0 } }
@@ -125,7 +165,8 @@ final class PipelineService: Service {
           continuation.resume()
         }
       }
-    } onGracefulShutdown: { [instance] in
+    } onGracefulShutdown: { [instance, notifier] in
+      notifier?.stop()
       instance.stop()
     }
   }

@@ -64,6 +64,11 @@ struct ServiceStatusLine: Sendable {
     if status.phase == .running || status.phase == .draining || status.commitCount > 0 {
       parts += figures(status)
     }
+    if let reload = status.lastReload, !reload.isAccepted {
+      // As long as the file is another than what runs, somebody may believe otherwise.
+      let age = Self.age(status.nowMicros - reload.atMicros)
+      parts.append("configuration file refused \(age) ago: \(reload.detail)")
+    }
     return Self.single(parts.joined(separator: "; "))
   }
 

@@ -1,0 +1,64 @@
+import Config
+import Logging
+import Pipeline
+import ServiceLifecycle
+import UnixSignals
+
+/// Reads the configuration again at every SIGHUP: takes over the log level and the detectors, or
+/// refuses the file with all reasons; the pipeline runs on either way.
+///
+/// A signal that comes while another is answered is answered after it: the file that counts is the
+/// one there was at the last signal or later. Logs need no reopening, since no file of ours is one.
+struct ReloadService: Service {
+  let file: String
+  let hangUps: UnixSignalsSequence
+  /// What runs at first.
+  let configuration: Configuration
+  let instance: Instance
+  let notifier: ServiceNotifier?
+  let log: Logger
+
+  private static let detailByteCountMax = 4096
+
+  func run() async {
+    var running = configuration
+    let sources = running.sources.map(\.name)
+    for await _ in hangUps.cancelOnGracefulShutdown() {
+      notifier?.reloadBegan()
+      let decision = ReloadDecision.about(
+        file: file, running: running, sources: sources, environment: Environment.variables)
+      switch decision {
+      case .refused(let reasons): refuse(reasons)
+      case .accepted(let configuration, let change, let reload):
+        running = configuration
+        take(configuration, change, reload)
+      }
+      notifier?.reloadEnded()
+    }
+  }
+
+  private func take(
+    _ configuration: Configuration, _ change: ConfigurationChange, _ reload: PipelineReload
+  ) {
+    if change.changesDetectors { instance.reload(reload) }
+    note(isAccepted: true, change.summary, configuration.fingerprint)
+    // Said at the level of before, which is the one somebody reads now.
+    log.notice(
+      "configuration reloaded",
+      metadata: ["changes": "\(change.summary)", "config": "\(configuration.fingerprint)"])
+    LogOutput.level = Logger.Level(configuration.log.level)
+  }
+
+  private func refuse(_ reasons: [String]) {
+    note(isAccepted: false, reasons.joined(separator: "; "), nil)
+    for reason in reasons { log.error("configuration refused", metadata: ["reason": "\(reason)"]) }
+    log.warning("the configuration of before runs on", metadata: ["faults": "\(reasons.count)"])
+  }
+
+  private func note(isAccepted: Bool, _ detail: String, _ fingerprint: String?) {
+    instance.noteReload(
+      isAccepted: isAccepted,
+      detail: TextBound.cut(detail, byteCountMax: Self.detailByteCountMax),
+      configFingerprint: fingerprint)
+  }
+}
