@@ -19,6 +19,11 @@ struct Downlinkd: AsyncParsableCommand {
   static func main() async {
     // A broken connection or pipe is an error to handle, never a reason to die.
     signal(SIGPIPE, SIG_IGN)
+    // The daemon reads its configuration anew at SIGHUP; until it has, there is nothing to re-read.
+    // Other commands end when their terminal does.
+    if CommandLine.arguments.dropFirst().first == RunCommand.configuration.commandName {
+      signal(SIGHUP, SIG_IGN)
+    }
     Lifeline.hold()
     await main(nil)
   }
