@@ -1,0 +1,46 @@
+import Base
+
+extension ReadingRun {
+  fileprivate func encode(into writer: inout ByteWriter) {
+    writer.append(littleEndian: count)
+    writer.append(littleEndian: since)
+  }
+
+  fileprivate init(from reader: inout ByteReader) throws(ByteReaderError) {
+    count = try reader.read()
+    since = try PartitionDetectors.readTime(from: &reader)
+  }
+}
+
+extension ActiveSlot {
+  func encode(into writer: inout ByteWriter) {
+    writer.append(littleEndian: key.metric)
+    writer.append(littleEndian: key.definition)
+    writer.append(severity?.rawValue ?? 0)
+    writer.append(isRefused ? 1 as UInt8 : 0)
+    writer.append(littleEndian: id)
+    writer.append(littleEndian: openingOffset)
+    writer.append(littleEndian: since)
+    for run in [violating, critical, clear] { run.encode(into: &writer) }
+    writer.append(worst)
+    writer.append(littleEndian: violationCount)
+  }
+
+  init(from reader: inout ByteReader) throws(ByteReaderError) {
+    self.init(key: Key(metric: try reader.read(), definition: try reader.read()))
+    let severity = try reader.readByte()
+    self.severity = AnomalyEvent.Severity(rawValue: severity)
+    guard severity == 0 || self.severity != nil else {
+      throw .malformed(filePosition: reader.filePosition)
+    }
+    isRefused = try reader.readByte() != 0
+    id = try reader.read()
+    openingOffset = try reader.read()
+    since = try PartitionDetectors.readTime(from: &reader)
+    violating = try ReadingRun(from: &reader)
+    critical = try ReadingRun(from: &reader)
+    clear = try ReadingRun(from: &reader)
+    worst = try reader.readDouble()
+    violationCount = try reader.read()
+  }
+}
