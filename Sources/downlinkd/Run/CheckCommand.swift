@@ -47,15 +47,25 @@ struct CheckCommand: ParsableCommand {
     let summaries = source.detectors.map { definition in
       DetectorSummary(
         definition: definition, schema: source.plan.schema, deviceCount: devices,
-        narrowMetricCount: metrics, outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros)
+        narrowMetricCount: metrics)
     }
-    if summaries.isEmpty { print("  detectors   none") }
+    if summaries.isEmpty { return print("  detectors   none") }
     for (index, summary) in summaries.enumerated() {
       for (row, line) in summary.lines.enumerated() {
         let label = index == 0 && row == 0 ? "  detectors   " : "              "
         print(label + (row == 0 ? "" : "  ") + line)
       }
     }
+    let plan = DetectorPlan(
+      schema: source.plan.schema, definitions: source.detectors,
+      outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros)
+    let seriesPerDevice = source.plan.schema.isNarrow ? metrics : max(1, plan.watchedMetricCount)
+    let bytes = plan.bytesPerSeries(metricsPerDevice: seriesPerDevice)
+    let perDevice = max(bytes * Double(seriesPerDevice), Double(plan.bytesPerDevice))
+    let total = (perDevice * Double(devices) / 1_048_576).rounded(.up)
+    print(
+      "              state \(Int(bytes.rounded())) bytes a series, \(Int(total)) MiB for"
+        + " \(devices) devices; \(plan.bytesPerAnomaly) more where something goes on")
     let budgets = summaries.compactMap(\.falseAlarmsPerDay)
     if budgets.count > 1 {
       print(

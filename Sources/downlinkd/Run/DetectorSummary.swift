@@ -5,7 +5,7 @@ import Glibc
 import Telemetry
 
 /// What one detector comes to on one source, as `check` prints it: what it watches, its values
-/// after defaults, and for a statistical one the threshold, the budget and the state.
+/// after defaults, and for a statistical one the threshold and the budget.
 struct DetectorSummary {
   let definition: DetectorDefinition
   let schema: ReadingSchema
@@ -13,20 +13,20 @@ struct DetectorSummary {
   let deviceCount: Int
   /// Metrics of each device of a narrow source, whose rows alone name them.
   let narrowMetricCount: Int
-  /// Event time by which readings are out of order: so long buckets stay open.
-  let outOfOrdernessMicros: Int64
 
   /// The first line names the detector; the others go below it.
   var lines: [String] {
     switch definition.rule {
-    case .limits(let rule): return ["\(definition.name): limits on \(watched)", Self.text(rule) + cap]
+    case .limits(let rule): return [head("limits on \(watched)"), Self.text(rule) + cap]
     case .silence(let rule):
       let after = Configuration.text(durationMicros: rule.afterMicros)
-      return ["\(definition.name): silence of a device", "after \(after) by the partition's clock" + cap]
+      return [head("silence of a device"), "after \(after) by the partition's clock" + cap]
     case .statistical(let rule):
-      return ["\(definition.name): \(rule.kind.rawValue) on \(watched)", Self.text(rule) + cap, budget(rule)]
+      return [head("\(rule.kind.rawValue) on \(watched)"), Self.text(rule) + cap, budget(rule)]
     }
   }
+
+  private func head(_ what: String) -> String { "\(definition.name): \(what)" }
 
   private var cap: String { "; at most \(definition.openCountMax) open a partition" }
 
@@ -84,13 +84,7 @@ struct DetectorSummary {
     let perDay = falseAlarmsPerDay ?? 0
     return "opens at score \(Self.rounded(plan.threshold)), critical at"
       + " \(Self.rounded(plan.criticalThreshold)); budget \(Self.rounded(perDay)) false alarms a"
-      + " day of \(seriesCount) series; about \(bytesPerSeries(rule)) bytes a series"
-  }
-
-  /// The judge, and a sum and a count for each bucket that is open.
-  private func bytesPerSeries(_ rule: StatisticalRule) -> Int {
-    let openBuckets = min(1024, outOfOrdernessMicros / rule.everyMicros + 2)
-    return MemoryLayout<SeriesJudge>.stride + Int(openBuckets) * 12
+      + " day of \(seriesCount) series"
   }
 
   /// Three digits that count: 33.3, 0.0021.

@@ -1,8 +1,6 @@
 import Base
 import Config
-import Decode
 import Detectors
-import Pipeline
 import Telemetry
 
 /// One detector as the engine knows it, and the sources it is for.
@@ -27,24 +25,6 @@ extension DetectorDefinition {
 }
 
 extension Wiring {
-  /// What of `new` can be taken over by a pipeline that runs under `self`: its detectors, by the
-  /// names of the sources, whose order in the two files may differ.
-  ///
-  /// - Precondition: `ConfigurationChange` accepts the two configurations, so the sources are the
-  ///   same.
-  func reload(from new: Wiring) -> PipelineReload {
-    let sources = new.pipeline.sources
-    let detectors = pipeline.sources.map { running in
-      let name = running.plan.schema.source
-      guard let source = sources.first(where: { $0.plan.schema.source == name }) else {
-        preconditionFailure("an accepted change has the same sources")
-      }
-      return source.detectors
-    }
-    return PipelineReload(
-      detectors: detectors, configFingerprint: new.pipeline.configFingerprint)
-  }
-
   /// Every detector with its defaults filled in, in the order of the file.
   static func detectors(
     _ configuration: Configuration, _ faults: inout [ConfigFault]
