@@ -84,7 +84,7 @@ def check_order(path, rows):
         moment = row.get("event_time", row.get("window_start"))
         if moment is None:
             continue
-        place = (row["device_id"], row["kafka_topic"], row["kafka_partition"])
+        place = (row.get("device_id", ""), row["kafka_topic"], row["kafka_partition"])
         if moment < last.get(place, moment):
             raise ValueError(f"{path}: rows of {place} are not in order of time")
         last[place] = moment

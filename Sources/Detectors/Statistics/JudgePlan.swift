@@ -39,7 +39,8 @@ package struct JudgePlan: Equatable, Sendable {
     fastDecay = Self.half(toThe: every / Double(max(rule.fastHalfLifeMicros, 1)))
     budgetDecay = Self.half(toThe: every / Double(max(rule.falseAlarmEveryMicros, 1)))
     let budget = Double(max(rule.falseAlarmEveryMicros, rule.everyMicros)) / every
-    threshold = max(Self.log10(budget), SeriesJudge.TailFit.levelScore)
+    let cluster = rule.kind == .shift ? max(Double(rule.fastHalfLifeMicros) / every, 1) : 1
+    threshold = max(Self.log10(max(budget / cluster, 1)), SeriesJudge.TailFit.levelScore)
     criticalThreshold = 2 * threshold
     openMicrosMax = max(rule.halfLifeMicros / 4, rule.everyMicros)
   }

@@ -73,7 +73,7 @@ package struct SeriesJudge: Equatable, Sendable {
     let wasOpen = isOpen
     live(&judgement, forgotten: forgotten, plan)
     let isNewLevel = judgement.ending == .newLevel
-    learn(value: value, gap: gap, finding, isWarm: isWarm, wasOpen: wasOpen, plan)
+    learn(value: value, gap: gap, finding, score: judgement.score, wasOpen: wasOpen, plan)
     if isNewLevel { adoptLevel(value: value, plan) }
     return judgement
   }
@@ -90,6 +90,7 @@ package struct SeriesJudge: Equatable, Sendable {
 
 extension SeriesJudge {
   /// Values are taken as at most this large.
+  private static let winsorAt = 8.0
   private static let magnitudeMax = 0x1p900
   /// Deviations smaller than this share of the values are dust of rounding.
   private static let dust = 0x1p-40
@@ -163,6 +164,9 @@ extension SeriesJudge {
 extension SeriesJudge {
   /// Consecutive usual buckets that close an anomaly.
   private static let usualCountToClose: UInt8 = 3
+  /// Raises the threshold by half of its value.
+  private static let penaltyOfOpening: Float = 0.5
+  private static let overshootShare: Float = 0.0
 
   private mutating func live(_ judgement: inout Judgement, forgotten: Bool, _ plan: JudgePlan) {
     let matters = abs(judgement.value - judgement.expected) >= plan.changeMin
@@ -191,6 +195,8 @@ extension SeriesJudge {
     }
     guard isOver, !isRefractory(plan) else { return }
     phase = isCritical ? .openCritical : .openWarning
+    let overshoot = Float(judgement.score - judgement.threshold)
+    penalty += max(Self.penaltyOfOpening, Self.overshootShare * overshoot)
     phaseSince = lastBucket
     bucketsOpen = 1
     usualCount = 0
@@ -217,7 +223,7 @@ extension SeriesJudge {
 
 extension SeriesJudge {
   private mutating func learn(
-    value: Double, gap: Int64, _ finding: Finding, isWarm: Bool, wasOpen: Bool,
+    value: Double, gap: Int64, _ finding: Finding, score: Double, wasOpen: Bool,
     _ plan: JudgePlan
   ) {
     // What happens within an anomaly says nothing about the tail outside; its first bucket does.
@@ -232,8 +238,8 @@ extension SeriesJudge {
       deviation = (value - recent) / Double(gap).squareRoot() - mean
       recent = value
     }
-    if isWarm, finding.unit > Self.dust * max(abs(finding.value), abs(finding.expected)) {
-      let bound = spread * Double(tail.deviation(ofScore: plan.threshold))
+    if score >= plan.threshold {
+      let bound = spread * Self.winsorAt
       deviation = min(max(deviation, -bound), bound)
     }
     weight += 1

@@ -14,18 +14,35 @@ extension SeriesJudge {
     /// −log10 of `levelRate`.
     static let levelScore = 1.698_970_004_336_018_8
     static let excessPrior: Float = 1
+    static let excessMin: Float = 0.25
     /// How many excesses the prior is worth.
     static let priorCount: Float = 10
     /// One excess counts at most this many times the mean excess, so that one fault does not hide
     /// the next.
     static let excessRatioMax: Float = 8
+    /// A heavier tail has no second moment.
+    static let shapeMax = 0.5
+    /// Below it the tail is exponential to all purposes.
+    static let shapeMin = 0.2
     /// −log10 of a probability: more is not told apart.
     static let scoreMax = 300.0
 
     private(set) var level: Float = 2
+    /// Mean excess.
     private(set) var excess = excessPrior
+    /// Mean of the squared excesses.
+    private(set) var excessSquare = 2 * excessPrior * excessPrior
     /// Excesses seen, up to what the half-life holds.
     private(set) var count: Float = 0
+
+    /// Shape of the tail, by moments: 0 for an exponential tail and any lighter one, up to 0.5.
+    private var shape: Double {
+      let mean = Double(excess)
+      let variance = max(Double(excessSquare) - mean * mean, 0)
+      // 0.5 · (1 − mean² / variance), without dividing by zero.
+      if variance <= mean * mean { return Self.shapeMin }
+      return max(0.5 * (1 - mean * mean / variance), Self.shapeMin)
+    }
 
     /// −log10 of the share of scores at or above `deviation`. Below the level it is a straight
     /// line to zero: only the order counts there.
@@ -33,13 +50,11 @@ extension SeriesJudge {
       if deviation <= level {
         return level > 0 ? Self.levelScore * Double(deviation / level) : 0
       }
-      let decades = Double((deviation - level) / excess) * 0.434_294_481_903_251_8
+      let shape = shape
+      let ratio = Double((deviation - level) / excess)
+      // The scale by moments is excess · (1 − shape).
+      let decades = JudgePlan.log10(1 + shape / (1 - shape) * ratio) / shape
       return min(Self.levelScore + decades, Self.scoreMax)
-    }
-
-    /// The deviation that has this score.
-    func deviation(ofScore score: Double) -> Float {
-      level + excess * Float((score - Self.levelScore) * 2.302_585_092_994_045_7)
     }
 
     /// Learns one score. `weight`: how many buckets the history is worth, at most.
@@ -54,13 +69,14 @@ extension SeriesJudge {
       }
       level += step * (1 - Self.levelRate)
       count = min(count + 1, max(Self.levelRate * weight, Self.priorCount))
-      let bounded = min(over, Self.excessRatioMax * excess)
-      excess += (bounded - excess) / (count + Self.priorCount)
-      excess = max(excess, Self.excessPrior / 64)
+      let bounded = min(over, Self.excessRatioMax * excessSquare.squareRoot())
+      let share = 1 / (count + Self.priorCount)
+      excess = max(excess + (bounded - excess) * share, Self.excessMin)
+      excessSquare = max(excessSquare + (bounded * bounded - excessSquare) * share, excess * excess)
     }
 
     func encode(into writer: inout ByteWriter) {
-      for number in [level, excess, count] { writer.append(littleEndian: number.bitPattern) }
+      for number in [level, excess, excessSquare, count] { writer.append(littleEndian: number.bitPattern) }
     }
 
     init() {}
@@ -68,8 +84,10 @@ extension SeriesJudge {
     init(from reader: inout ByteReader) throws(ByteReaderError) {
       level = Float(bitPattern: try reader.read(UInt32.self))
       excess = Float(bitPattern: try reader.read(UInt32.self))
+      excessSquare = Float(bitPattern: try reader.read(UInt32.self))
       count = Float(bitPattern: try reader.read(UInt32.self))
-      guard level >= 0, level.isFinite, excess > 0, excess.isFinite, count >= 0, count.isFinite
+      guard level >= 0, level.isFinite, excess > 0, excess.isFinite,
+        excessSquare > 0, excessSquare.isFinite, count >= 0, count.isFinite
       else { throw .malformed(filePosition: reader.filePosition) }
     }
   }

@@ -12,15 +12,13 @@ struct CommitCounters {
     var outcomes = OutcomeCounts()
     var counts = EventTimeCounts()
     var steps: [AnomalyEvent.State: Int64] = [:]
-    var refused: Int64 = 0
-    var lateForBuckets: Int64 = 0
+    var detectorCounts = DetectorCounts()
     var deadRowCount: Int64 = 0
     for cut in cuts {
       outcomes += cut.output.readings.outcomeCounts()
       counts += cut.counts
       for event in cut.output.anomalies { steps[event.state, default: 0] += 1 }
-      refused += cut.detectorCounts.refused
-      lateForBuckets += cut.detectorCounts.lateForBuckets
+      detectorCounts += cut.detectorCounts
       deadRowCount += Int64(cut.output.deadLetters.count)
     }
     add("records_read", outcomes[.read])
@@ -41,8 +39,8 @@ struct CommitCounters {
     add("anomalies_opened", steps[.opened] ?? 0)
     add("anomalies_escalated", steps[.escalated] ?? 0)
     add("anomalies_closed", steps[.closed] ?? 0)
-    add("anomalies_refused", refused)
-    add("readings_late_for_detectors", lateForBuckets)
+    add("anomalies_refused", detectorCounts.refused)
+    add("readings_late_for_detectors", detectorCounts.lateForBuckets)
     add("devices_idle", counts.idleDevices)
     add("files", Int64(files.count))
     add("file_bytes", files.reduce(0) { $0 + $1.byteCount })

@@ -38,9 +38,17 @@ extension Session {
         return false
       }
       CrashPoint.reached(.cutTaken)
-      defer { if let reload { committer.adopt(reload) } }
+      defer { if let reload { adopt(reload, committer) } }
       return commit(cuts, id: request.commitID, committer)
     }
+  }
+
+  /// The lanes follow the new detectors since the cut; the entry that says so, with the state, shall
+  /// not wait for the interval.
+  private func adopt(_ reload: PipelineReload, _ committer: Committer) {
+    committer.adopt(reload)
+    board.update { $0.commitRequested = true }
+    log.info("detectors changed", metadata: ["config": "\(reload.configFingerprint)"])
   }
 
   /// Tries until it works, waiting out a full disk; anything else is the session's end.

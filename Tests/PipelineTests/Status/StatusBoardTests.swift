@@ -1,9 +1,9 @@
-import Detectors
 import Ledger
 import Metrics
 import Telemetry
 import Testing
 
+@testable import Detectors
 @testable import Kafka
 @testable import Pipeline
 

@@ -46,10 +46,10 @@ enum TestSources {
       detectors: detectors)
   }
 
-  static func narrow() throws -> SourceOptions {
+  static func narrow(detectors: [DetectorDefinition] = []) throws -> SourceOptions {
     SourceOptions(
       topics: ["samples"], plan: try DecodePlan(narrowMapping), windows: [tenSeconds],
-      eventTime: eventTime, detectors: [])
+      eventTime: eventTime, detectors: detectors)
   }
 
   /// The narrow source under its name, with one attribute less.
@@ -67,7 +67,7 @@ enum TestSources {
   ) throws -> PipelineOptions {
     PipelineOptions(
       pipeline: "fleet", program: "test", configFingerprint: "fingerprint",
-      sources: try sources ?? [wide(), narrow()], start: start, onPositionLost: onPositionLost,
+      sources: try sources ?? [wide(detectors: wideDetectors), narrow(detectors: narrowDetectors)], start: start, onPositionLost: onPositionLost,
       laneCount: lanes,
       commit: CommitOptions(
         intervalMillis: intervalMillis, byteCount: commitByteCount,
