@@ -89,8 +89,8 @@ let package = Package(
     benchmark(
       "PipelineBenchmark",
       uses: [
-        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Parquet", "Ledger",
-        "Pipeline", .product(name: "Logging", package: "swift-log"),
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Parquet",
+        "Ledger", "Pipeline", .product(name: "Logging", package: "swift-log"),
       ]),
 
     tests("Base"),

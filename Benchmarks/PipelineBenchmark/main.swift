@@ -1,5 +1,6 @@
 import Base
 import Decode
+import Detectors
 import Glibc
 import Ledger
 import Logging
@@ -13,7 +14,7 @@ import Windows
 // the synced files, the ledger and the table logs.
 //
 //     PipelineBenchmark [--devices N] [--seconds S] [--partitions P] [--lanes L] [--root DIR]
-//                       [--commit-bytes B]
+//                       [--commit-bytes B] [--detectors none|limits|shift|both]
 //
 // The reference job is --devices 10000 --seconds 300 --partitions 4. Prints rates, bytes, and a
 // hash of the counters of the ledger, which must not change with lanes, commit size or machine.
@@ -47,6 +48,25 @@ func peakMebibytes() -> Int {
   return usage.ru_maxrss / 1024
 }
 
+/// Limits on every metric, a shift on every series: what the issue of the service measures.
+func detectors(_ name: String) -> [DetectorDefinition] {
+  let limits = DetectorDefinition(
+    name: "limits", metric: .all,
+    rule: .limits(
+      LimitsRule(
+        warning: .init(low: -1e6, high: 1e6), critical: .init(low: -1e7, high: 1e7),
+        clearMargin: 1, persistence: .readings(3))), openCountMax: 1000)
+  let shift = DetectorDefinition(
+    name: "shift", metric: .all,
+    rule: .statistical(.defaults(kind: .shift, everyMicros: 60_000_000)), openCountMax: 1000)
+  switch name {
+  case "limits": return [limits]
+  case "shift": return [shift]
+  case "both": return [limits, shift]
+  default: return []
+  }
+}
+
 let devices = argument("devices", 200)
 let seconds = argument("seconds", 60)
 let topic = RecordedTopic(
@@ -63,7 +83,7 @@ let plan = try DecodePlan(
 let source = SourceOptions(
   topics: [topic.name], plan: plan,
   windows: [WindowDefinition(name: "1m", sizeMicros: 60_000_000, slideMicros: 10_000_000)],
-  eventTime: EventTimeOptions(), detectors: [])
+  eventTime: EventTimeOptions(), detectors: detectors(textArgument("detectors") ?? "none"))
 let laneCount = argument("lanes", 1)
 let options = PipelineOptions(
   pipeline: "benchmark", program: "benchmark", configFingerprint: "benchmark",
