@@ -42,7 +42,7 @@ struct DemoCommand: ParsableCommand {
     guard rate <= DemoPlan.recordRateMax else {
       throw ValidationError(
         "\(devices) satellites within \(seconds) s are \(Figure.count(Int(rate))) records a "
-          + "second, more than the embedded broker keeps for long (\(Int(DemoPlan.recordRateMax))): "
+          + "second; the embedded broker keeps enough of \(Int(DemoPlan.recordRateMax)) at most: "
           + "fewer --devices or more --seconds")
     }
   }

@@ -1,5 +1,3 @@
-import Base
-
 /// The configuration of the demonstration's pipeline: a file to look at, and to start from.
 enum DemoConfiguration {
   /// The YAML text. `httpPort` is on the loopback interface; tables go to `data` beside the file.
@@ -49,9 +47,10 @@ enum DemoConfiguration {
     """
   }
 
-  /// What a fault of each kind is found by. `detectorNames` lists them.
+  /// What a fault of each kind is found by: `InjectedFault.Kind.detector` names them.
   private static var detectors: String {
-    """
+    let warmUp = duration(DemoPlan.warmUpMicros)
+    return """
       - name: battery-temperature
         metric: battery_temperature_c
         limits:
@@ -61,14 +60,19 @@ enum DemoConfiguration {
           readings: 2
       # Longer than the pause between two passes.
       - {name: radio-silence, silence: {after: \(duration(DemoPlan.silenceAfterMicros))}}
-      # These learn what is usual; a change below `min_change` is nobody's business.
+      # These learn what is usual for each satellite, minute by minute. A change below `min_change`
+      # is nobody's business. Warm-up and half-life fit half a day; the defaults want weeks.
+      - name: wheel-spike
+        metric: wheel_speed_rpm
+        spike: {half_life: 12h, warm_up: \(warmUp), false_alarm_every: 365d, min_change: 300}
+      - name: voltage-jump
+        metric: battery_voltage_v
+        jump: {half_life: 12h, warm_up: \(warmUp), false_alarm_every: 365d, min_change: 0.5}
       - name: bus-power-shift
         metric: bus_power_w
-        shift: {}
+        shift: {half_life: 12h, warm_up: \(warmUp), false_alarm_every: 365d, min_change: 25}
     """
   }
-
-  static let detectorNames = InjectedFault.Kind.allCases.map(\.detector)
 
   private static func duration(_ micros: Int64) -> String { "\(micros / DemoPlan.minute)m" }
 }

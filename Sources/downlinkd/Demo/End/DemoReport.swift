@@ -131,7 +131,8 @@ struct DemoReport {
       "  SELECT device_id, window_start, round(mean, 2) AS mean, max",
       "  FROM delta_scan('\(folder.root)/tables/windows')",
       "  WHERE metric = 'battery_temperature_c'",
-      "  QUALIFY row_number() OVER (PARTITION BY device_id, window_start ORDER BY revision DESC) = 1",
+      "  QUALIFY row_number() OVER (",
+      "    PARTITION BY device_id, window_start ORDER BY revision DESC) = 1",
       "  ORDER BY max DESC LIMIT 10;",
       "",
     ]

@@ -29,7 +29,8 @@ struct DemoFigures: Equatable, Sendable {
 
   private var fleet: String {
     let gone = StepText.span(sender.eventMicros - plan.startMicros)
-    return "\(StepText.time(sender.eventMicros)) UTC, \(gone) of \(StepText.span(plan.lengthMicros))"
+    let whole = StepText.span(plan.lengthMicros)
+    return "\(StepText.time(sender.eventMicros)) UTC, \(gone) of \(whole)"
   }
 
   private var bar: String {

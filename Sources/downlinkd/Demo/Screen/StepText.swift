@@ -2,7 +2,7 @@ import Base
 
 /// A step of an anomaly in one line, for people.
 ///
-///     07-21 14:31  escalated  critical  sat-00017  battery_temperature_c 55.4, limit … (battery-temperature)
+///     07-21 14:31  escalated  critical  sat-00017  bus_power_w 498.2 against 431 (bus-power-shift)
 enum StepText {
   static func line(_ step: AnomalyStep) -> String {
     var what = step.metric ?? ""
