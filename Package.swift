@@ -40,6 +40,11 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(
+      url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
   ],
   targets: [
     // System libraries: a module map and a shim, nothing else.
@@ -70,12 +75,30 @@ let package = Package(
         "Base", "Telemetry", "Storage", "Metrics", "Kafka", "Decode", "Windows", "Detectors",
         "Parquet", "DeltaLog", "Ledger", .product(name: "Logging", package: "swift-log"),
       ]),
+    module(
+      "Status",
+      uses: [
+        "Base", "Telemetry", "Metrics", "Pipeline",
+        // swift-metrics, which Hummingbird links, has a module of the name of ours.
+        .product(
+          name: "Hummingbird", package: "hummingbird",
+          moduleAliases: ["Metrics": "SwiftMetrics"]),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]),
     module("Config", uses: ["Base", "Telemetry", .product(name: "Yams", package: "Yams")]),
     .executableTarget(
       name: "downlinkd",
       dependencies: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Parquet", "Pipeline",
-        "Config", "CSystemd", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Config", "Status", "CSystemd",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
@@ -110,6 +133,13 @@ let package = Package(
         "Ledger", .product(name: "Logging", package: "swift-log"),
       ]),
     tests("Config", uses: ["Base", "Telemetry"]),
+    tests(
+      "Status",
+      uses: [
+        "Base", "Telemetry", "Metrics", "Pipeline",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]),
     .testTarget(
       name: "DownlinkdTests",
       dependencies: [

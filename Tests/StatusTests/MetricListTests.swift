@@ -1,0 +1,175 @@
+import Foundation
+import Metrics
+import Testing
+
+@testable import Pipeline
+@testable import Status
+
+@Suite struct MetricListTests {
+  private func text(_ status: PipelineStatus) -> String {
+    String(decoding: MetricList.text(Example.view(status)), as: UTF8.self)
+  }
+
+  private func expectLines(_ lines: String, in text: String) {
+    let all = Set(text.split(separator: "\n"))
+    for line in lines.split(separator: "\n") { #expect(all.contains(line), "missing: \(line)") }
+  }
+
+  // MARK: - The format, judged by Prometheus itself
+
+  @Test(arguments: ["fresh", "busy", "big"])
+  func `promtool finds nothing to say`(_ kind: String) throws {
+    let status = switch kind {
+    case "fresh": Example.fresh()
+    case "busy": Example.busy()
+    default: Example.big()
+    }
+    let judged = try Tool.run(
+      "/usr/bin/promtool", ["check", "metrics"], input: MetricList.text(Example.view(status)))
+    #expect(judged.code == 0 && judged.output.isEmpty, "\(judged.output)")
+  }
+
+  @Test func `no series stands twice`() {
+    for status in [Example.fresh(), Example.busy(), Example.big()] {
+      let series = text(status).split(separator: "\n").filter { !$0.hasPrefix("#") }
+        .map { $0[..<($0.lastIndex(of: " ") ?? $0.endIndex)] }
+      #expect(Set(series).count == series.count)
+    }
+  }
+
+  @Test func `totals with the same labels are one series`() {
+    var status = Example.fresh()
+    status.labelledTotals = [
+      .init(name: "dead_letters", labels: [.init("reason", "truncated")], value: 2),
+      .init(name: "dead_letters", labels: [.init("reason", "truncated")], value: 3),
+    ]
+    status.openAnomalies = [
+      .init(source: "a", detector: "b", severity: "warning", count: 1),
+      .init(source: "a", detector: "b", severity: "warning", count: 2),
+    ]
+    expectLines(
+      """
+      downlink_dead_letters_total{reason="truncated"} 5
+      downlink_anomalies_open{source="a",detector="b",severity="warning"} 3
+      """, in: text(status))
+  }
+
+  @Test func `the same status gives the same bytes`() {
+    #expect(text(Example.busy()) == text(Example.busy()))
+  }
+
+  // MARK: - Values
+
+  @Test func `what the issue asks for is there, with its value`() {
+    expectLines(
+      #"""
+      downlink_build_info{program="downlinkd",version="0.1.0"} 1
+      downlink_config_info{pipeline="fleet",fingerprint="0123abcd"} 1
+      downlink_config_reloads_total{outcome="refused"} 1
+      downlink_config_last_reload_accepted 0
+      downlink_instance_ready 1
+      downlink_instance_stalled 0
+      downlink_instance_phase{phase="running"} 1
+      downlink_instance_phase{phase="draining"} 0
+      downlink_instance_wait_seconds{cause="disk_full"} 0
+      downlink_instance_sessions_total 1
+      downlink_kafka_received_bytes_total 1099511627776
+      downlink_records_total{outcome="read"} 1000
+      downlink_records_total{outcome="dead"} 3
+      downlink_readings_total 4000
+      downlink_readings_late_total{reason="too_late"} 2
+      downlink_dead_letters_total{reason="truncated"} 2
+      downlink_dead_letters_total{reason="no \"de\\vice\"\n"} 1
+      downlink_windows_firings_total{kind="first"} 120
+      downlink_windows_firings_total{kind="again"} 4
+      downlink_anomalies_steps_total{source="buses",detector="too_hot",severity="critical",state="opened"} 5
+      downlink_anomalies_open{source="buses",detector="too_hot",severity="critical"} 1
+      downlink_anomalies_refused_total 1
+      downlink_partitions_assigned 2
+      downlink_partitions_paused 1
+      downlink_partitions_rebalances_total 2
+      downlink_partition_lag_records{topic="telemetry",partition="1"} 340
+      downlink_partition_lag_seconds{topic="telemetry",partition="0"} 0
+      downlink_partition_lag_seconds{topic="telemetry",partition="1"} 1.5
+      downlink_partition_watermark_lag_seconds{topic="telemetry",partition="1"} 34
+      downlink_partition_state_bytes{topic="telemetry",partition="0"} 80000
+      downlink_partition_buffered_bytes{topic="telemetry",partition="0"} 9000
+      downlink_partition_paused{topic="telemetry",partition="1"} 1
+      downlink_commits_total 9
+      downlink_commits_conflicts_total 1
+      downlink_commits_file_bytes_total 3000000
+      downlink_commits_age_seconds 2.5
+      downlink_commits_duration_seconds_bucket{le="0.125"} 8
+      downlink_commits_duration_seconds_bucket{le="+Inf"} 9
+      downlink_commits_duration_seconds_count 9
+      downlink_latency_end_to_end_seconds_bucket{le="4"} 1000
+      downlink_latency_end_to_end_seconds_sum 3000
+      downlink_broker_up{broker="kafka-1:9092/1"} 1
+      downlink_broker_up{broker="kafka-2:9092/2"} 0
+      downlink_broker_round_trip_seconds{broker="kafka-1:9092/1"} 0.0015
+      downlink_process_uptime_seconds 60
+      downlink_process_resident_memory_bytes 50000000
+      downlink_process_cpu_seconds_total 12.5
+      downlink_process_open_fds 40
+      downlink_http_connections 2
+      downlink_http_connections_closed_total{reason="silent"} 4
+      """#, in: text(Example.busy()))
+  }
+
+  @Test func `what is not known has no sample`() {
+    let fresh = text(Example.fresh())
+    for name in ["downlink_commits_ledger_version", "downlink_config_last_reload_timestamp_seconds"] {
+      #expect(fresh.contains("# TYPE \(name) gauge\n"))
+      #expect(!fresh.contains("\n\(name) "))
+    }
+    var status = Example.busy()
+    status.partitions[0].endOffset = nil
+    status.partitions[0].watermarkMicros = nil
+    let text = text(status)
+    for name in ["lag_records", "lag_seconds", "watermark_lag_seconds"] {
+      let series = #"downlink_partition_\#(name){topic="telemetry",partition="#
+      #expect(!text.contains(series + #""0"}"#) && text.contains(series + #""1"}"#), "\(name)")
+    }
+  }
+
+  @Test func `a device is never a label`() {
+    let labels = Set(MetricList.definitions.flatMap(\.labels))
+    #expect(!labels.contains("device") && !labels.contains("metric"))
+    #expect(!text(Example.busy()).contains("alert"))
+  }
+
+  @Test func `every metric is ours by name`() {
+    for definition in MetricList.definitions {
+      #expect(definition.name.hasPrefix("downlink_"), "\(definition.name)")
+    }
+    let names = MetricList.definitions.map(\.name)
+    #expect(Set(names).count == names.count)
+  }
+
+  // MARK: - The document
+
+  /// Rows of docs/METRICS.md that describe a metric, in their order: name and the other cells.
+  private func documented() throws -> [(name: String, cells: [String])] {
+    try Tool.document("docs/METRICS.md").split(separator: "\n").compactMap { line in
+      guard line.hasPrefix("| `downlink_") else { return nil }
+      let cells = line.split(separator: "|", omittingEmptySubsequences: false).dropFirst()
+        .dropLast().map { $0.trimmingCharacters(in: .whitespaces) }
+      return (cells[0].trimmingCharacters(in: ["`"]), cells)
+    }
+  }
+
+  @Test func `docs METRICS md has every metric, in the order of the scrape, and no other`() throws {
+    #expect(try documented().map(\.name) == MetricList.definitions.map(\.name))
+  }
+
+  @Test func `docs METRICS md has the type, unit, labels and meaning of every metric`() throws {
+    for (row, definition) in zip(try documented(), MetricList.definitions) {
+      #expect(row.cells.count == 6, "\(row.name)")
+      #expect(row.cells[1] == definition.kind.rawValue, "type of \(row.name)")
+      #expect(row.cells[2] == definition.unit.rawValue, "unit of \(row.name)")
+      let labels = definition.labels.map { "`\($0)`" }.joined(separator: ", ")
+      #expect(row.cells[3] == labels, "labels of \(row.name)")
+      #expect(row.cells[4] == definition.help, "meaning of \(row.name)")
+    }
+  }
+}
