@@ -1,8 +1,8 @@
 /// What a rule amounts to for `SeriesJudge`, worked out once: thresholds, and how much of a weight
 /// is left after one bucket.
 ///
-/// Deterministic on every machine: made from IEEE multiplications, divisions and square roots, so
-/// that state saved on one host goes on bit for bit on another.
+/// Made of IEEE multiplications, divisions and square roots alone: state saved on one machine goes
+/// on bit for bit on another, which the functions of a C library do not promise.
 package struct JudgePlan: Equatable, Sendable {
   let kind: StatisticalRule.Kind
   let everyMicros: Int64
@@ -15,14 +15,12 @@ package struct JudgePlan: Equatable, Sendable {
   let slowDecay: Double
   /// What is left of a fast weight after one bucket.
   let fastDecay: Double
-  /// What is left of the budget's penalty after one bucket.
+  /// What is left after one bucket of what openings added to the threshold.
   let budgetDecay: Double
   /// An anomaly opens at this score: −log10 of the share of buckets that the budget allows.
   package let threshold: Double
   /// From this score on it is critical: as rare as two false alarms at once.
   package let criticalThreshold: Double
-  /// An anomaly that is open for longer closes: what it saw is the new usual.
-  let openMicrosMax: Int64
 
   /// Cost: some two hundred square roots. Do it once for a rule, not for a series.
   package init(_ rule: StatisticalRule) {
@@ -38,12 +36,15 @@ package struct JudgePlan: Equatable, Sendable {
     slowDecay = Self.half(toThe: every / Double(rule.halfLifeMicros))
     fastDecay = Self.half(toThe: every / Double(max(rule.fastHalfLifeMicros, 1)))
     budgetDecay = Self.half(toThe: every / Double(max(rule.falseAlarmEveryMicros, 1)))
-    let budget = Double(max(rule.falseAlarmEveryMicros, rule.everyMicros)) / every
+    // An excursion of the fast mean lasts about its half-life and is one alarm, not one a bucket
+    // (the extremal index of dependent values).
     let cluster = rule.kind == .shift ? max(Double(rule.fastHalfLifeMicros) / every, 1) : 1
-    threshold = max(Self.log10(max(budget / cluster, 1)), SeriesJudge.TailFit.levelScore)
+    let share = Double(rule.falseAlarmEveryMicros) / every / cluster
+    threshold = max(Self.log10(max(share, 1)), SeriesJudge.TailFit.levelScore)
     criticalThreshold = 2 * threshold
-    openMicrosMax = max(rule.halfLifeMicros / 4, rule.everyMicros)
   }
+
+  // MARK: - Arithmetic
 
   /// 0.5 to the power of `exponent` ≥ 0, by the binary digits of the exponent.
   static func half(toThe exponent: Double) -> Double {
@@ -63,7 +64,7 @@ package struct JudgePlan: Equatable, Sendable {
     return result
   }
 
-  /// `base` to the power of `exponent` ≥ 0, by squaring: the same on every machine.
+  /// `base` to the power of `exponent` ≥ 0, by squaring.
   static func power(_ base: Double, _ exponent: Int64) -> Double {
     if exponent == 1 { return base }
     var result = 1.0
@@ -77,14 +78,14 @@ package struct JudgePlan: Equatable, Sendable {
     return result
   }
 
-  /// The decimal logarithm of `value` ≥ 1, by bisection: exact enough for a threshold, and the
-  /// same on every machine.
+  /// The decimal logarithm of a finite `value` ≥ 1 to twelve digits, by squaring: each square is a
+  /// binary digit of the logarithm.
   static func log10(_ value: Double) -> Double {
     let log10Of2 = 0.301_029_995_663_981_2
     var rest = value.significand
     var digits = Double(value.exponent)
     var weight = 0.5
-    while weight > 0x1p-50 {
+    while weight > 0x1p-42 {
       rest *= rest
       if rest >= 2 {
         rest /= 2

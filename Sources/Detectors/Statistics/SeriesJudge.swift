@@ -1,40 +1,52 @@
-package import Base
-
 /// Judges one series against its own past, bucket by bucket, in O(1) state and time.
 ///
-/// The deviation of a bucket (see `StatisticalRule.Kind`) in units of its usual spread is a score
-/// that `TailFit` turns into a probability, from the history of this very score: nothing is taken
-/// to be normally distributed. Everything is judged by the state before the bucket, then learnt.
+/// How far a bucket lies from what was expected (`StatisticalRule.Kind`), in units of how far
+/// buckets usually lie, is its *deviation*. `TailFit` turns that into a score, −log10 of a
+/// probability, from the history of this very deviation: nothing is taken to be normally
+/// distributed. Everything is judged by the state before the bucket, and learnt afterwards.
 ///
-/// **Invariants:** no stored number is NaN or infinite, whatever finite values come in; at most one
-/// anomaly is open; none is open for longer than the plan's `openMicrosMax` and one bucket.
+///     quiet ──score ≥ threshold──▶ open (warning) ──score ≥ critical──▶ open (critical)
+///       ▲                            │                                     │
+///       └── usual for 3 buckets, or open for a half-life, or a gap longer than one
+///           then nothing opens for the refractory time
+///
+/// Weights fade with event time, not with the number of buckets, so gaps age what is known; after
+/// one longer than the half-life the series warms up anew.
+///
+/// **Invariants:** no stored number is NaN or infinite, whatever finite values come in. At most one
+/// anomaly is open, and none at a bucket that starts a half-life after the one that opened it.
+/// Only IEEE additions, multiplications, divisions and square roots: bit for bit the same on every
+/// machine.
 package struct SeriesJudge: Equatable, Sendable {
-  private enum Phase: UInt8 {
+  enum Phase: UInt8 {
     case quiet
     case openWarning
     case openCritical
   }
 
-  /// Weighted by age: of the values (`spike`, `shift`), of the steps (`jump`).
-  private var mean = 0.0
+  // Weighted by age: of the values (`spike`, `shift`), of the steps between them (`jump`).
+  var mean = 0.0
   /// Root of the mean squared deviation from `mean`, weighted by age.
-  private var spread = 0.0
+  var spread = 0.0
   /// The value before (`jump`), the fast mean (`shift`).
-  private var recent = 0.0
-  /// Sum of the weights by age behind `mean`: how many buckets it is worth.
-  private var weight = 0.0
-  private var recentWeight = 0.0
-  /// Where warm-up began; `Int64.min` before the first bucket.
-  private var heardSince = Int64.min
-  private var lastBucket = Int64.min
+  var recent = 0.0
+  /// Sum of the weights by age behind `mean` and `spread`: how many buckets they are worth.
+  var weight = 0.0
+  /// The same of the fast mean.
+  var recentWeight = 0.0
+  /// Start of the bucket in which warm-up began.
+  var heardSince = Int64.min
+  /// Start of the newest bucket; `Int64.min` before the first.
+  var lastBucket = Int64.min
   /// Start of the bucket that opened or closed the last anomaly; `Int64.min` before the first.
-  private var phaseSince = Int64.min
-  private var tail = TailFit()
-  /// Added to the threshold after openings; fades within the budget's span.
-  private var penalty: Float = 0
-  private var bucketsOpen: UInt32 = 0
-  private var usualCount: UInt8 = 0
-  private var phase = Phase.quiet
+  var phaseSince = Int64.min
+  var tail = TailFit()
+  /// Added to the threshold: each opening adds, and it fades with the span of the budget as its
+  /// half-life. It keeps a series that is wilder than its tail says near the budget.
+  var penalty: Float = 0
+  var bucketsOpen: UInt32 = 0
+  var usualCount: UInt8 = 0
+  var phase = Phase.quiet
 
   /// A series that was never heard.
   package init() {}
@@ -46,24 +58,25 @@ package struct SeriesJudge: Equatable, Sendable {
 
   /// Judges a bucket with at least one reading, then learns from it.
   ///
-  /// `bucketStart` is later than the bucket's before it. `value` is finite; beyond ±2^900 it is
+  /// `bucketStart` is later than that of the bucket before. `value` is finite; beyond ±2^900 it is
   /// taken as ±2^900, far from where squares and sums overflow.
   package mutating func judge(
     value: Double, bucketStart: Int64, plan: JudgePlan
   ) -> Judgement {
     precondition(value.isFinite, "a value that is not finite enters no detector")
     let value = min(max(value, -Self.magnitudeMax), Self.magnitudeMax)
-    guard lastBucket != .min else { return begin(value: value, bucketStart: bucketStart, plan) }
-    precondition(bucketStart > lastBucket, "buckets come in order, each once")
+    let isFirst = lastBucket == .min
+    if isFirst { begin(value: value, bucketStart: bucketStart, plan) }
+    precondition(isFirst || bucketStart > lastBucket, "buckets come in order, each once")
     let gapMicros = Self.span(from: lastBucket, to: bucketStart)
     let gap = max(gapMicros / plan.everyMicros, 1)
+    let isForgotten = gapMicros > plan.halfLifeMicros
     fade(over: gap, plan)
+    if isForgotten { forget(value: value, bucketStart: bucketStart, plan) }
     lastBucket = bucketStart
-    let forgotten = gapMicros > plan.halfLifeMicros
-    if forgotten { heardSince = bucketStart }
 
     let finding = finding(value: value, gap: gap, plan)
-    let isWarm = weight >= Self.weightMin && !forgotten
+    let isWarm = weight >= Self.weightMin && !isForgotten
       && Self.span(from: heardSince, to: bucketStart) >= plan.warmUpMicros
     var judgement = Judgement(
       step: .none, severity: .warning, value: finding.value, expected: finding.expected,
@@ -71,18 +84,25 @@ package struct SeriesJudge: Equatable, Sendable {
       threshold: plan.threshold + Double(penalty), spread: finding.unit,
       deviation: Double(finding.deviation), bucketsSinceOpened: 0, ending: nil)
     let wasOpen = isOpen
-    live(&judgement, forgotten: forgotten, plan)
-    let isNewLevel = judgement.ending == .newLevel
-    learn(value: value, gap: gap, finding, score: judgement.score, wasOpen: wasOpen, plan)
-    if isNewLevel { adoptLevel(value: value, plan) }
+    live(&judgement, isForgotten: isForgotten, plan)
+    // What happens within an anomaly says nothing about the tail outside; its first bucket does.
+    if weight >= Self.weightMin / 3, !wasOpen, !isForgotten {
+      tail.learn(finding.deviation, weight: Float(weight))
+    }
+    learn(
+      value: value, gap: gap, hasStep: !isFirst && !isForgotten,
+      isUnusual: judgement.score >= plan.threshold, plan)
+    if judgement.ending == .newLevel { adoptLevel(value: value, plan) }
     return judgement
   }
 
   /// The opening just asked for did not happen: the cap on open anomalies refused it. The series
-  /// is as it would be had the anomaly closed at once; after the refractory time it may ask again.
+  /// is as if it had not opened, but that it does not ask again within the refractory time.
   package mutating func refuse() {
+    precondition(isOpen && bucketsOpen == 1, "only an opening just asked for can be refused")
     phase = .quiet
     bucketsOpen = 0
+    penalty = max(penalty - Self.penaltyOfOpening, 0)
   }
 }
 
@@ -90,46 +110,45 @@ package struct SeriesJudge: Equatable, Sendable {
 
 extension SeriesJudge {
   /// Values are taken as at most this large.
-  private static let winsorAt = 8.0
-  private static let magnitudeMax = 0x1p900
-  /// Deviations smaller than this share of the values are dust of rounding.
+  static let magnitudeMax = 0x1p900
+  /// Differences smaller than this share of the values are dust of rounding.
   private static let dust = 0x1p-40
-  /// Nothing is judged on less than this many buckets, however long they took.
-  private static let weightMin = 30.0
+  /// Nothing is judged by fewer buckets than these, however long they took.
+  static let weightMin = 30.0
   /// Deviations are counted up to here.
   private static let deviationMax = 1e6
 
-  /// A bucket's deviation.
+  /// How far a bucket lies from what was expected.
   private struct Finding {
     let value: Double
     let expected: Double
     /// Usual size of `value` − `expected`.
     let unit: Double
-    /// |`value` − `expected`| in units of `unit`; 0 where the unit is dust.
+    /// |`value` − `expected`| in units of `unit`; 0 where the unit is dust: a series that never
+    /// moved has no usual size of a deviation.
     let deviation: Float
   }
 
-  private mutating func begin(
-    value: Double, bucketStart: Int64, _ plan: JudgePlan
-  ) -> Judgement {
-    heardSince = bucketStart
+  private mutating func begin(value: Double, bucketStart: Int64, _ plan: JudgePlan) {
     lastBucket = bucketStart
     recent = value
-    recentWeight = 1
-    if plan.kind != .jump {
-      mean = value
-      weight = 1
-    }
-    return Judgement(
-      step: .none, severity: .warning, value: value, expected: value, score: 0,
-      threshold: plan.threshold, spread: 0, deviation: 0, bucketsSinceOpened: 0, ending: nil)
+    forget(value: value, bucketStart: bucketStart, plan)
   }
 
   /// Lets weights fade over a number of bucket lengths.
   private mutating func fade(over gap: Int64, _ plan: JudgePlan) {
     weight *= JudgePlan.power(plan.slowDecay, gap)
-    penalty *= Float(JudgePlan.power(plan.budgetDecay, gap))
+    if penalty > 0 { penalty *= Float(JudgePlan.power(plan.budgetDecay, gap)) }
     if plan.kind == .shift { recentWeight *= JudgePlan.power(plan.fastDecay, gap) }
+  }
+
+  /// After a gap longer than the half-life: warm-up begins anew, and what is worth less than one
+  /// bucket is worth nothing.
+  private mutating func forget(value: Double, bucketStart: Int64, _ plan: JudgePlan) {
+    heardSince = bucketStart
+    if weight >= 1 { return }
+    weight = 0
+    mean = plan.kind == .jump ? 0 : value
   }
 
   /// Compares by the state before the bucket; the fast mean of `shift` takes the bucket in first.
@@ -137,12 +156,14 @@ extension SeriesJudge {
     var judged = value
     var expected = mean
     var unit = spread
-    // The means are themselves uncertain: as of independent values, the tail's fit does the rest.
+    // The means are uncertain themselves: by as much as if buckets were independent. Where they are
+    // not, the tail's fit takes up the difference.
     let known = max(weight, 1)
     switch plan.kind {
     case .spike:
       unit *= (1 + 1 / known).squareRoot()
     case .jump:
+      // As of a random walk: over a gap of n buckets a step is usually √n times as large.
       let stretch = Double(gap).squareRoot()
       expected = recent + mean * stretch
       unit *= stretch * (1 + 1 / known).squareRoot()
@@ -157,6 +178,12 @@ extension SeriesJudge {
     let deviation = isDust ? 0 : min(size / unit, Self.deviationMax)
     return Finding(value: judged, expected: expected, unit: unit, deviation: Float(deviation))
   }
+
+  /// Microseconds from one time to a later one; far apart is `Int64.max`.
+  static func span(from start: Int64, to end: Int64) -> Int64 {
+    let (span, overflow) = end.subtractingReportingOverflow(start)
+    return overflow ? .max : span
+  }
 }
 
 // MARK: - The life of an anomaly
@@ -164,49 +191,51 @@ extension SeriesJudge {
 extension SeriesJudge {
   /// Consecutive usual buckets that close an anomaly.
   private static let usualCountToClose: UInt8 = 3
-  /// Raises the threshold by half of its value.
+  /// What an opening adds to the threshold: the next one must be three times as rare.
   private static let penaltyOfOpening: Float = 0.5
-  private static let overshootShare: Float = 0.0
 
-  private mutating func live(_ judgement: inout Judgement, forgotten: Bool, _ plan: JudgePlan) {
+  private mutating func live(
+    _ judgement: inout Judgement, isForgotten: Bool, _ plan: JudgePlan
+  ) {
     let matters = abs(judgement.value - judgement.expected) >= plan.changeMin
     let isOver = matters && judgement.score >= judgement.threshold
     let isCritical = isOver && judgement.score >= plan.criticalThreshold + Double(penalty)
-    if isOpen {
-      bucketsOpen &+= 1
-      judgement.bucketsSinceOpened = Int(bucketsOpen)
-      judgement.severity = phase == .openCritical ? .critical : .warning
-      // Usual: within the level that all but a few buckets keep to.
-      let isUsual = judgement.score < TailFit.levelScore || !matters
-      usualCount = isUsual ? usualCount + 1 : 0
-      let openMicros = Self.span(from: phaseSince, to: lastBucket)
-      if forgotten {
-        close(&judgement, .gap)
-      } else if usualCount >= Self.usualCountToClose {
-        close(&judgement, .usualAgain)
-      } else if openMicros >= plan.openMicrosMax {
-        close(&judgement, .newLevel)
-      } else if isCritical, phase == .openWarning {
-        phase = .openCritical
-        judgement.step = .escalated
-        judgement.severity = .critical
-      }
+    if !isOpen {
+      if isOver, !isRefractory(plan) { open(&judgement, isCritical: isCritical) }
       return
     }
-    guard isOver, !isRefractory(plan) else { return }
-    phase = isCritical ? .openCritical : .openWarning
-    let overshoot = Float(judgement.score - judgement.threshold)
-    penalty += max(Self.penaltyOfOpening, Self.overshootShare * overshoot)
-    phaseSince = lastBucket
-    bucketsOpen = 1
-    usualCount = 0
-    judgement.step = .opened
-    judgement.severity = isCritical ? .critical : .warning
-    judgement.bucketsSinceOpened = 1
+    bucketsOpen &+= 1
+    judgement.bucketsSinceOpened = Int(bucketsOpen)
+    judgement.severity = phase == .openCritical ? .critical : .warning
+    // Usual: within the level to which all but a few buckets keep.
+    let isUsual = judgement.score < TailFit.levelScore || !matters
+    usualCount = isUsual ? usualCount + 1 : 0
+    if isForgotten {
+      close(&judgement, .gap)
+    } else if usualCount >= Self.usualCountToClose {
+      close(&judgement, .usualAgain)
+    } else if Self.span(from: phaseSince, to: lastBucket) >= plan.halfLifeMicros {
+      close(&judgement, .newLevel)
+    } else if isCritical, phase == .openWarning {
+      phase = .openCritical
+      judgement.step = .escalated
+      judgement.severity = .critical
+    }
   }
 
   private func isRefractory(_ plan: JudgePlan) -> Bool {
     phaseSince != .min && Self.span(from: phaseSince, to: lastBucket) < plan.refractoryMicros
+  }
+
+  private mutating func open(_ judgement: inout Judgement, isCritical: Bool) {
+    phase = isCritical ? .openCritical : .openWarning
+    phaseSince = lastBucket
+    bucketsOpen = 1
+    usualCount = 0
+    penalty += Self.penaltyOfOpening
+    judgement.step = .opened
+    judgement.severity = isCritical ? .critical : .warning
+    judgement.bucketsSinceOpened = 1
   }
 
   private mutating func close(_ judgement: inout Judgement, _ ending: Judgement.Ending) {
@@ -222,33 +251,31 @@ extension SeriesJudge {
 // MARK: - Learning
 
 extension SeriesJudge {
+  /// An unusual bucket counts as at most so many times the spread. It still widens the spread, so
+  /// that what goes on is learnt after all, geometrically and not at once.
+  private static let unusualMax = 8.0
+
+  /// `hasStep`: the bucket before is known, and near enough to be compared with.
   private mutating func learn(
-    value: Double, gap: Int64, _ finding: Finding, score: Double, wasOpen: Bool,
-    _ plan: JudgePlan
+    value: Double, gap: Int64, hasStep: Bool, isUnusual: Bool, _ plan: JudgePlan
   ) {
-    // What happens within an anomaly says nothing about the tail outside; its first bucket does.
-    if weight >= Self.weightMin / 3, !wasOpen {
-      tail.learn(finding.deviation, weight: Float(weight))
-    }
-    var deviation: Double
-    switch plan.kind {
-    case .spike, .shift:
-      deviation = value - mean
-    case .jump:
-      deviation = (value - recent) / Double(gap).squareRoot() - mean
+    var change = value - mean
+    if plan.kind == .jump {
+      change = (value - recent) / Double(gap).squareRoot() - mean
       recent = value
+      if !hasStep { return }
     }
-    if score >= plan.threshold {
-      let bound = spread * Self.winsorAt
-      deviation = min(max(deviation, -bound), bound)
+    if isUnusual {
+      let bound = Self.unusualMax * spread
+      change = min(max(change, -bound), bound)
     }
     weight += 1
     let share = 1 / weight
-    mean += deviation * share
-    spread = Self.rootMeanSquare(spread, deviation, share: share)
+    mean += change * share
+    spread = Self.rootMeanSquare(spread, change, share: share)
   }
 
-  /// √((1 − share) a² + share b²) without overflow on the way.
+  /// √((1 − share) a² + share b²), without overflow on the way.
   private static func rootMeanSquare(_ a: Double, _ b: Double, share: Double) -> Double {
     let largest = max(a, abs(b))
     if largest == 0 { return 0 }
@@ -265,52 +292,5 @@ extension SeriesJudge {
     case .jump: break
     case .shift: mean = recent
     }
-  }
-
-  /// Microseconds from one time to a later one, without overflow.
-  private static func span(from start: Int64, to end: Int64) -> Int64 {
-    let (span, overflow) = end.subtractingReportingOverflow(start)
-    return overflow ? .max : span
-  }
-}
-
-// MARK: - State snapshot
-
-extension SeriesJudge {
-  /// Appends every number bit for bit: 86 bytes.
-  package func encode(into writer: inout ByteWriter) {
-    for number in [mean, spread, recent, weight, recentWeight] { writer.append(number) }
-    for time in [heardSince, lastBucket, phaseSince] { writer.append(littleEndian: time) }
-    tail.encode(into: &writer)
-    writer.append(littleEndian: penalty.bitPattern)
-    writer.append(littleEndian: bucketsOpen)
-    writer.append(usualCount)
-    writer.append(phase.rawValue)
-  }
-
-  /// Reads back what `encode` wrote; numbers that no judge can hold are `malformed`.
-  package init(from reader: inout ByteReader) throws(ByteReaderError) {
-    mean = try reader.readDouble()
-    spread = try reader.readDouble()
-    recent = try reader.readDouble()
-    weight = try reader.readDouble()
-    recentWeight = try reader.readDouble()
-    heardSince = try reader.read(Int64.self)
-    lastBucket = try reader.read(Int64.self)
-    phaseSince = try reader.read(Int64.self)
-    tail = try TailFit(from: &reader)
-    penalty = Float(bitPattern: try reader.read(UInt32.self))
-    bucketsOpen = try reader.read(UInt32.self)
-    usualCount = try reader.readByte()
-    let phase = Phase(rawValue: try reader.readByte())
-    guard let phase, isSound else { throw .malformed(filePosition: reader.filePosition) }
-    self.phase = phase
-  }
-
-  /// The invariants of the numbers.
-  var isSound: Bool {
-    mean.isFinite && spread.isFinite && spread >= 0 && recent.isFinite && weight.isFinite
-      && weight >= 0 && recentWeight.isFinite && recentWeight >= 0 && penalty.isFinite
-      && penalty >= 0
   }
 }
