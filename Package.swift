@@ -121,6 +121,7 @@ let package = Package(
     tests("Kafka", uses: ["Base", "Telemetry"]),
     tests("Decode", uses: ["Base", "Telemetry", "CProtobufC"]),
     tests("Windows", uses: ["Base", "Telemetry"]),
+    tests("Detectors", uses: ["Base", "Telemetry"]),
     tests("Parquet", uses: ["Base"]),
     tests("DeltaLog", uses: ["Base", "Storage"]),
     tests("Telemetry", uses: ["Base"]),

@@ -1,12 +1,15 @@
 import Base
 
 extension SilenceWatch {
-  /// Appends the watch; summaries are numbered anew, without gaps.
+  /// Appends the watch; summaries are numbered anew, in the order in which they opened, so that the
+  /// bytes do not depend on which numbers were free.
   func encode(into writer: inout ByteWriter) {
     writer.append(littleEndian: cursor)
     writer.append(littleEndian: minute)
     writer.append(varint: UInt64(individualCount))
-    let kept = summaries.indices.filter { summaries[$0] != nil }
+    let kept = summaries.indices.filter { summaries[$0] != nil }.sorted { left, right in
+      orderKey(left) < orderKey(right)
+    }
     writer.append(varint: UInt64(kept.count))
     for number in kept { summaries[number]?.encode(into: &writer) }
     var members: [[UInt32]] = Array(repeating: [], count: summaries.count)
@@ -14,6 +17,11 @@ extension SilenceWatch {
       members[Int(number)].append(UInt32(device))
     }
     for number in kept { writer.appendCounted(members[number]) }
+  }
+
+  private func orderKey(_ number: Int) -> (Int64, Int64) {
+    guard let summary = summaries[number], number != gathering else { return (.max, 0) }
+    return (summary.openingOffset, summary.minute)
   }
 
   /// Reads back what `encode` wrote into a watch that knows nothing.
