@@ -96,8 +96,8 @@ let package = Package(
     .executableTarget(
       name: "downlinkd",
       dependencies: [
-        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Parquet", "Pipeline",
-        "Config", "Status", "CSystemd",
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Parquet",
+        "Pipeline", "Config", "Status", "CSystemd",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -144,7 +144,7 @@ let package = Package(
     .testTarget(
       name: "DownlinkdTests",
       dependencies: [
-        "downlinkd", "Base", "Telemetry", "Kafka", "Decode", "Pipeline",
+        "downlinkd", "Base", "Telemetry", "Kafka", "Decode", "Detectors", "Pipeline", "Config",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

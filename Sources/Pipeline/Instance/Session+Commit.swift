@@ -43,8 +43,8 @@ extension Session {
     }
   }
 
-  /// The lanes follow the new detectors since the cut; the entry that says so, with the state, shall
-  /// not wait for the interval.
+  /// The lanes follow the new detectors since the cut; the entry that says so, with the state,
+  /// shall not wait for the interval.
   private func adopt(_ reload: PipelineReload, _ committer: Committer) {
     committer.adopt(reload)
     board.update { $0.commitRequested = true }
@@ -142,7 +142,8 @@ extension Session {
       metadata: [
         "version": "\(entry.version)", "records": "\(value("records_read"))",
         "readings": "\(value("readings"))", "firings": "\(value("firings"))",
-        "dead": "\(value("records_dead"))", "anomalies": "\(value("anomalies_opened"))", "files": "\(value("files"))",
+        "dead": "\(value("records_dead"))", "anomalies": "\(value("anomalies_opened"))",
+        "files": "\(value("files"))",
         "bytes": "\(value("file_bytes"))", "milliseconds": "\(nanos / 1_000_000)",
       ])
   }

@@ -24,6 +24,7 @@ package struct PipelineStatus: Sendable {
   /// Something outside that the instance waits for, each with a limit of its own
   /// (`ProgressRule`), after which it counts as not progressing.
   package struct ExternalWait: Sendable, Equatable {
+    /// What it waits for.
     package enum Cause: String, Sendable, CaseIterable {
       case brokersAway = "brokers_away"
       case diskFull = "disk_full"
@@ -186,6 +187,7 @@ package struct PipelineStatus: Sendable {
     package var labels: [Label]
     package var value: Int64
 
+    /// Name and value.
     package struct Label: Sendable, Hashable {
       package var name: String
       package var value: String

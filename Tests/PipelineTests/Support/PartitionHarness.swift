@@ -22,7 +22,8 @@ final class PartitionHarness {
   /// Begins with an empty state where the partition was opened.
   convenience init(_ start: PartitionStart, source: SourceOptions) {
     self.init(
-      start, source: source, state: StateSnapshot.empty(cut: start.openedAt, key: start.key, source: source))
+      start, source: source,
+      state: StateSnapshot.empty(cut: start.openedAt, key: start.key, source: source))
   }
 
   init(_ start: PartitionStart, source: SourceOptions, state: consuming RestoredState) {

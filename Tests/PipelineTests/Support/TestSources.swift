@@ -67,7 +67,9 @@ enum TestSources {
   ) throws -> PipelineOptions {
     PipelineOptions(
       pipeline: "fleet", program: "test", configFingerprint: "fingerprint",
-      sources: try sources ?? [wide(detectors: wideDetectors), narrow(detectors: narrowDetectors)], start: start, onPositionLost: onPositionLost,
+      sources: try sources
+        ?? [wide(detectors: wideDetectors), narrow(detectors: narrowDetectors)],
+      start: start, onPositionLost: onPositionLost,
       laneCount: lanes,
       commit: CommitOptions(
         intervalMillis: intervalMillis, byteCount: commitByteCount,
