@@ -107,6 +107,7 @@ let package = Package(
     benchmark("DecodeBenchmark", uses: ["Base", "Telemetry", "Decode"]),
     benchmark("WindowsBenchmark", uses: ["Base", "Telemetry", "Windows"]),
     benchmark("DetectorsBenchmark", uses: ["Base", "Telemetry", "Detectors"]),
+    benchmark("DetectorReplay", uses: ["Base", "Telemetry", "Detectors"]),
     benchmark("ParquetBenchmark", uses: ["Base", "Parquet"]),
     benchmark("FetchBenchmark", uses: ["Base", "Telemetry", "Kafka"]),
     benchmark(
