@@ -30,9 +30,8 @@ extension PipelineStatus {
   }
 
   private var runningSentence: String {
-    let count = partitions.count
-    var sentence = "ready: \(count) partition\(count == 1 ? "" : "s")"
-    if let lag = lagRecords { sentence += ", \(lag) records behind" }
+    var sentence = "ready: \(Quantity.count(Int64(partitions.count), of: "partition"))"
+    if let lag = lagRecords { sentence += ", \(Quantity.count(lag, of: "record")) behind" }
     if let wait { sentence += "; waiting for \(wait.cause.text): \(wait.detail)" }
     return sentence
   }

@@ -13,7 +13,8 @@ struct Downlinkd: AsyncParsableCommand {
       """,
     version: Program.version,
     subcommands: [
-      RunCommand.self, CheckCommand.self, DemoCommand.self, BrokerCommand.self, ProduceCommand.self,
+      RunCommand.self, CheckCommand.self, StatusCommand.self, DemoCommand.self,
+      BrokerCommand.self, ProduceCommand.self,
     ])
 
   static func main() async {

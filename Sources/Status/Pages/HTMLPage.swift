@@ -70,7 +70,7 @@ enum HTMLPage {
       let waited = Quantity.duration(status.seconds(since: wait.sinceMicros))
       rows.append(("Waits for", "\(wait.cause.text) for \(waited): \(wait.detail)"))
     }
-    let lag = status.lagRecords.map { "\(Quantity.count($0)) records" } ?? "not known yet"
+    let lag = status.lagRecords.map { Quantity.count($0, of: "record") } ?? "not known yet"
     rows += [
       ("Behind", lag + (status.lagSeconds.map { ", \(Quantity.duration($0))" } ?? "")),
       ("Last commit", lastCommit(status)),
@@ -84,8 +84,9 @@ enum HTMLPage {
         + Quantity.bytes(status.total("file_bytes"))),
       ("Open anomalies", Quantity.count(Int64(status.openAnomalyCount))),
       ("Memory", memory(view)),
-      ("Group", "\(status.groupState); \(status.rebalanceCount) rebalances, "
-        + "\(status.sessionCount) sessions"),
+      ("Group", "\(status.groupState); "
+        + Quantity.count(status.rebalanceCount, of: "rebalance") + ", "
+        + Quantity.count(status.sessionCount, of: "session")),
     ]
     if let reload = status.lastReload {
       let verdict = reload.isAccepted ? "accepted" : "refused"

@@ -54,6 +54,11 @@ enum Quantity {
     return (value < 0 ? "-" : "") + groups
   }
 
+  /// `1 session`, `2 sessions`.
+  static func count(_ value: Int64, of noun: String) -> String {
+    "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
+  }
+
   /// `512 B`, `3.4 MiB`.
   static func bytes(_ value: Int64) -> String {
     var size = Double(value)

@@ -26,6 +26,7 @@ package enum StatusDocument {
         JSONMember("reason", .string(readiness.sentence)),
         JSONMember("phase", .string(status.phase.rawValue)),
         JSONMember("phase_since", time(status.phaseSinceMicros)),
+        JSONMember("phase_seconds", seconds(status.seconds(since: status.phaseSinceMicros))),
         JSONMember("trouble", .optional(status.trouble)),
         JSONMember("stall", .optional(status.stall)),
         JSONMember("wait", wait(status)),
@@ -53,6 +54,7 @@ package enum StatusDocument {
     guard let wait = status.wait else { return .null }
     return [
       "cause": .string(wait.cause.rawValue), "since": time(wait.sinceMicros),
+      "seconds": seconds(status.seconds(since: wait.sinceMicros)),
       "detail": .string(wait.detail),
     ]
   }
