@@ -6,6 +6,7 @@ import Kafka
 import Logging
 import Pipeline
 import ServiceLifecycle
+import Status
 import Storage
 import UnixSignals
 
@@ -52,20 +53,22 @@ struct RunCommand: AsyncParsableCommand {
     LogOutput.bootstrap(configuration.log)
     let log = Logger(label: "downlinkd")
     let storage = try storage(of: configuration)
+    let instance = Self.instance(wiring, storage: storage, log: log, goal: goal)
+    let server = try await server(configuration, log: log) { instance.status() }
     log.info(
       "starting",
       metadata: [
         "program": "\(Program.name)", "pipeline": "\(configuration.pipeline)",
         "root": "\(configuration.storage.root)", "brokers": "\(wiring.kafka.brokers)",
         "lanes": "\(wiring.pipeline.laneCount)", "config": "\(configuration.fingerprint)",
+        "http": "\(server?.address ?? "none")",
       ])
-    let instance = Self.instance(wiring, storage: storage, log: log, goal: goal)
     let notifier = ServiceNotifier.start(log: log) { instance.status() }
     let pipeline = PipelineService(instance: instance, notifier: notifier)
     let reload = ReloadService(
       file: config, hangUps: hangUps, configuration: configuration, instance: instance,
       notifier: notifier, log: log)
-    try await Self.serve(pipeline, reload)
+    try await Self.serve(server.map { StatusService($0, log: log) }, pipeline, reload)
     let result = pipeline.result
     notifier?.finish(Self.sentence(result))
     try Self.exit(result, wiring, log)
@@ -80,17 +83,37 @@ struct RunCommand: AsyncParsableCommand {
     }
   }
 
-  /// Runs everything until a signal or the pipeline's own end; stops in reverse order.
-  private static func serve(_ pipeline: PipelineService, _ reload: ReloadService) async throws {
+  /// Has the address before anything is started, so that a wrong one starts nothing.
+  private func server(
+    _ configuration: Configuration, log: Logger, status: @escaping @Sendable () -> PipelineStatus
+  ) async throws -> StatusServer? {
+    guard goal == .run, let listen = configuration.http.listen else { return nil }
+    let options = StatusServer.Options(host: listen.host, port: Int(listen.port))
+    do {
+      return try await StatusServer.listen(options, log: log, status: status)
+    } catch {
+      complain("\(config): http.listen: \(error)")
+      throw ExitCode(Exit.configuration)
+    }
+  }
+
+  /// Runs everything until a signal or the pipeline's own end. The group stops in reverse order:
+  /// while the last commits are made, HTTP still says so.
+  private static func serve(
+    _ status: StatusService?, _ pipeline: PipelineService, _ reload: ReloadService
+  ) async throws {
+    var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
+    if let status { services.append(.init(service: status, successTerminationBehavior: .ignore)) }
+    services += [
+      .init(
+        service: pipeline, successTerminationBehavior: .gracefullyShutdownGroup,
+        failureTerminationBehavior: .gracefullyShutdownGroup),
+      .init(service: reload, successTerminationBehavior: .ignore),
+    ]
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
-        services: [
-          .init(
-            service: pipeline, successTerminationBehavior: .gracefullyShutdownGroup,
-            failureTerminationBehavior: .gracefullyShutdownGroup),
-          .init(service: reload, successTerminationBehavior: .ignore),
-        ],
-        gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "lifecycle")))
+        services: services, gracefulShutdownSignals: [.sigterm, .sigint],
+        logger: Logger(label: "lifecycle")))
     try await group.run()
   }
 
@@ -168,6 +191,24 @@ final class PipelineService: Service {
     } onGracefulShutdown: { [instance, notifier] in
       notifier?.stop()
       instance.stop()
+    }
+  }
+}
+
+/// The HTTP side as a service. Sight is worth less than the work: where it ends by itself the
+/// pipeline runs on, and the log says so.
+final class StatusService: Service {
+  private let server: StatusServer
+  private let log: Logger
+
+  init(_ server: StatusServer, log: Logger) {
+    self.server = server
+    self.log = log
+  }
+
+  func run() async {
+    do { try await server.run() } catch {
+      log.error("HTTP has ended, the pipeline runs on: \(error)")
     }
   }
 }

@@ -9,16 +9,33 @@ import UnixSignals
 ///
 /// A signal that comes while another is answered is answered after it: the file that counts is the
 /// one there was at the last signal or later. Logs need no reopening, since no file of ours is one.
-struct ReloadService: Service {
-  let file: String
-  let hangUps: UnixSignalsSequence
-  /// What runs at first.
-  let configuration: Configuration
-  let instance: Instance
-  let notifier: ServiceNotifier?
-  let log: Logger
+///
+/// A class, because the framework logs the description of a service, which of a struct would be
+/// the whole configuration.
+final class ReloadService: Service {
+  private let file: String
+  private let hangUps: UnixSignalsSequence
+  private let configuration: Configuration
+  private let instance: Instance
+  private let notifier: ServiceNotifier?
+  private let log: Logger
 
   private static let detailByteCountMax = 4096
+
+  /// - Parameters:
+  ///   - hangUps: trapped since before the file was read, so that none is missed.
+  ///   - configuration: what runs at first.
+  init(
+    file: String, hangUps: UnixSignalsSequence, configuration: Configuration, instance: Instance,
+    notifier: ServiceNotifier?, log: Logger
+  ) {
+    self.file = file
+    self.hangUps = hangUps
+    self.configuration = configuration
+    self.instance = instance
+    self.notifier = notifier
+    self.log = log
+  }
 
   func run() async {
     var running = configuration

@@ -29,13 +29,15 @@ struct ServiceStatusLine: Sendable {
   // MARK: - Rate
 
   /// Takes in how far the partitions are. Positions are compared partition by partition: one that
-  /// comes, goes or repeats what the chain already has is no record taken in.
+  /// comes, goes or repeats what the chain already has is no record taken in. A new one begins at
+  /// what is committed.
   mutating func note(_ status: PipelineStatus, nowNanos: Int64) {
     var now: [TopicPartition: Int64] = [:]
     for partition in status.partitions where !partition.isReplaying {
       guard let next = partition.nextOffset else { continue }
       now[partition.topicPartition] = next
-      if let before = positions[partition.topicPartition] { takenCount += max(0, next - before) }
+      let before = positions[partition.topicPartition] ?? partition.committedOffset ?? next
+      takenCount += max(0, next - before)
     }
     positions = now
     if let last = samples.last, nowNanos - last.nanos < Self.sampleNanos { return }
@@ -79,13 +81,21 @@ struct ServiceStatusLine: Sendable {
     case .joining: return "joining the consumer group"
     case .running:
       let count = status.partitions.count
-      if count == 0 { return "running, no partition assigned" }
+      if count == 0 { return "running, no partition assigned\(groupFault(status))" }
       let replaying = status.partitions.count { $0.isReplaying }
       let text = "running, \(Figure.count(count, "partition"))"
-      return replaying == 0 ? text : "\(text), rebuilding the state of \(replaying)"
+      let rebuilding = replaying == 0 ? "" : ", rebuilding the state of \(replaying)"
+      return text + rebuilding + groupFault(status)
     case .draining: return "stopping, making the last commits"
     case .stopped: return "stopped"
     }
+  }
+
+  /// A client that does not reach its group's coordinator keeps what it has for a while and then
+  /// loses it, without a word from any broker.
+  private static func groupFault(_ status: PipelineStatus) -> String {
+    ["", "up"].contains(status.groupState)
+      ? "" : ", the group's coordinator is not reached (\(status.groupState))"
   }
 
   private func figures(_ status: PipelineStatus) -> [String] {

@@ -42,21 +42,22 @@ struct StatusCommand: AsyncParsableCommand {
 
   private func target() throws -> StatusAddress {
     guard let config else { return address ?? .standard }
-    do throws(ConfigFaults) {
-      let configuration = try Configuration.load(file: config, environment: Environment.variables)
-      guard let listen = configuration.http.listen else {
-        complain("\(config): http.listen: none: the instance has no endpoint that can be asked")
-        throw ExitCode(Exit.configuration)
-      }
-      guard listen.port != 0 else {
-        complain("\(config): http.listen: port 0: the log has the port; give it with --address")
-        throw ExitCode(Exit.configuration)
-      }
-      return StatusAddress(listeningHost: listen.host, port: Int(listen.port))
+    let configuration: Configuration
+    do {
+      configuration = try Configuration.load(file: config, environment: Environment.variables)
     } catch {
       complain("\(error)")
       throw ExitCode(Exit.configuration)
     }
+    guard let listen = configuration.http.listen else {
+      complain("\(config): http.listen: none: the instance has no endpoint that can be asked")
+      throw ExitCode(Exit.configuration)
+    }
+    guard listen.port != 0 else {
+      complain("\(config): http.listen: port 0: the log has the port; give it with --address")
+      throw ExitCode(Exit.configuration)
+    }
+    return StatusAddress(listeningHost: listen.host, port: Int(listen.port))
   }
 }
 

@@ -58,6 +58,16 @@ import Testing
     #expect(try #require(line.rate) == 6)
   }
 
+  @Test func `a partition counts from what is committed, however late it is looked at`() throws {
+    var line = ServiceStatusLine()
+    var taken = Self.status(partitions: [nil])
+    taken.partitions[0].committedOffset = 1000
+    line.note(taken, nowNanos: 0)
+    taken.partitions[0].nextOffset = 1600
+    line.note(taken, nowNanos: 2 * Self.second)
+    #expect(try #require(line.rate) == 300)
+  }
+
   @Test(arguments: [
     (0, "0"), (0.04, "0.04"), (9.5, "9.50"), (12.4, "12"), (999.6, "1,000"), (12_345, "12,300"),
     (999_500, "1,000,000"), (1_234_567, "1,230,000"),
@@ -104,6 +114,26 @@ import Testing
     #expect(Self.text(status).contains("no commit yet"))
     status.partitions[1].isReplaying = true
     #expect(Self.text(status).hasPrefix("running, 2 partitions, rebuilding the state of 1;"))
+  }
+
+  @Test func `a group that is not reached is no idle one`() {
+    var status = Self.status()
+    status.groupState = "wait-coord"
+    let reason = ", the group's coordinator is not reached (wait-coord); "
+    #expect(Self.text(status).hasPrefix("running, no partition assigned\(reason)"))
+    status.groupState = "up"
+    #expect(Self.text(status).hasPrefix("running, no partition assigned; "))
+  }
+
+  @Test func `a reload that was refused is said until one is accepted`() {
+    var status = Self.status(partitions: [1])
+    status.lastReload = PipelineStatus.Reload(
+      atMicros: status.nowMicros, isAccepted: false, detail: "windows[1m]: removed")
+    #expect(
+      Self.text(status).hasSuffix(
+        "; configuration file refused under 10 s ago: windows[1m]: removed"))
+    status.lastReload?.isAccepted = true
+    #expect(!Self.text(status).contains("refused"))
   }
 
   @Test func `what is wrong stands right after the phase`() {
