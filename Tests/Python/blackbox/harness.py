@@ -254,6 +254,16 @@ def base_config(brokers, root, sources, **sections):
     return config
 
 
+def call(command, seconds=60):
+    """Runs another program to its end; what it said. It must succeed."""
+    done = subprocess.run(
+        list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=seconds,
+    )  # fmt: skip
+    require(done.returncode == 0, f"{command[0]} ended with {done.returncode}: {done.stdout}")
+    return done.stdout
+
+
 def ledger_entries(root):
     """The entries of the chain that are there, oldest first."""
     folder = Path(root) / "_ledger"

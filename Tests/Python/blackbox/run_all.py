@@ -18,6 +18,7 @@ SCENARIOS = [
     "bad_config",
     "bad_input",
     "stop",
+    "service",
     "restart_state",
     "two_instances",
     "disk_full",
