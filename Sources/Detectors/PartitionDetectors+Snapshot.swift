@@ -172,7 +172,7 @@ extension PartitionDetectors {
       let grids = set.shapes[0].grids
       for grid in grids.indices {
         try blocks[device * grids.count + grid].decode(
-          from: &reader, every: grids[grid].everyMicros)
+          from: &reader, every: grids[grid].everyMicros, watermark: devices[device].watermark)
       }
     }
   }
@@ -224,7 +224,7 @@ extension PartitionDetectors {
       let number = addSeries(device: UInt32(device), metric: metric, shape: shape, at: place)
       for (index, grid) in set.shapes[shape].grids.enumerated() {
         try blocks[series[number].firstBlock + index].decode(
-          from: &reader, every: grid.everyMicros)
+          from: &reader, every: grid.everyMicros, watermark: devices[device].watermark)
       }
     }
   }
@@ -247,7 +247,9 @@ extension PartitionDetectors {
     try watches[watch].decode(
       from: &reader, deviceCount: devices.count, attributeCount: set.schema.attributes.count)
     let cursor = watches[watch].cursor
-    guard cursor == SilenceWatch.noDevice || recency.isIn(.awake, cursor) else {
+    guard cursor == SilenceWatch.noDevice
+      || Int(cursor) < devices.count && recency.isIn(.awake, cursor)
+    else {
       throw .malformed(filePosition: reader.filePosition)
     }
     // From the cursor on no device is silent: else one could fall silent twice.

@@ -63,7 +63,7 @@ struct Scenario {
     ])
     return DetectorsTests.limits(
       name, metric: random.pick(["*", "volt_*", "*_c", "amp_b"]), warning: warning,
-      critical: critical, margin: random.pick([0, 1, 4]), persistence,
+      critical: critical, margin: random.pick([0, 1, 4]), for: persistence,
       cap: random.pick([1, 2, 5, 100]))
   }
 

@@ -108,7 +108,7 @@ func append(
 func limits(
   _ name: String = "limits", metric: String = "*", warning: (Double?, Double?)? = (nil, 10),
   critical: (Double?, Double?)? = nil, margin: Double = 0,
-  _ persistence: LimitsRule.Persistence = .readings(1), cap: Int = 100
+  for persistence: LimitsRule.Persistence = .readings(1), cap: Int = 100
 ) -> DetectorDefinition {
   DetectorDefinition(
     name: name, metric: Glob(metric),

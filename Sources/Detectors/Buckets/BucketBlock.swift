@@ -258,15 +258,26 @@ extension BucketBlock {
     writer.append(memoryOf: words)
   }
 
-  /// Reads back what `encode` wrote into an empty block.
-  mutating func decode(from reader: inout ByteReader, every: Int64) throws(ByteReaderError) {
+  /// Reads back what `encode` wrote into an empty block. `watermark` is the device's: what is judged
+  /// lies before it, what is open behind, so that no bytes make a bucket be judged twice.
+  mutating func decode(
+    from reader: inout ByteReader, every: Int64, watermark: Int64
+  ) throws(ByteReaderError) {
     judgedThrough = try reader.read(Int64.self)
     guard judgedThrough == EventTime.none || EventTime.isSafe(judgedThrough) else {
       throw .malformed(filePosition: reader.filePosition)
     }
     if try reader.readByte() == 0 { return }
     var saved: [SeriesJudge] = []
-    for _ in 0..<judgeCount { saved.append(try SeriesJudge(from: &reader)) }
+    let judgedEnd = max(judgedThrough, watermark)
+    for _ in 0..<judgeCount {
+      let judge = try SeriesJudge(from: &reader)
+      let last = judge.lastBucket
+      guard last == EventTime.none || EventTime.isSafe(last) && last + every <= judgedEnd else {
+        throw .malformed(filePosition: reader.filePosition)
+      }
+      saved.append(judge)
+    }
     let rowCount = try reader.readCount(elementByteCount: rowByteCount)
     let words = try reader.readMemory(of: UInt64.self, count: rowCount * rowByteCount / 8)
     guard rowCount <= Self.openCountMax else {
@@ -283,7 +294,7 @@ extension BucketBlock {
     storedCount = UInt32(rowCount)
     for index in 0..<rowCount {
       let start = start(index)
-      guard EventTime.isSafe(start), start % every == 0,
+      guard EventTime.isSafe(start), start % every == 0, start + every > judgedEnd,
         index == 0 || self.start(index - 1) < start
       else { throw .malformed(filePosition: reader.filePosition) }
     }

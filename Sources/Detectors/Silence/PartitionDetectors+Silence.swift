@@ -117,7 +117,8 @@ extension PartitionDetectors {
     ending: String?, eventTime: Int64, offset: Int64
   ) -> Finding {
     // A clock that was started anew may lie before.
-    let seconds = Double(max(clockMicros - slot.since, 0)) / 1e6
+    let (span, overflow) = clockMicros.subtractingReportingOverflow(slot.since)
+    let seconds = overflow ? 0 : Double(max(span, 0)) / 1e6
     var evidence = Self.silenceEvidence(slot)
     evidence.append(JSONMember("silent_seconds", .number(seconds)))
     evidence.append(JSONMember("clock", .time(clockMicros)))
