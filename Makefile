@@ -26,7 +26,7 @@ DEBIAN_PACKAGES := \
 TEST_STEPS := test-setup test-build test-swift test-python test-blackbox
 
 # Self-tests of the oracles: an oracle that cannot fail proves nothing.
-PYTHON_SELF_TESTS := reference verify_tables wind_farm
+PYTHON_SELF_TESTS := reference anomaly_reference verify_tables wind_farm detector_scores
 
 .PHONY: setup setup-debian setup-python build proto demo bench clean install uninstall \
   test $(TEST_STEPS) print-test-steps

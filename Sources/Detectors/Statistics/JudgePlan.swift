@@ -19,7 +19,8 @@ package struct JudgePlan: Equatable, Sendable {
   let budgetDecay: Double
   /// An anomaly opens at this score: −log10 of the share of buckets that the budget allows.
   package let threshold: Double
-  /// From this score on it is critical: as rare as two false alarms at once.
+  /// From this score on it is critical: with a budget of a month and buckets of a minute, what the
+  /// series shows once in seventeen years.
   package let criticalThreshold: Double
 
   /// Cost: some two hundred square roots. Do it once for a rule, not for a series.
@@ -41,7 +42,7 @@ package struct JudgePlan: Equatable, Sendable {
     let cluster = rule.kind == .shift ? max(Double(rule.fastHalfLifeMicros) / every, 1) : 1
     let share = Double(rule.falseAlarmEveryMicros) / every / cluster
     threshold = max(Self.log10(max(share, 1)), SeriesJudge.TailFit.levelScore)
-    criticalThreshold = 2 * threshold
+    criticalThreshold = 1.5 * threshold
   }
 
   // MARK: - Arithmetic

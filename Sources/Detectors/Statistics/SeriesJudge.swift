@@ -76,11 +76,12 @@ package struct SeriesJudge: Equatable, Sendable {
     lastBucket = bucketStart
 
     let finding = finding(value: value, gap: gap, plan)
-    let isWarm = weight >= Self.weightMin && !isForgotten
-      && Self.span(from: heardSince, to: bucketStart) >= plan.warmUpMicros
+    let isKnown = weight >= Self.weightMin && !isForgotten
+    let score = isKnown ? tail.score(of: finding.deviation) : 0
+    let isWarm = Self.span(from: heardSince, to: bucketStart) >= plan.warmUpMicros
     var judgement = Judgement(
       step: .none, severity: .warning, value: finding.value, expected: finding.expected,
-      score: isWarm ? tail.score(of: finding.deviation) : 0,
+      score: isWarm ? score : 0,
       threshold: plan.threshold + Double(penalty), spread: finding.unit,
       deviation: Double(finding.deviation), bucketsSinceOpened: 0, ending: nil)
     let wasOpen = isOpen
@@ -91,7 +92,7 @@ package struct SeriesJudge: Equatable, Sendable {
     }
     learn(
       value: value, gap: gap, hasStep: !isFirst && !isForgotten,
-      isUnusual: judgement.score >= plan.threshold, plan)
+      isUnusual: score >= plan.threshold, plan)
     if judgement.ending == .newLevel { adoptLevel(value: value, plan) }
     return judgement
   }
