@@ -80,14 +80,18 @@ class Fleet:
         firmware = "2.0" if self.now_ms > START_MS + 900_000 else "1.9"
         return {"region": region, "firmware": firmware}
 
-    def value(self):
+    def value(self, device):
         if self.random.random() < 0.003:
             return self.random.choice([math.nan, math.inf, -math.inf])
-        return round(self.random.gauss(20, 5), 3)
+        # Every fifth has a fault for twenty seconds, again and again.
+        seconds = (self.now_ms - START_MS) // 1_000
+        has_fault = self.devices.index(device) % 5 == 1 and 120 <= seconds % 240 < 140
+        return round(self.random.gauss(100 if has_fault else 20, 5), 3)
 
     def snapshot(self, device):
         event_ms, sequence = self.event_ms(), self.sequences[device]
-        metrics = {name: self.value() for name in messages.METRICS if self.random.random() < 0.9}
+        chosen = [name for name in messages.METRICS if self.random.random() < 0.9]
+        metrics = {name: self.value(device) for name in chosen}
         about = self.attributes(device)
         payload = messages.wide(device, event_ms, metrics, sequence=sequence, **about)
         members = members_of(device, [[event_ms * 1_000, metrics]], sequence, **about)
@@ -100,7 +104,7 @@ class Fleet:
         for _ in range(self.random.randrange(0, 5)):
             event_us = self.event_ms() * 1_000 + self.random.randrange(1_000)
             metric = self.random.choice(["bearing_temperature_c", "rotor_speed_rpm", "pitch_deg"])
-            value = self.value()
+            value = self.value(device)
             samples.append((event_us, metric, value))
             rows.append([event_us, {metric: value}])
         if samples and self.random.random() < 0.02:
@@ -249,6 +253,50 @@ EVENT_TIME = {
     "device_idle": "2m",
 }
 SOURCES = [messages.wide_source(), messages.narrow_source()]
+
+# Of every kind and short of breath, so that minutes of a fleet bring something about; "*_c" is
+# of wide and narrow readings alike.
+DETECTORS_OF_SNAPSHOTS = [
+    {
+        "name": "temperature",
+        "metric": "*_c",
+        "limits": {
+            "warning": {"outside": [10, 30]},
+            "critical": {"outside": [7, 33]},
+            "clear_margin": 2,
+        },
+    },
+    {"name": "twice", "metric": "*_v", "limits": {"critical": {"above": 22}, "readings": 2}},
+    {
+        "name": "lasting",
+        "metric": "*_pct",
+        "limits": {"warning": {"below": 22}, "critical": {"below": 15}, "for": "3s"},
+    },
+    # Nearly every reading violates it: it lives at its cap.
+    {"name": "flood", "metric": "cpu_*", "limits": {"warning": {"above": 12}}, "open_max": 3},
+    {"name": "silent", "silence": {"after": "20s"}},
+    # A bucket of a second holds one reading; thirty of them are the fewest that are judged by.
+    {"name": "spike", "metric": "battery_*", "spike": {"every": "1s", "half_life": "4m",
+        "warm_up": "30s", "refractory": "0s", "false_alarm_every": "1h"}},
+    {"name": "jump", "metric": "*_w", "jump": {"every": "1s", "half_life": "4m",
+        "warm_up": "30s", "refractory": "0s", "false_alarm_every": "1h"}},
+    {"name": "shift", "metric": "*", "shift": {"every": "2s", "half_life": "4m",
+        "fast_half_life": "15s", "warm_up": "30s", "refractory": "10s",
+        "false_alarm_every": "1h"}},
+]  # fmt: skip
+DETECTORS = [
+    *DETECTORS_OF_SNAPSHOTS,
+    {
+        "name": "rotor",
+        "source": "samples",
+        "metric": "rotor_*",
+        "limits": {"warning": {"above": 25}, "critical": {"above": 30}, "readings": 2},
+    },
+]
+# What every run of some minutes of event time must bring about.
+EXPECTED_ANOMALIES = {
+    "limits": 100, "silence": 3, "spike": 1, "jump": 1, "shift": 1, "cap": 1,
+}  # fmt: skip
 
 
 def fleet_sections():

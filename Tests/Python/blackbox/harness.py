@@ -207,6 +207,12 @@ class Scenario:
         flags = ["--root", root, "--produced", produced, "--config", config, *flags]
         self.oracle("verify_tables.py", *flags, seconds=seconds)
 
+    def verify_anomalies(self, root, produced, config, *flags, at_least=()):
+        """verify_anomalies.py likewise; `at_least` maps a rule to how many there must be."""
+        flags = ["--root", root, "--produced", produced, "--config", config, *flags]
+        least = [f"{rule}={count}" for rule, count in dict(at_least).items()]
+        self.oracle("verify_anomalies.py", *flags, "--at-least", *least)
+
     def oracle(self, script, *flags, seconds=600):
         """Runs an oracle, shows what it says, and fails where it finds a difference."""
         done = subprocess.run(

@@ -15,6 +15,7 @@ import time
 import fleet
 import harness
 from harness import ORACLES, require
+from undisturbed import compare_with_undisturbed
 
 PARTITIONS = {fleet.SNAPSHOTS: 4, fleet.SAMPLES: 4}
 # A broker keeps 5 MiB of a partition; a record is below 300 bytes with its share of the batch.
@@ -96,7 +97,8 @@ def run(scenario):
     kills = scenario.arguments.kills or (12 if scenario.is_quick else 50)
     brokers = scenario.broker(**PARTITIONS)
     root = scenario.folder / "data"
-    config = scenario.write_config(harness.base_config(brokers, root, **fleet.fleet_sections()))
+    sections = {**fleet.fleet_sections(), "detectors": fleet.DETECTORS}
+    config = scenario.write_config(harness.base_config(brokers, root, **sections))
     produced = scenario.folder / "produced.jsonl"
     producer = fleet.Producer(brokers, produced, PARTITIONS)
     rate = min(300, RECORD_LIMIT / (kills * SECONDS_A_KILL))
@@ -124,6 +126,8 @@ def run(scenario):
         f"only {loop.after_first_commit} of {total} kills came after the first commit",
     )
     scenario.verify(root, produced, config, "--ledger", "--open-windows-fired")
+    scenario.verify_anomalies(root, produced, config, at_least=fleet.EXPECTED_ANOMALIES)
+    compare_with_undisturbed(scenario, root, config)
 
 
 def add_arguments(parser):

@@ -5,15 +5,12 @@ reads the topic again, and its rows are, bit for bit, those of a run that nothin
 import signal
 import time
 
-import duckdb
-
 import fleet
 import harness
-from delta_tables import Table
 from harness import require
+from undisturbed import compare_with_undisturbed
 
 PARTITIONS = {fleet.SNAPSHOTS: 4, fleet.SAMPLES: 4}
-TABLES = ["readings_snapshots", "readings_samples", "windows", "dead_letters"]
 
 
 def snapshots(root):
@@ -88,34 +85,10 @@ def work_and_end(scenario, config, producer, made):
     return daemon
 
 
-def compare(scenario, disturbed, undisturbed):
-    """Both roots hold the same rows, to the last bit."""
-    connection = duckdb.connect()
-    for name in TABLES:
-        tables = [Table(root / "tables" / name) for root in (disturbed, undisturbed)]
-        for table, view in zip(tables, ("disturbed", "undisturbed")):
-            table.create_view(connection, view)
-        columns = ", ".join(
-            f'{"hash(" + column + ")" if kind in ("DOUBLE", "FLOAT") else column} AS "{column}"'
-            for column, kind in (
-                (row[0], row[1])
-                for row in connection.execute("DESCRIBE disturbed").fetchall()
-                if row[0] != "filename"
-            )
-        )
-        counts = []
-        for left, right in (("disturbed", "undisturbed"), ("undisturbed", "disturbed")):
-            query = f"SELECT {columns} FROM {left} EXCEPT ALL SELECT {columns} FROM {right}"
-            counts.append(connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0])
-        rows = connection.execute("SELECT count(*) FROM disturbed").fetchone()[0]
-        scenario.note(f"{name}: {rows} rows, {counts[0]} and {counts[1]} on one side only")
-        require(counts == [0, 0], f"{name} differs from the undisturbed run")
-
-
 def run(scenario):
     brokers = scenario.broker(**PARTITIONS)
     root = scenario.folder / "data"
-    sections = fleet.fleet_sections()
+    sections = {**fleet.fleet_sections(), "detectors": fleet.DETECTORS}
     config = harness.base_config(brokers, root, **sections)
     config["storage"]["state_interval"] = "1s"
     config = scenario.write_config(config)
@@ -138,13 +111,8 @@ def run(scenario):
     producer.send_all(made, 1_000)
     scenario.catch_up(config, "--fire-open-windows")
     scenario.verify(root, produced, config, "--ledger", "--open-windows-fired")
-
-    undisturbed = scenario.folder / "undisturbed"
-    other = harness.base_config(brokers, undisturbed, **sections)
-    other["kafka"]["group"] = "undisturbed"
-    other["lanes"] = 1
-    scenario.catch_up(scenario.write_config(other, "other.yaml"), "--fire-open-windows")
-    compare(scenario, root, undisturbed)
+    scenario.verify_anomalies(root, produced, config, at_least=fleet.EXPECTED_ANOMALIES)
+    compare_with_undisturbed(scenario, root, config)
 
 
 if __name__ == "__main__":

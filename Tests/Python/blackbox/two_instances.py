@@ -9,6 +9,7 @@ import time
 import fleet
 import harness
 from harness import require, wait_for
+from undisturbed import compare_with_undisturbed
 
 PARTITIONS = {fleet.SNAPSHOTS: 8}
 RATE = 200
@@ -58,6 +59,7 @@ def run(scenario):
     root = scenario.folder / "data"
     windows = [{"name": "1m", "size": "1m", "slide": "20s", "metrics": ["*_c", "*_v"]}]
     sections = {**fleet.fleet_sections(), "sources": [fleet.SOURCES[0]], "windows": windows}
+    sections["detectors"] = fleet.DETECTORS_OF_SNAPSHOTS
     config = scenario.write_config(harness.base_config(brokers, root, **sections))
     produced = scenario.folder / "produced.jsonl"
     producer = fleet.Producer(brokers, produced, PARTITIONS)
@@ -99,6 +101,8 @@ def run(scenario):
     writers = {entry["commit_id"]["incarnation"] for entry in harness.ledger_entries(root)}
     scenario.note(f"{producer.count} records, entries of {len(writers)} instances")
     scenario.verify(root, produced, config, "--ledger", "--open-windows-fired")
+    scenario.verify_anomalies(root, produced, config, at_least=fleet.EXPECTED_ANOMALIES)
+    compare_with_undisturbed(scenario, root, config)
 
 
 if __name__ == "__main__":
