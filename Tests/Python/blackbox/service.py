@@ -257,6 +257,13 @@ class Day:
         self.transcript.title("SIGTERM")
         asked = time.monotonic()
         self.daemon.send(signal.SIGTERM)
+        # Most stops take less than one of these questions.
+        while self.daemon.is_running and time.monotonic() - asked < STOP_SECONDS:
+            code = self.http.ready_code()
+            self.transcript.add("  ·", f"/readyz {code or 'closed'}")
+            late = time.monotonic() - asked > SLACK_SECONDS
+            require(code != 200 or not late, "/readyz is 200 while it stops")
+            time.sleep(0.05)
         stopping = self.manager.wait_for("STOPPING", asked, STOP_SECONDS)
         code = self.daemon.wait(STOP_SECONDS)
         ended = time.monotonic()
