@@ -1,10 +1,10 @@
 """What the statistical detectors find in labelled data, and what they find where nothing is.
 
-    detector_scores.py --replay DetectorReplay --data FOLDER [--set nab --set wind --set pv]
+    detector_scores.py --replay DetectorReplay --data FOLDER [--set nab --set wind --set pv --set made]
         [--false-alarm-every SECONDS]
     detector_scores.py --self-test
 
-FOLDER holds `nab`, `la-haute-borne` and `pv-inverter`. Prints Markdown tables: the figures of
+FOLDER holds `nab`, `la-haute-borne` and `pv-inverter`; `made` needs none. Prints Markdown tables: the figures of
 docs/DETECTORS.md. Every series goes through the engine of downlinkd (Benchmarks/DetectorReplay)
 with `every` = its own period and the defaults for that, unless told otherwise. A detection is an
 opening; its time is that of the bucket.
@@ -25,6 +25,7 @@ from statistics import median
 
 import detector_data
 import detector_faults
+import detector_made
 import nab_score
 from detector_data import DAY, Series
 
@@ -298,6 +299,42 @@ def score_pv(program, folder, options):
     )
 
 
+# ---- made ---------------------------------------------------------------------------------------
+
+
+def score_made(program, options):
+    members = detector_made.quiet()
+    found = openings(replay(program, members, options))
+    rows = []
+    for kind in detector_made.KINDS:
+        mine = [series for series in members if series.name.startswith(kind + "#")]
+        days = sum(series.days for series in mine)
+        counts = [
+            sum(len(found[detector, series.name.replace(",", ";")]) for series in mine)
+            for detector in KINDS
+        ]
+        rows.append([kind, f"{days:.0f}", *(f"{30 * count / days:.2f}" for count in counts)])
+    print_table("Made series: openings in 30 series-days", ["kind", "days", *KINDS], rows)
+
+    made = detector_made.changed()
+    found = openings(replay(program, [series for _, series in made], options))
+    rows = []
+    begin = detector_made.times(1)[0] + detector_made.LEAD
+    for change, (_, length) in detector_made.CHANGES.items():
+        mine = [series for name, series in made if name == change]
+        row = [change]
+        for detector in KINDS:
+            span = (length + 10) * detector_data.MINUTE
+            delays = [
+                detector_faults.delay(found[detector, series.name], begin, span) for series in mine]
+            seen = [delay / 60e6 for delay in delays if delay is not None]
+            after = f", {median(seen):.0f} min" if seen else ""
+            row.append(f"{100 * len(seen) / len(mine):.0f} %{after}")
+        rows.append(row)
+    print_table(
+        "Normal noise with a change: found, and the median delay", ["change", *KINDS], rows)
+
+
 # ---- output ------------------------------------------------------------------------------------
 
 
@@ -383,6 +420,14 @@ def data_self_test():
     assert detector_faults.delay([begin - 1, begin + 7], begin, DAY) == 7
     assert detector_faults.delay([begin - 1, begin + DAY], begin, DAY) is None
 
+    made = detector_made.quiet(series_count=2, days=1)
+    assert len(made) == 2 * len(detector_made.KINDS)
+    assert all(len(series.values) == 1440 for series in made)
+    assert made[0].values != made[1].values
+    assert made[0].values == detector_made.quiet(series_count=1, days=1)[0].values
+    change, series = detector_made.changed(trial_count=1)[-1]
+    assert change == "level, 5 spreads" and sum(series.values[4320:4680]) > 4.5 * 360
+
     labelled = Series("x", minute, [row * minute for row in range(20)], [0.0] * 20, [(5, 6)])
     assert hits(labelled, [7 * minute, 12 * minute]) == (1, 1)
 
@@ -392,24 +437,26 @@ def main():
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("--replay", help="the program DetectorReplay, built for release")
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--set", action="append", choices=["nab", "wind", "pv"], dest="sets")
+    parser.add_argument("--set", action="append", choices=["nab", "wind", "pv", "made"], dest="sets")
     parser.add_argument("--false-alarm-every", help="seconds; the default of the rule if not given")
     arguments = parser.parse_args()
     if arguments.self_test:
         self_test()
         return
-    if not arguments.replay or not arguments.data:
+    sets = arguments.sets or ["nab", "wind", "pv", "made"]
+    if not arguments.replay or (sets != ["made"] and not arguments.data):
         parser.error("--replay and --data are needed, or --self-test")
     options = []
     if arguments.false_alarm_every:
         options = ["--false-alarm-every", arguments.false_alarm_every]
-    sets = arguments.sets or ["nab", "wind", "pv"]
     if "nab" in sets:
         score_nab(arguments.replay, arguments.data / "nab", options)
     if "wind" in sets:
         score_wind(arguments.replay, arguments.data / "la-haute-borne", options)
     if "pv" in sets:
         score_pv(arguments.replay, arguments.data / "pv-inverter", options)
+    if "made" in sets:
+        score_made(arguments.replay, options)
 
 
 if __name__ == "__main__":
