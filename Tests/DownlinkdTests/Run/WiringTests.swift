@@ -106,7 +106,7 @@ import Testing
     #expect(
       try faults("  - {name: a, metric: battery_voltage_v, shift: {fast_half_life: 300d}}") == [
         "detectors[0].shift.fast_half_life: `fast_half_life`, 300d, is not shorter than"
-          + " `half_life`, 16h40m by default: both means would be alike = set both"
+          + " `half_life`, 1d by default: both means would be alike = set both"
       ])
   }
 
