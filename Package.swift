@@ -111,6 +111,12 @@ let package = Package(
     benchmark("ParquetBenchmark", uses: ["Base", "Parquet"]),
     benchmark("FetchBenchmark", uses: ["Base", "Telemetry", "Kafka"]),
     benchmark(
+      "StatusBenchmark",
+      uses: [
+        "Base", "Telemetry", "Metrics", "Pipeline", "Status",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    benchmark(
       "PipelineBenchmark",
       uses: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Parquet",
