@@ -61,6 +61,8 @@ struct PartitionProgress: Sendable {
   var bufferedByteCount = 0
   var clockMicros: Int64?
   var newestEventTimeMicros: Int64?
+  /// Of the device that is furthest.
+  var watermarkMicros: Int64?
   var deviceCount = 0
   /// As of the last cut: it costs a walk over all devices.
   var stateByteCount = 0

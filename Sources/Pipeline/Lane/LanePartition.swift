@@ -103,10 +103,12 @@ final class LanePartition {
 
   /// For the status, after every batch.
   var progress: PartitionProgress {
-    PartitionProgress(
+    let newest = windows.newestEventTimeMicros
+    return PartitionProgress(
       position: expected, isReplaying: isReplaying, bufferedByteCount: output.byteCount,
       clockMicros: windows.partitionClockMicros,
-      newestEventTimeMicros: windows.newestEventTimeMicros,
+      newestEventTimeMicros: newest,
+      watermarkMicros: newest.map { $0 - source.eventTime.outOfOrdernessMicros },
       deviceCount: vocabulary.devices.count, stateByteCount: stateByteCountAtCut,
       openAnomalies: detectors.openCounts)
   }

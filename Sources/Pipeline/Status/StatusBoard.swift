@@ -219,7 +219,7 @@ final class StatusBoard: Sendable {
     _ progress: [LaneProgress], _ sources: [SourceOptions],
     _ partitions: [TopicPartition: PipelineStatus.Partition], into status: inout PipelineStatus
   ) {
-    var open: [OpenKey: Int] = [:]
+    var open = Self.noneOpen(sources)
     var known = partitions
     for lane in progress {
       for (topicPartition, report) in lane.partitions {
@@ -238,6 +238,22 @@ final class StatusBoard: Sendable {
     status.openAnomalies = open
       .map { .init(source: $0.source, detector: $0.detector, severity: $0.severity, count: $1) }
       .sorted { ($0.source, $0.detector, $0.severity) < ($1.source, $1.detector, $1.severity) }
+  }
+
+  /// Zero for everything that could be open, so that a gauge is there before its first anomaly.
+  private static func noneOpen(_ sources: [SourceOptions]) -> [OpenKey: Int] {
+    var open: [OpenKey: Int] = [:]
+    for source in sources {
+      for detector in source.detectors {
+        for severity in [AnomalyEvent.Severity.warning, .critical] {
+          open[
+            OpenKey(
+              source: source.plan.schema.source, detector: detector.name,
+              severity: severity.text)] = 0
+        }
+      }
+    }
+    return open
   }
 
   private struct OpenKey: Hashable {
@@ -270,6 +286,7 @@ extension PipelineStatus.Partition {
     bufferedByteCount = report.bufferedByteCount
     clockMicros = report.clockMicros
     newestEventTimeMicros = report.newestEventTimeMicros
+    watermarkMicros = report.watermarkMicros
     deviceCount = report.deviceCount
     stateByteCount = report.stateByteCount
     self.isPaused = isPaused

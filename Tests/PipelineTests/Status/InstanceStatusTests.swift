@@ -86,7 +86,7 @@ import Testing
     let running = try start(Self.topics())
     _ = try running.status("caught up", where: Self.isCaughtUp)
     let open = running.instance.status().openAnomalies
-    #expect(!open.isEmpty)
+    #expect(open.contains { $0.count > 0 })
     running.instance.reload(
       PipelineReload(detectors: [[], []], configFingerprint: "no detectors"))
     let status = try running.status("closed") { $0.openAnomalies.isEmpty }

@@ -95,10 +95,14 @@ import Testing
     ]
     let status = board.status(progress: [Self.progress(position: 1, open: open)], sources: sources)
     #expect(
-      status.openAnomalies == [
+      status.openAnomalies.filter { $0.count > 0 } == [
         .init(source: "snapshots", detector: "hot", severity: "critical", count: 1),
         .init(source: "snapshots", detector: "hot", severity: "warning", count: 2),
       ])
+    #expect(
+      status.openAnomalies.contains(
+        .init(source: "snapshots", detector: "quiet", severity: "warning", count: 0)),
+      "a gauge before its first anomaly")
   }
 
   @Test func `commits add to the totals, and the newest are kept`() throws {
