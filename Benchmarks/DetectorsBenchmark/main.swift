@@ -1,8 +1,10 @@
 // How fast detectors take readings, on one core: devices report once a second, in turn.
 //
 //     DetectorsBenchmark [--devices N] [--seconds N] [--metrics N] [--violating PERCENT]
-//                        [--detectors none|limits|shift|silence|both|all] [--narrow] [--shuffle]
+//                        [--detectors none|limits|shift|silence|both|all]
+//                        [--narrow] [--shuffle] [--outage]
 //
+// `--outage` lets an hour pass in the middle: every device falls silent and comes back.
 // Without `--detectors` it runs none, limits, shift and both. Prints nanoseconds a record, bytes of
 // state a series, and a hash of all events: the same for the same arguments on every machine, so
 // that a faster version can be seen to compute the same.
@@ -21,6 +23,7 @@ struct Arguments {
   var detectors: String?
   var isNarrow = false
   var isShuffled = false
+  var hasOutage = false
 
   init(_ words: [String]) {
     var rest = words[...]
@@ -33,6 +36,7 @@ struct Arguments {
       case "--detectors": detectors = rest.popFirst()
       case "--narrow": isNarrow = true
       case "--shuffle": isShuffled = true
+      case "--outage": hasOutage = true
       default: print("unknown argument \(word)")
       }
     }
@@ -102,7 +106,8 @@ struct Fleet {
 
   mutating func fill(_ batch: inout ReadingBatch, places: Range<Int>, tick: Int) {
     batch.removeAll()
-    let time = (1_700_000_000 + Int64(tick)) * second
+    let pause: Int64 = arguments.hasOutage && tick * 2 >= arguments.seconds ? 3_600 : 0
+    let time = (1_700_000_000 + Int64(tick) + pause) * second
     for place in places {
       let device = order[place]
       batch.recordOffsets.append(Int64(tick * arguments.devices + place))
@@ -165,7 +170,7 @@ func run(_ arguments: Arguments, detectors name: String) {
     outOfOrdernessMicros: 5 * second)
   var batch = ReadingBatch(schema: schema)
   var events: [AnomalyEvent] = []
-  var (elapsedNanos, recordCount, eventCount) = (0, 0, 0)
+  var (elapsedNanos, slowestNanos, recordCount, eventCount) = (0, 0, 0, 0)
   var hashValue: UInt64 = 0
   let chunk = min(arguments.devices, 4096)
   for tick in 0..<arguments.seconds {
@@ -175,7 +180,9 @@ func run(_ arguments: Arguments, detectors name: String) {
       let start = threadNanos()
       detectors.apply(
         batch, records: 0..<batch.recordCount, vocabulary: vocabulary, into: &events)
-      elapsedNanos += threadNanos() - start
+      let nanos = threadNanos() - start
+      elapsedNanos += nanos
+      slowestNanos = max(slowestNanos, nanos)
       recordCount += batch.recordCount
       eventCount += events.count
       if !events.isEmpty { hashValue = hash(events, after: hashValue) }
@@ -186,7 +193,8 @@ func run(_ arguments: Arguments, detectors name: String) {
   print(
     "\(name): \(elapsedNanos / max(recordCount, 1)) ns a record of \(arguments.metrics) metrics,",
     "\(detectors.byteCount / max(series, 1)) bytes a series, \(eventCount) events,",
-    "\(detectors.counts.bucketsJudged) buckets judged, hash \(RandomID.hex(hashValue))")
+    "\(detectors.counts.bucketsJudged) buckets judged,",
+    "slowest \(chunk) records \(slowestNanos / 1_000_000) ms, hash \(RandomID.hex(hashValue))")
   measureSnapshot(detectors, schema)
 }
 

@@ -17,7 +17,6 @@ extension ActiveSlot {
     writer.append(littleEndian: key.metric)
     writer.append(littleEndian: key.definition)
     writer.append(severity?.rawValue ?? 0)
-    writer.append(isRefused ? 1 as UInt8 : 0)
     writer.append(littleEndian: id)
     writer.append(littleEndian: openingOffset)
     writer.append(littleEndian: since)
@@ -33,7 +32,6 @@ extension ActiveSlot {
     guard severity == 0 || self.severity != nil else {
       throw .malformed(filePosition: reader.filePosition)
     }
-    isRefused = try reader.readByte() != 0
     id = try reader.read()
     openingOffset = try reader.read()
     since = try PartitionDetectors.readTime(from: &reader)

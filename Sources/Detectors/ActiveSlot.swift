@@ -15,8 +15,7 @@ struct ActiveSlot: Equatable, Sendable {
   var key: Key
   /// The worst it came to; nil while nothing is open.
   var severity: AnomalyEvent.Severity?
-  /// The cap has refused it, and that has been counted.
-  var isRefused = false
+  /// Of the anomaly; while none is open, of the cap's anomaly that counted it as refused, or 0.
   var id: UInt64 = 0
   var openingOffset: Int64 = 0
   /// Event time since when it lasts: of the earliest violating reading, of the bucket that opened

@@ -14,8 +14,9 @@ package struct DetectorCounts: Equatable, Sendable {
   package var opened: Int64 = 0
   package var escalated: Int64 = 0
   package var closed: Int64 = 0
-  /// Openings that the cap refused: a violation of limits once while it lasts, a statistical
-  /// detector each time it asks, a summary of silent devices as many as it has.
+  /// Openings that the cap refused: a violation of limits once while it and the cap's
+  /// anomaly last, a statistical detector each time it asks, a summary of silent devices as many
+  /// times as it has devices.
   package var refused: Int64 = 0
 
   package init() {}

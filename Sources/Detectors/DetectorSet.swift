@@ -186,7 +186,9 @@ final class SeriesShape: Sendable {
   /// Reads the watched values of a row of a wide batch; NaN stands for what is absent or not
   /// finite. Returns whether every value is there.
   @inline(__always)
-  func gather(row: Int, of batch: borrowing ReadingBatch, into values: borrowing RowValues) -> Bool {
+  func gather(
+    row: Int, of batch: borrowing ReadingBatch, into values: borrowing RowValues
+  ) -> Bool {
     let presenceWords = batch.presenceWords.span
     let words = batch.metricWords.span
     let firstPresence = row &* presence.count

@@ -64,14 +64,18 @@ extension PartitionDetectors {
 
   // MARK: - The cap
 
+  /// Whether no further anomaly of a definition may open.
+  func isAtCap(_ definition: Int) -> Bool {
+    states[definition].openCount >= set.definitions[definition].openCountMax
+  }
+
   /// Opens an anomaly, with the id it returns, unless the cap is reached: then the refusal is
   /// counted as `refusedCount`, and the first one opens the anomaly that says so.
   mutating func open(
     _ finding: Finding, kind: AnomalySubject.Kind = .finding, row: Int64, refusedCount: Int = 1,
     _ vocabulary: borrowing Vocabulary, _ events: inout [AnomalyEvent]
   ) -> UInt64? {
-    let definition = set.definitions[finding.definition]
-    if states[finding.definition].openCount >= definition.openCountMax {
+    if isAtCap(finding.definition) {
       refuse(finding, row: row, refusedCount: refusedCount, vocabulary, &events)
       return nil
     }

@@ -35,16 +35,73 @@ extension PartitionDetectors {
         judgeLimits(shape, reading, &state, vocabulary, &events)
       }
       if shape.grids.isEmpty { continue }
-      let index = seriesIndex.find(device: place.device, metric: metric)
-        ?? addSeries(device: place.device, metric: metric, shape: number, vocabulary)
-      let found = series[index]
-      for grid in set.shapes[Int(found.shape)].grids.indices {
+      var index = seriesAhead(row: row)
+      if index == SeriesIndex.none {
+        index = seriesIndex.find(device: place.device, metric: metric)
+      }
+      if index == SeriesIndex.none {
+        index = UInt32(
+          addSeries(device: place.device, metric: metric, shape: number, vocabulary))
+      }
+      let found = series[Int(index)]
+      let own = Int(found.shape) == number ? shape : set.shapes[Int(found.shape)]
+      for grid in own.grids.indices {
         enter(
-          set.shapes[Int(found.shape)], grid: grid, block: found.firstBlock + grid, time: time,
-          isWhole: true, place, &state, narrowMetric: metric, vocabulary, &events)
+          own, grid: grid, block: found.firstBlock + grid, time: time, isWhole: true, place,
+          &state, narrowMetric: metric, vocabulary, &events)
       }
     }
   }
+
+  // MARK: - Memory latency
+
+  /// Rows whose memory is fetched together.
+  private static let rowsAheadMax = 512
+
+  /// The series of a row as `touchNarrowAhead` found it, or `none`.
+  private func seriesAhead(row: Int) -> UInt32 {
+    let place = row &- firstRowAhead
+    return UInt(bitPattern: place) < UInt(bitPattern: rowsAhead.count)
+      ? rowsAhead[place] : SeriesIndex.none
+  }
+
+  /// The same for a narrow source as `touchAhead`, row by row, and remembers the series it finds:
+  /// numbers of series never change.
+  mutating func touchNarrowAhead(
+    _ batch: borrowing ReadingBatch, _ records: Range<Int>
+  ) -> Int {
+    rowsAhead.removeAll(keepingCapacity: true)
+    if series.isEmpty { return 0 }
+    firstRowAhead = batch.recordRowStarts[records.lowerBound]
+    var sum = 0
+    for record in records {
+      let rows = batch.rows(ofRecord: record)
+      if rows.upperBound - firstRowAhead > Self.rowsAheadMax { break }
+      for row in rows {
+        sum &+= seriesIndex.touch(
+          device: batch.recordDevices[record], metric: batch.rowMetrics[row])
+      }
+    }
+    for record in records {
+      let rows = batch.rows(ofRecord: record)
+      if rows.upperBound - firstRowAhead > Self.rowsAheadMax { break }
+      for row in rows {
+        let number = seriesIndex.find(
+          device: batch.recordDevices[record], metric: batch.rowMetrics[row])
+        rowsAhead.append(number)
+        if number != SeriesIndex.none { sum &+= series[Int(number)].firstBlock }
+      }
+    }
+    for number in rowsAhead where number != SeriesIndex.none {
+      sum &+= blocks[series[Int(number)].firstBlock].count
+    }
+    for number in rowsAhead where number != SeriesIndex.none {
+      sum &+= blocks[series[Int(number)].firstBlock].touch()
+    }
+    return sum
+  }
+
+  // MARK: - Series
 
   /// Gives a device blocks for a metric it was not heard with before.
   mutating func addSeries(

@@ -73,6 +73,7 @@ extension PartitionDetectors {
     for device in slots.indices { slots[device].rekey(definitions: successors) }
     if watches.isEmpty {
       recency = RecencyList()
+    } else {
       recency.grow(to: devices.count)
     }
   }

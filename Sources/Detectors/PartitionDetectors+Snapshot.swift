@@ -218,9 +218,12 @@ extension PartitionDetectors {
         watchers.append(definition)
       }
       guard !watchers.isEmpty,
-        seriesIndex.find(device: UInt32(device), metric: metric) == nil
+        seriesIndex.find(device: UInt32(device), metric: metric) == SeriesIndex.none
       else { throw .malformed(filePosition: reader.filePosition) }
       let shape = set.shape(watchers: watchers)
+      guard !set.shapes[shape].grids.isEmpty else {
+        throw .malformed(filePosition: reader.filePosition)
+      }
       let number = addSeries(device: UInt32(device), metric: metric, shape: shape, at: place)
       for (index, grid) in set.shapes[shape].grids.enumerated() {
         try blocks[series[number].firstBlock + index].decode(

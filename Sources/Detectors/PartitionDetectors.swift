@@ -59,6 +59,9 @@ package struct PartitionDetectors: ~Copyable, Sendable {
   var seriesOfDevice: [[UInt32]] = []
   var seriesIndex = SeriesIndex()
   var metricShapes: [Int32] = []
+  /// Narrow: the series of the rows from `firstRowAhead` on; see `touchNarrowAhead`.
+  var rowsAhead: [UInt32] = []
+  var firstRowAhead = 0
   /// The watched values of the row at hand.
   var values: RowValues
   /// Keeps the loads of `touchAhead` from being optimised away; means nothing.
@@ -99,10 +102,13 @@ package struct PartitionDetectors: ~Copyable, Sendable {
   /// Bytes the state holds, for the memory bound. Cost: O(devices, or series of narrow sources), so
   /// ask once a cut rather than once a batch.
   package var byteCount: Int {
-    var total = devices.count * (MemoryLayout<DeviceState>.stride + 16) + attributes.count * 4
-    total += recency.byteCount + seriesIndex.byteCount
-    total += series.count * (MemoryLayout<BucketSeries>.stride + 4)
-    for list in slots { total += list.byteCount }
+    var total = devices.count * MemoryLayout<DeviceState>.stride + attributes.count * 4
+    total += recency.byteCount
+    if set.schema.isNarrow {
+      total += seriesIndex.byteCount + devices.count * MemoryLayout<[UInt32]>.stride
+      total += series.count * (MemoryLayout<BucketSeries>.stride + 4)
+    }
+    for list in slots { total += MemoryLayout<SlotList>.stride + list.byteCount }
     for watch in watches { total += watch.byteCount }
     for index in 0..<blocks.count { total += blocks[index].byteCount }
     return total
@@ -136,7 +142,9 @@ package struct PartitionDetectors: ~Copyable, Sendable {
     let offset = batch.recordOffsets[record]
     let clock = batch.recordClocks[record]
     if clock != clockMicros { moveClock(to: clock, offset: offset, vocabulary, &events) }
-    if clockMicros >= nextSilenceCheckMicros { findSilentDevices(offset: offset, vocabulary, &events) }
+    if clockMicros >= nextSilenceCheckMicros {
+      findSilentDevices(offset: offset, vocabulary, &events)
+    }
 
     let device = batch.recordDevices[record]
     let outcome = batch.recordOutcomes[record]
@@ -185,7 +193,7 @@ package struct PartitionDetectors: ~Copyable, Sendable {
         }
       }
     }
-    recency.grow(to: devices.count)
+    if !watches.isEmpty { recency.grow(to: devices.count) }
   }
 
   private mutating func keepAttributes(
@@ -273,6 +281,7 @@ package struct PartitionDetectors: ~Copyable, Sendable {
         for grid in 0..<gridCount { sum &+= blocks[device &* gridCount &+ grid].touch() }
       }
     }
+    if set.schema.isNarrow { sum &+= touchNarrowAhead(batch, records) }
     touched = sum
   }
 }

@@ -44,6 +44,16 @@ import Testing
     #expect(events[0].evidence("violations")?.int64Value == 7)
   }
 
+  @Test func `what is refused still when the cap is met again is counted and told again`() {
+    var harness = Harness(wideSchema(["m"]), [limits(cap: 1)])
+    for device in ["a", "b", "c"] { _ = harness.read(device, at: 0, 11) }
+    _ = harness.read("a", at: 0, 1)
+    #expect(harness.read("b", at: 0, 11).map(\.short) == ["limits b.m opened warning @4"])
+    #expect(harness.read("c", at: 0, 11).map(\.short) == ["limits - opened warning @5"])
+    let events = harness.read("b", at: 0, 1)
+    #expect(events.last?.evidence("refused")?.int64Value == 1)
+  }
+
   @Test func `the cap of one detector is no matter of another`() {
     var harness = Harness(
       wideSchema(["m"]), [limits("k", cap: 1), limits("l", warning: (nil, 5), cap: 2)])

@@ -119,7 +119,8 @@ struct BucketBlock: ~Copyable, @unchecked Sendable {  // because it alone owns i
     var (low, high) = (0, count)
     while low < high {
       let middle = (low &+ high) / 2
-      if unsafe row(middle).load(as: Int64.self) < start { low = middle &+ 1 } else { high = middle }
+      let isBefore = unsafe row(middle).load(as: Int64.self) < start
+      if isBefore { low = middle &+ 1 } else { high = middle }
     }
     return unsafe (low, low < count && row(low).load(as: Int64.self) == start)
   }
@@ -258,8 +259,8 @@ extension BucketBlock {
     writer.append(memoryOf: words)
   }
 
-  /// Reads back what `encode` wrote into an empty block. `watermark` is the device's: what is judged
-  /// lies before it, what is open behind, so that no bytes make a bucket be judged twice.
+  /// Reads back what `encode` wrote into an empty block. `watermark` is the device's: what is
+  /// judged lies before it, what is open behind, so that no bytes make a bucket be judged twice.
   mutating func decode(
     from reader: inout ByteReader, every: Int64, watermark: Int64
   ) throws(ByteReaderError) {

@@ -10,16 +10,21 @@ struct BucketSeries: Equatable, Sendable {
 /// Finds the series of a (device, metric) of a narrow source: an open-addressing table with linear
 /// probing. Nothing ever walks it, so no output depends on its order.
 ///
-/// **Invariants:** `keys.count` is a power of two, at most half full; a free place has series
-/// `free`. Cost: one multiplication and on average 1.5 probes.
+/// **Invariants:** `places.count` is a power of two, at most half full; a free place has series
+/// `none`. Cost: one multiplication and on average 1.5 probes, nearly always in one cache line.
 struct SeriesIndex: Sendable {
-  private static let free = UInt32.max
+  private struct Place: Sendable {
+    var key: UInt64
+    var series: UInt32
+  }
 
-  private var keys: [UInt64] = Array(repeating: 0, count: 16)
-  private var series: [UInt32] = Array(repeating: SeriesIndex.free, count: 16)
+  /// No series.
+  static let none = UInt32.max
+
+  private var places = Array(repeating: Place(key: 0, series: SeriesIndex.none), count: 16)
   private var count = 0
 
-  var byteCount: Int { keys.count * 12 }
+  var byteCount: Int { places.count * MemoryLayout<Place>.stride }
 
   private static func key(_ device: UInt32, _ metric: UInt32) -> UInt64 {
     UInt64(device) << 32 | UInt64(metric)
@@ -29,39 +34,41 @@ struct SeriesIndex: Sendable {
     // Fibonacci hashing (Knuth, TAOCP 3, 6.4), high half folded down: the low bits alone would
     // see the metric only.
     let product = key &* 0x9E37_79B9_7F4A_7C15
-    return Int(truncatingIfNeeded: product ^ (product >> 32)) & (keys.count &- 1)
+    return Int(truncatingIfNeeded: product ^ (product >> 32)) & (places.count &- 1)
   }
 
-  func find(device: UInt32, metric: UInt32) -> Int? {
+  /// The series of a pair, or `none`.
+  func find(device: UInt32, metric: UInt32) -> UInt32 {
     let key = Self.key(device, metric)
     var place = home(key)
-    while series[place] != Self.free {
-      if keys[place] == key { return Int(series[place]) }
-      place = (place &+ 1) & (keys.count &- 1)
+    while places[place].series != Self.none {
+      if places[place].key == key { return places[place].series }
+      place = (place &+ 1) & (places.count &- 1)
     }
-    return nil
+    return Self.none
+  }
+
+  /// Reads a word of the line in which the search for a pair begins.
+  func touch(device: UInt32, metric: UInt32) -> Int {
+    Int(places[home(Self.key(device, metric))].series)
   }
 
   /// Adds a pair that is not there yet.
   mutating func insert(device: UInt32, metric: UInt32, series: Int) {
-    if (count + 1) * 2 > keys.count { grow() }
-    put(Self.key(device, metric), UInt32(series))
+    if (count + 1) * 2 > places.count { grow() }
+    put(Place(key: Self.key(device, metric), series: UInt32(series)))
     count += 1
   }
 
-  private mutating func put(_ key: UInt64, _ number: UInt32) {
-    var place = home(key)
-    while series[place] != Self.free { place = (place + 1) & (keys.count - 1) }
-    keys[place] = key
-    series[place] = number
+  private mutating func put(_ entry: Place) {
+    var place = home(entry.key)
+    while places[place].series != Self.none { place = (place + 1) & (places.count - 1) }
+    places[place] = entry
   }
 
   private mutating func grow() {
-    let (oldKeys, oldSeries) = (keys, series)
-    keys = Array(repeating: 0, count: oldKeys.count * 2)
-    series = Array(repeating: Self.free, count: oldKeys.count * 2)
-    for place in oldKeys.indices where oldSeries[place] != Self.free {
-      put(oldKeys[place], oldSeries[place])
-    }
+    let old = places
+    places = Array(repeating: Place(key: 0, series: Self.none), count: old.count * 2)
+    for entry in old where entry.series != Self.none { put(entry) }
   }
 }

@@ -71,16 +71,19 @@ extension PartitionDetectors {
   ) {
     let device = Int(reading.place.device)
     var slot = slots[device][index]
+    let definition = Int(slot.key.definition)
+    // Refused and told: that is asked at every reading, so it must cost little.
+    if isAtCap(definition), slot.id == states[definition].cap?.id { return }
     slot.severity = severity
     slot.openingOffset = reading.place.offset
     let opened = open(
       finding(plan, slot, .opened, value, reading, ending: nil), row: Int64(reading.rowIndex),
-      refusedCount: slot.isRefused ? 0 : 1, vocabulary, &events)
+      vocabulary, &events)
     if let id = opened {
       slot.id = id
       slots[device][index] = slot
     } else {
-      slots[device][index].isRefused = true
+      slots[device][index].id = states[definition].cap?.id ?? 0
     }
   }
 

@@ -118,6 +118,7 @@ struct SilenceWatch: Equatable, Sendable {
   mutating func removeSummary(_ number: Int) {
     summaries[number] = nil
     while let last = summaries.last, last == nil { summaries.removeLast() }
+    if summaries.isEmpty { summaryOfDevice = [] }
   }
 }
 
