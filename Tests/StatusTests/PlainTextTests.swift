@@ -24,7 +24,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3_565_158, "3.4 MiB"), (1 << 50, "1024.0 TiB"),
+    (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3_565_158, "3.4 MiB"),
+    (1 << 50, "1024.0 TiB"),
   ] as [(Int64, String)]) func `bytes have a unit`(_ value: Int64, _ text: String) {
     #expect(Quantity.bytes(value) == text)
   }

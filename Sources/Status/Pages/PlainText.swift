@@ -80,12 +80,15 @@ enum Quantity {
     return "\(whole / 86_400) d \(whole % 86_400 / 3600) h"
   }
 
+  /// With so many digits behind the point, at least one; halves away from 0.
   static func fixed(_ value: Double, decimals: Int) -> String {
     let scale = (0..<decimals).reduce(1.0) { scale, _ in scale * 10 }
-    guard let scaled = Int64(exactly: (value.magnitude * scale).rounded()) else { return "\(value)" }
+    guard let scaled = Int64(exactly: (value.magnitude * scale).rounded()) else {
+      return "\(value)"
+    }
     let digits = String(scaled)
     let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
     let sign = value < 0 && scaled != 0 ? "-" : ""
-    return decimals == 0 ? sign + padded : "\(sign)\(padded.dropLast(decimals)).\(padded.suffix(decimals))"
+    return "\(sign)\(padded.dropLast(decimals)).\(padded.suffix(decimals))"
   }
 }

@@ -35,7 +35,8 @@ struct StatusResponder: HTTPResponder {
   private func response(
     _ request: Request, _ status: HTTPResponse.Status, _ text: String
   ) -> Response {
-    response(request, status, Page(type: "text/plain; charset=utf-8", body: ByteBuffer(string: text)))
+    let page = Page(type: "text/plain; charset=utf-8", body: ByteBuffer(string: text))
+    return response(request, status, page)
   }
 
   private func response(
