@@ -77,18 +77,18 @@ package struct SeriesJudge: Equatable, Sendable {
 
     let finding = finding(value: value, gap: gap, plan)
     let isKnown = weight >= Self.weightMin && !isForgotten
-    let score = isKnown ? tail.score(of: finding.deviation) : 0
+    let score = isKnown ? tail.score(of: Float(finding.deviation)) : 0
     let isWarm = Self.span(from: heardSince, to: bucketStart) >= plan.warmUpMicros
     var judgement = Judgement(
       step: .none, severity: .warning, value: finding.value, expected: finding.expected,
       score: isWarm ? score : 0,
       threshold: plan.threshold + Double(penalty), spread: finding.unit,
-      deviation: Double(finding.deviation), bucketsSinceOpened: 0, ending: nil)
+      deviation: finding.deviation, bucketsSinceOpened: 0, ending: nil)
     let wasOpen = isOpen
     live(&judgement, isForgotten: isForgotten, plan)
     // What happens within an anomaly says nothing about the tail outside; its first bucket does.
     if weight >= Self.weightMin / 3, !wasOpen, !isForgotten {
-      tail.learn(finding.deviation, weight: Float(weight))
+      tail.learn(Float(finding.deviation), weight: Float(weight))
     }
     learn(
       value: value, gap: gap, hasStep: !isFirst && !isForgotten,
@@ -127,7 +127,7 @@ extension SeriesJudge {
     let unit: Double
     /// |`value` − `expected`| in units of `unit`; 0 where the unit is dust: a series that never
     /// moved has no usual size of a deviation.
-    let deviation: Float
+    let deviation: Double
   }
 
   private mutating func begin(value: Double, bucketStart: Int64, _ plan: JudgePlan) {
@@ -177,7 +177,7 @@ extension SeriesJudge {
     let size = abs(judged - expected)
     let isDust = unit <= Self.dust * max(abs(judged), abs(expected))
     let deviation = isDust ? 0 : min(size / unit, Self.deviationMax)
-    return Finding(value: judged, expected: expected, unit: unit, deviation: Float(deviation))
+    return Finding(value: judged, expected: expected, unit: unit, deviation: deviation)
   }
 
   /// Microseconds from one time to a later one; far apart is `Int64.max`.
