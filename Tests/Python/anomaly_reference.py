@@ -9,7 +9,8 @@ The rules, as this file reads them (times are integer microseconds):
 A1  Records are taken in offset order, one partition for itself. What a record brings about comes in
     this order: devices that are silent by the partition's clock (R1 of reference.py) of this
     record, its own among them, by the order of their last records; its own device being back; its
-    rows, by detector and then metric, which stand as the schema has them. A record that is a dead letter moves the clock, no more.
+    rows, by detector and then metric, which a row has in the order of the schema. A record that is
+    a dead letter moves the clock, no more.
 A2  Rows of implausible time (R2) are passed over; so are absent, NaN and infinite values.
 A3  Limits: an anomaly opens when the newest readings violate the bounds for long enough: so many of
     them, or so much event time between the newest and the earliest of them. It is critical if

@@ -88,7 +88,12 @@ class Table:
             )
             return
         empty = self.schema.append(pyarrow.field("filename", pyarrow.string())).empty_table()
-        connection.register(view, empty)
+        # A registered relation would hide every later view of that name.
+        name = f"{view} without rows"
+        connection.register(name, empty)
+        connection.execute(
+            f"CREATE OR REPLACE VIEW {quoted(view)} AS SELECT * FROM {quoted(name)}"
+        )
 
     def counts(self, connection):
         """Row counts by reader, to be all the same."""

@@ -97,7 +97,9 @@ def expected_anomalies(arguments, config):
     references = {}
     for topic, partition, record in produced_records(arguments.produced):
         source = sources.get(topic)
-        if source is None or (ends is not None and record.offset >= ends.get((topic, partition), 0)):
+        if source is None:
+            continue
+        if ends is not None and record.offset >= ends.get((topic, partition), 0):
             continue
         where = (source.name, topic, partition)
         if where not in references:

@@ -21,6 +21,7 @@ SCENARIOS = [
     "service",
     "restart_state",
     "two_instances",
+    "bad_days",
     "disk_full",
     "wind_farm_run",
     "kill_loop",
