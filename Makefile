@@ -64,8 +64,11 @@ setup-python:
 
 # ---- build -------------------------------------------------------------------------------------
 
+# For machines without the toolchain, or one below /home, which the unit hides:
+# SWIFT_BUILD_FLAGS=--static-swift-stdlib (another 50 MB, and everything is built anew).
+SWIFT_BUILD_FLAGS ?=
 build:
-	$(SWIFT) build -c release --product downlinkd
+	$(SWIFT) build -c release $(SWIFT_BUILD_FLAGS) --product downlinkd
 
 # The generated C is committed, so that a build needs no protoc; this refreshes it.
 PROTO := Sources/CTelemetryProto/telemetry.proto
@@ -122,6 +125,10 @@ install:
 	  sed 's|root: \./data .*|root: $(STATEDIR)  # the tables are in tables/<table>|' \
 	    config/downlinkd.yaml >$(CONFIG); \
 	  grep -q 'root: $(STATEDIR)' $(CONFIG); \
+	fi
+	@if ldd $(INSTALLED_BINARY) | grep -qE '=> /(home|root)/'; then \
+	  echo "install: the unit hides /home and /root, where this program has Swift's libraries:"; \
+	  echo "         make build SWIFT_BUILD_FLAGS=--static-swift-stdlib"; \
 	fi
 	@if [ -z "$(DESTDIR)" ]; then \
 	  echo "install: now systemd-sysusers, systemctl daemon-reload, edit $(CONFIG), and"; \
