@@ -1,11 +1,18 @@
-"""Self-test of anomaly_reference.py: cases made by hand."""
+"""Self-test of anomaly_reference.py: cases made by hand. And of verify_anomalies.py: a row that is
+missing, doubled or different must be found.
+"""
 
+import contextlib
+import copy
+import io
 import math
 
 from anomaly_reference import CLOSED, CRITICAL, ESCALATED, OPENED, WARNING
 from anomaly_reference import AnomalyReference, Detector
 from pipeline_options import MICROS, EventTime, Source
 from reference import Record
+from verify_anomalies import compare, life_faults
+from verify_tables import Verdict
 
 START = 1_600_000_020 * MICROS  # a multiple of one minute
 
@@ -191,6 +198,54 @@ def test_a_clock_that_begins_anew():
     assert feeder.told() == [], "all are as old as the clock"
     feeder.send(30, "d0")
     assert [step.device for step in feeder.reference.steps] == ["ahead"]
+
+
+def changed_lives(lives):
+    """{what was done: lives in which one thing is wrong}; the first escalates and closes."""
+    first, second = list(lives)[:2]
+    changes = {
+        "a life is missing": lambda all: all.pop(first),
+        "a life is there twice": lambda all: all.update({("s", "t", 0, "x"): all[first]}),
+        "a step is missing": lambda all: all[first].pop(1),
+        "a step is there twice": lambda all: all[first].append(all[first][2]),
+        "two lives under one id": lambda all: all[first].extend(all.pop(second)),
+        "another partition": lambda all: all.update({("s", "t", 1, first[3]): all.pop(first)}),
+        "another attribute": lambda all: all[first][1].attributes.update(region="us"),
+        "other evidence": lambda all: all[first][2].evidence.update(worst=21.5),
+    }
+    for name, value in [
+        ("device", "b"), ("metric", "n"), ("severity", CRITICAL), ("event_time", START - 1),
+        ("offset", 999), ("value", 11.5), ("expected", None), ("score", 0.5), ("threshold", 9.0),
+        ("state", CLOSED),
+    ]:  # fmt: skip
+        changes[f"another {name}"] = lambda all, name=name, value=value: setattr(
+            all[first][0], name, value
+        )
+    for what, change in changes.items():
+        wrong = copy.deepcopy(lives)
+        change(wrong)
+        yield what, wrong
+
+
+def fault_count(feeder, lives):
+    verdict = Verdict()
+    with contextlib.redirect_stdout(io.StringIO()):
+        verdict.faults(life_faults(lives))
+        compare(verdict, {("s", "t", 0): feeder.reference}, lives, {"d0"})
+    return verdict.fault_count
+
+
+def test_the_comparison_can_fail():
+    feeder = Feeder(limits(warning={"above": 10}, critical={"above": 20}))
+    feeder.values(11, 21, 5, 12, 13)
+    lives = {
+        ("s", "t", 0, f"id-{index}"): anomaly.steps
+        for index, anomaly in enumerate(feeder.reference.anomalies)
+    }
+    assert [len(steps) for steps in lives.values()] == [3, 1]
+    assert fault_count(feeder, lives) == 0
+    for what, wrong in changed_lives(lives):
+        assert fault_count(feeder, wrong) > 0, what
 
 
 def self_test():
