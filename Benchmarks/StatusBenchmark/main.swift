@@ -125,7 +125,7 @@ func scrape(_ path: String, port: Int) -> Int {
 /// One scrape after the other, each made anew.
 func reportSequence(_ arguments: Arguments, _ status: PipelineStatus) async throws {
   var options = StatusServer.Options(host: "127.0.0.1", port: 0)
-  options.pageAgeMax = .zero
+  options.renderingAgeMax = .zero
   let server = try await StatusServer.listen(options, log: Logger(label: "bench")) { status }
   let before = cpuSeconds()
   var times: [Double] = []

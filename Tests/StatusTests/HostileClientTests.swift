@@ -112,7 +112,7 @@ import Testing
     let status = Example.big(partitionCount: 2000)
     func configure(_ options: inout StatusServer.Options) {
       options.silenceMax = .seconds(2)
-      options.pageAgeMax = .seconds(60)
+      options.renderingAgeMax = .seconds(60)
     }
     try await withServer(status, configure: configure) { server, _ in
       let port = server.port
@@ -165,7 +165,7 @@ import Testing
   }
 
   @Test func `two hundred scrapes at once are all served whole`() async throws {
-    try await withServer(Example.big(), configure: { $0.pageAgeMax = .milliseconds(250) }) {
+    try await withServer(Example.big(), configure: { $0.renderingAgeMax = .milliseconds(250) }) {
       server, _ in
       let port = server.port
       let answers = try await withThrowingTaskGroup(of: HTTPAnswer.self) { group in
@@ -184,7 +184,7 @@ import Testing
   }
 
   @Test func `fifty thousand hostile requests leave memory as it was`() async throws {
-    try await withServer(Example.busy(), configure: { $0.pageAgeMax = .seconds(1) }) {
+    try await withServer(Example.busy(), configure: { $0.renderingAgeMax = .seconds(1) }) {
       server, _ in
       let port = server.port
       func hammer() async throws {

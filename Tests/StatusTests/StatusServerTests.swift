@@ -81,7 +81,7 @@ import Testing
   }
 
   @Test func `readiness follows the phase at once, life does not`() async throws {
-    try await withServer(Example.busy(), configure: { $0.pageAgeMax = .seconds(60) }) {
+    try await withServer(Example.busy(), configure: { $0.renderingAgeMax = .seconds(60) }) {
       for phase in PipelineStatus.Phase.allCases {
         $1.update { $0.phase = phase }
         let ready = try await get("/readyz", $0)
@@ -111,7 +111,7 @@ import Testing
   @Test func `a page is handed out again while it is young`() async throws {
     let asked = Monitor(0)
     var options = StatusServer.Options(host: "127.0.0.1", port: 0)
-    options.pageAgeMax = .seconds(60)
+    options.renderingAgeMax = .seconds(60)
     let server = try await StatusServer.listen(options, log: Logger(label: "test")) {
       asked.update { $0 += 1 }
       return Example.busy()

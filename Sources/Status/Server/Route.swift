@@ -1,10 +1,10 @@
-/// The pages there are.
+/// What can be asked for.
 enum Route: String, CaseIterable, Sendable {
   case metrics = "/metrics"
   case alive = "/livez"
   case ready = "/readyz"
   case status = "/status"
-  case page = "/"
+  case html = "/"
 
   /// The route of a path, a query left aside.
   init?(path: String) {

@@ -1,14 +1,14 @@
 import HTTPTypes
 import Hummingbird
 
-/// Answers requests: which page, with which headers.
+/// Answers requests: what, with which headers.
 ///
 /// Nothing here can be changed from outside: GET and HEAD only, bodies of requests are not read,
 /// and every answer forbids to be stored, sniffed, framed or to load anything.
 struct StatusResponder: HTTPResponder {
   typealias Context = BasicRequestContext
 
-  let pages: Pages
+  let renderings: Renderings
 
   func respond(to request: Request, context: Context) async throws -> Response {
     guard let route = Route(path: request.uri.path) else {
@@ -22,11 +22,11 @@ struct StatusResponder: HTTPResponder {
     switch route {
     case .alive: return response(request, .ok, "ok\n")
     case .ready:
-      let readiness = await pages.readiness()
+      let readiness = await renderings.readiness()
       return response(
         request, readiness.isReady ? .ok : .serviceUnavailable, readiness.sentence + "\n")
-    case .metrics, .status, .page:
-      return response(request, .ok, await pages.page(route))
+    case .metrics, .status, .html:
+      return response(request, .ok, await renderings.rendering(of: route))
     }
   }
 
@@ -35,22 +35,22 @@ struct StatusResponder: HTTPResponder {
   private func response(
     _ request: Request, _ status: HTTPResponse.Status, _ text: String
   ) -> Response {
-    let page = Page(type: "text/plain; charset=utf-8", body: ByteBuffer(string: text))
-    return response(request, status, page)
+    let rendering = Rendering(type: "text/plain; charset=utf-8", body: ByteBuffer(string: text))
+    return response(request, status, rendering)
   }
 
   private func response(
-    _ request: Request, _ status: HTTPResponse.Status, _ page: Page
+    _ request: Request, _ status: HTTPResponse.Status, _ rendering: Rendering
   ) -> Response {
     let headers: HTTPFields = [
-      .contentType: page.type,
-      .contentLength: String(page.body.readableBytes),
+      .contentType: rendering.type,
+      .contentLength: String(rendering.body.readableBytes),
       .cacheControl: "no-store",
       .xContentTypeOptions: "nosniff",
-      .contentSecurityPolicy: HTMLPage.contentSecurityPolicy,
+      .contentSecurityPolicy: HTMLDocument.contentSecurityPolicy,
       .referrerPolicy: "no-referrer",
     ]
-    let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: page.body)
+    let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: rendering.body)
     return Response(status: status, headers: headers, body: body)
   }
 }

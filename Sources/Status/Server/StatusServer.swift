@@ -17,7 +17,7 @@ import ServiceLifecycle
 ///     let server = try await StatusServer.listen(options, log: log) { instance.status() }
 ///     let group = ServiceGroup(services: [server, pipeline], …)   // the pipeline stops first
 ///
-/// Threads: one event loop of its own for sockets; pages are made on the cooperative pool, one at
+/// Threads: one event loop of its own for sockets; answers are made on the cooperative pool, one at
 /// a time. No client can hold up another or make it grow: see `ConnectionTable`.
 package final class StatusServer: Service, Sendable {
   /// Where it listens, and what it bears.
@@ -31,8 +31,8 @@ package final class StatusServer: Service, Sendable {
     package var silenceMax = Duration.seconds(20)
     /// Bytes of requests that a connection may send before one of them is answered.
     package var requestByteCountMax = 65_536
-    /// How old a page may be that is handed out again: many scrapers at once cost one rendering.
-    package var pageAgeMax = Duration.milliseconds(250)
+    /// How old a rendering may be that is handed out again: many scrapers at once cost one.
+    package var renderingAgeMax = Duration.milliseconds(250)
     /// How long `stop` waits for responses under way.
     package var stopPatience = Duration.seconds(2)
 
@@ -64,21 +64,22 @@ package final class StatusServer: Service, Sendable {
   }
 
   /// Has the address and answers, or throws `cannotListen`. `status` is asked by one thread at a
-  /// time: once for each `/readyz`, and at most once in `pageAgeMax` for each of the other pages.
+  /// time: once for each `/readyz`, and at most once in `renderingAgeMax` for each other route.
   package static func listen(
     _ options: Options, log: Logger, status: @escaping @Sendable () -> PipelineStatus
   ) async throws(StatusError) -> StatusServer {
     let connections = ConnectionTable(
       countMax: options.connectionCountMax, silenceMax: options.silenceMax,
       requestByteCountMax: options.requestByteCountMax)
-    let pages = Pages(ageMax: options.pageAgeMax, connections: connections, status: status)
+    let renderings = Renderings(
+      ageMax: options.renderingAgeMax, connections: connections, status: status)
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     // What the framework says of its own life is said better by its owner.
     var quiet = log
     quiet.logLevel = max(log.logLevel, .warning)
     let (bound, announce) = AsyncThrowingStream.makeStream(of: Int.self)
     let application = Application(
-      responder: StatusResponder(pages: pages),
+      responder: StatusResponder(renderings: renderings),
       server: HTTPServerBuilder { responder in
         GuardedChannel(http: HTTP1Channel.limited(responder), connections: connections)
       },

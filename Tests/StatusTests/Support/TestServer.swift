@@ -9,7 +9,7 @@ func withServer(
   _ body: (StatusServer, Monitor<PipelineStatus>) async throws -> Void
 ) async throws {
   var options = StatusServer.Options(host: "127.0.0.1", port: 0)
-  options.pageAgeMax = .zero
+  options.renderingAgeMax = .zero
   configure(&options)
   let current = Monitor(status)
   let server = try await StatusServer.listen(options, log: Logger(label: "test")) {

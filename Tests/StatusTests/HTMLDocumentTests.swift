@@ -3,8 +3,8 @@ import Testing
 @testable import Pipeline
 @testable import Status
 
-@Suite struct HTMLPageTests {
-  private let page = HTMLPage.text(Example.view(Example.busy()))
+@Suite struct HTMLDocumentTests {
+  private let page = HTMLDocument.text(Example.view(Example.busy()))
 
   @Test func `names from outside cannot become markup`() {
     #expect(!page.contains("<script"))
@@ -31,20 +31,20 @@ import Testing
     status.recentAnomalies[0].detector = bad
     status.recentAnomalies[0].state = bad
     status.recentAnomalies[0].severity = bad
-    let page = HTMLPage.text(Example.view(status))
+    let page = HTMLDocument.text(Example.view(status))
     #expect(!page.contains(bad))
     #expect(page.split(separator: "&lt;b&gt;", omittingEmptySubsequences: false).count > 18)
   }
 
   @Test func `the style sheet is the one the policy allows`() throws {
-    let digest = try Tool.run("/usr/bin/env", ["sha256sum"], input: Array(HTMLPage.style.utf8))
+    let digest = try Tool.run("/usr/bin/env", ["sha256sum"], input: Array(HTMLDocument.style.utf8))
     let hex = digest.output.prefix(64)
     #expect(digest.code == 0 && hex.count == 64, "\(digest.output)")
     let bytes = stride(from: 0, to: 64, by: 2).compactMap { place in
       UInt8(hex.dropFirst(place).prefix(2), radix: 16)
     }
-    #expect(HTMLPage.styleDigest == base64(bytes))
-    #expect(page.contains("<style>\(HTMLPage.style)</style>"))
+    #expect(HTMLDocument.styleDigest == base64(bytes))
+    #expect(page.contains("<style>\(HTMLDocument.style)</style>"))
   }
 
   @Test func `nothing is loaded and nothing runs`() {
@@ -75,13 +75,13 @@ import Testing
     #expect(page.contains("<td>truncated</td>"))
     var status = Example.busy()
     status.stall = "nothing moves"
-    let bad = HTMLPage.text(StatusView(status))
+    let bad = HTMLDocument.text(StatusView(status))
     #expect(bad.contains(#"<p class="bad">not progressing (running): nothing moves</p>"#))
     #expect(bad.contains("<title>! fleet"))
   }
 
   @Test func `a fresh instance has a page`() {
-    let page = HTMLPage.text(StatusView(Example.fresh()))
+    let page = HTMLDocument.text(StatusView(Example.fresh()))
     #expect(page.contains(#"<p class="bad">starting</p>"#))
     #expect(page.contains("none yet"))
     #expect(!page.contains("<h2>"))

@@ -4,7 +4,7 @@ import Telemetry
 
 /// `/`: the facts of `/status` for a person with a browser. It loads nothing, runs nothing, and
 /// asks for itself again every few seconds.
-enum HTMLPage {
+enum HTMLDocument {
   /// Nothing may be loaded, run, framed or sent; the one style sheet is known by its digest.
   static let contentSecurityPolicy =
     "default-src 'none'; style-src 'sha256-\(styleDigest)'; base-uri 'none'; "

@@ -3,20 +3,20 @@ import NIOCore
 import Pipeline
 
 /// A body and what it is.
-struct Page: Sendable {
+struct Rendering: Sendable {
   let type: String
   let body: ByteBuffer
 }
 
-/// Makes the pages, one at a time, each from one snapshot of the status.
+/// Makes the renderings, one at a time, each from one snapshot of the status.
 ///
-/// Two hundred scrapers at once cost one rendering: who comes while a page is made waits for it,
+/// Two hundred scrapers at once cost one: who comes while it is made waits for it,
 /// and who comes within `ageMax` gets the same bytes. Readiness is never handed out twice.
-actor Pages {
+actor Renderings {
   private let ageMaxNanos: Int64
   private let connections: ConnectionTable
   private let status: @Sendable () -> PipelineStatus
-  private var made: [Route: (page: Page, atNanos: Int64)] = [:]
+  private var made: [Route: (rendering: Rendering, atNanos: Int64)] = [:]
 
   init(
     ageMax: Duration, connections: ConnectionTable,
@@ -29,31 +29,31 @@ actor Pages {
 
   func readiness() -> Readiness { status().readiness }
 
-  func page(_ route: Route) -> Page {
+  func rendering(of route: Route) -> Rendering {
     let now = MonotonicClock.nowNanos()
-    if let last = made[route], now - last.atNanos < ageMaxNanos { return last.page }
-    let page = make(route, StatusView(status(), .current(), connections.counts))
-    made[route] = (page, now)
-    return page
+    if let last = made[route], now - last.atNanos < ageMaxNanos { return last.rendering }
+    let rendering = make(route, StatusView(status(), .current(), connections.counts))
+    made[route] = (rendering, now)
+    return rendering
   }
 
-  private func make(_ route: Route, _ view: StatusView) -> Page {
+  private func make(_ route: Route, _ view: StatusView) -> Rendering {
     switch route {
     case .metrics:
-      Page(type: MetricList.contentType, body: ByteBuffer(bytes: MetricList.text(view)))
+      Rendering(type: MetricList.contentType, body: ByteBuffer(bytes: MetricList.text(view)))
     case .status:
-      Page(
+      Rendering(
         type: "application/json",
         body: ByteBuffer(bytes: StatusDocument.value(view).bytes + [UInt8(ascii: "\n")]))
-    case .page:
-      Page(type: "text/html; charset=utf-8", body: ByteBuffer(string: HTMLPage.text(view)))
+    case .html:
+      Rendering(type: "text/html; charset=utf-8", body: ByteBuffer(string: HTMLDocument.text(view)))
     case .alive, .ready:
       preconditionFailure("\(route) is answered by the responder")
     }
   }
 }
 
-/// What a page is made from: one snapshot of everything.
+/// What a rendering is made from: one snapshot of everything.
 struct StatusView: Sendable {
   let status: PipelineStatus
   /// Nil where the system does not say.
