@@ -86,7 +86,7 @@ class Fleet:
         # Every fifth has a fault for twenty seconds, again and again.
         seconds = (self.now_ms - START_MS) // 1_000
         has_fault = self.devices.index(device) % 5 == 1 and 120 <= seconds % 240 < 140
-        return round(self.random.gauss(100 if has_fault else 20, 5), 3)
+        return round(self.random.gauss(200 if has_fault else 20, 5), 3)
 
     def snapshot(self, device):
         event_ms, sequence = self.event_ms(), self.sequences[device]
@@ -278,7 +278,7 @@ DETECTORS_OF_SNAPSHOTS = [
     # A bucket of a second holds one reading; thirty of them are the fewest that are judged by.
     {"name": "spike", "metric": "battery_*", "spike": {"every": "1s", "half_life": "4m",
         "warm_up": "30s", "refractory": "0s", "false_alarm_every": "1h"}},
-    {"name": "jump", "metric": "*_w", "jump": {"every": "1s", "half_life": "4m",
+    {"name": "jump", "metric": "b*", "jump": {"every": "1s", "half_life": "4m",
         "warm_up": "30s", "refractory": "0s", "false_alarm_every": "1h"}},
     {"name": "shift", "metric": "*", "shift": {"every": "2s", "half_life": "4m",
         "fast_half_life": "15s", "warm_up": "30s", "refractory": "10s",
