@@ -111,8 +111,8 @@ struct ServiceNotifications: Sendable {
   private mutating func signOfLife(_ nowNanos: Int64) -> [Message] {
     // The manager begins to wait at READY.
     guard isReady, let watchdogNanos else { return [] }
-    // At half of its patience, early rather than late: by the next look that has passed.
-    if let watchdogAt, nowNanos - watchdogAt < watchdogNanos / 2 - lookNanos { return [] }
+    // At half of its patience, early rather than late: the next look may take twice its time.
+    if let watchdogAt, nowNanos - watchdogAt < watchdogNanos / 2 - 2 * lookNanos { return [] }
     watchdogAt = nowNanos
     return [.watchdog]
   }
