@@ -92,9 +92,9 @@ import Testing
     let dataSyncs = places("sync folder", "event_date=") + places("sync folder", "_state")
     let entry = try #require(places("put _ledger/").first)
     let logs = places("put tables/")
-    #expect(closes.count == 6, "two states; readings of two sources, windows, dead letters")
-    #expect(dataSyncs.count == 5)
-    #expect(logs.count == 4)
+    #expect(closes.count == 7, "two states; two sources' readings and the three tables of all")
+    #expect(dataSyncs.count == 6)
+    #expect(logs.count == 5)
     let lastClose = try #require(closes.max())
     let firstSync = try #require(dataSyncs.min())
     let lastSync = try #require(dataSyncs.max())
@@ -114,7 +114,9 @@ import Testing
     #expect(entry.partitions.map(\.to) == [6, 6])
     #expect(entry.partitions.map(\.previous) == [2, 3])
     #expect(entry.partitions.allSatisfy { $0.state?.cut == 6 && $0.witness?.offset == 5 })
-    let tables = ["dead_letters", "readings_samples", "readings_snapshots", "windows"]
+    let tables = [
+      "anomalies", "dead_letters", "readings_samples", "readings_snapshots", "windows",
+    ]
     #expect(entry.tables.map(\.table).sorted() == tables)
     let counters = Dictionary(uniqueKeysWithValues: entry.counters.map { ($0.name, $0.value) })
     #expect(counters["records_read"] == 12)

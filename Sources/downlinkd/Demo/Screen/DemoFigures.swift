@@ -65,7 +65,8 @@ struct DemoFigures: Equatable, Sendable {
   private var anomalies: String {
     let count = openAnomalies.reduce(0) { $0 + $1.count }
     guard count > 0 else { return "none open" }
-    let parts = openAnomalies.filter { $0.count > 0 }.map { "\($0.count) \($0.detector) (\($0.severity))" }
+    let parts = openAnomalies.filter { $0.count > 0 }
+      .map { "\($0.count) \($0.detector) (\($0.severity))" }
     return "\(count) open: " + parts.joined(separator: ", ")
   }
 }
