@@ -27,18 +27,21 @@ package struct ByteReader {
     return bytes[filePosition]
   }
 
-  /// Reads a fixed-width integer, little-endian.
+  /// Reads a fixed-width integer of at most eight bytes, little-endian.
   package mutating func read<Value: FixedWidthInteger>(
     _ type: Value.Type = Value.self
   ) throws(ByteReaderError) -> Value {
-    let byteCount = MemoryLayout<Value>.size
+    // Other modules call this unspecialised: all but one conversion is done on plain words.
+    Value(truncatingIfNeeded: try readWord(byteCount: MemoryLayout<Value>.size))
+  }
+
+  private mutating func readWord(byteCount: Int) throws(ByteReaderError) -> UInt64 {
+    precondition(byteCount <= 8, "an integer of more than eight bytes is none of our formats'")
     try require(byteCount)
-    var value: Value = 0
-    for index in 0..<byteCount {
-      value |= Value(truncatingIfNeeded: bytes[filePosition + index]) << Value(index * 8)
-    }
+    var word: UInt64 = 0
+    for index in 0..<byteCount { word |= UInt64(bytes[filePosition + index]) << (index * 8) }
     filePosition += byteCount
-    return value
+    return word
   }
 
   /// Reads a double bit for bit, little-endian.
