@@ -18,8 +18,11 @@ struct DemoCommand: ParsableCommand {
   @Option(name: .long, help: "How long the fleet sends; starting and ending take a little more.")
   var seconds = 75
 
-  @Option(name: .long, help: "Satellites.")
-  var devices = 200
+  @Option(
+    name: .long,
+    help:
+      "Satellites. (default: \(DemoPlan.deviceCountDefault), or what --seconds has room for)")
+  var devices: Int?
 
   @Option(name: .long, help: "Of everything random: the same seed makes the same fleet and faults.")
   var seed: UInt64?
@@ -35,6 +38,7 @@ struct DemoCommand: ParsableCommand {
     guard (10...86_400).contains(seconds) else {
       throw ValidationError("--seconds must be from 10 to 86400")
     }
+    guard let devices else { return }
     guard (10...5000).contains(devices) else {
       throw ValidationError("--devices must be from 10 to 5000")
     }
@@ -48,9 +52,10 @@ struct DemoCommand: ParsableCommand {
   }
 
   private func plan(seed: UInt64) -> DemoPlan {
-    DemoPlan(
-      deviceCount: devices, seed: seed, seconds: seconds, kills: kill,
-      nowMicros: WallClock.nowMicros())
+    let fitting = DemoPlan.deviceCountMax(seconds: seconds)
+    return DemoPlan(
+      deviceCount: devices ?? min(DemoPlan.deviceCountDefault, fitting), seed: seed,
+      seconds: seconds, kills: kill, nowMicros: WallClock.nowMicros())
   }
 
   func run() throws {

@@ -64,13 +64,14 @@ enum DemoConfiguration {
       # is nobody's business. Warm-up and half-life fit half a day; the defaults want weeks.
       - name: wheel-spike
         metric: wheel_speed_rpm
-        spike: {half_life: 12h, warm_up: \(warmUp), false_alarm_every: 365d, min_change: 300}
+        spike: {half_life: 12h, warm_up: \(warmUp), min_change: 300}
       - name: voltage-jump
         metric: battery_voltage_v
-        jump: {half_life: 12h, warm_up: \(warmUp), false_alarm_every: 365d, min_change: 0.5}
+        jump: {half_life: 12h, warm_up: \(warmUp), min_change: 0.5}
       - name: bus-power-shift
         metric: bus_power_w
-        shift: {half_life: 12h, warm_up: \(warmUp), false_alarm_every: 365d, min_change: 25}
+        # A larger budget of false alarms, to notice what comes slowly.
+        shift: {half_life: 12h, warm_up: \(warmUp), false_alarm_every: 7d, min_change: 10}
     """
   }
 

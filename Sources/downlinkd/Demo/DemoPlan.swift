@@ -31,6 +31,7 @@ struct DemoPlan: Equatable, Sendable {
   /// Records a second at most. At this rate the broker still keeps half a minute, more than the
   /// pipeline needs to come back after a kill.
   static let recordRateMax = 10_000.0
+  static let deviceCountDefault = 200
 
   let deviceCount: Int
   let seed: UInt64
@@ -50,8 +51,18 @@ struct DemoPlan: Equatable, Sendable {
     self.seed = seed
     self.seconds = seconds
     self.kills = kills
-    lengthMicros = max(Self.lengthMicrosMin, Int64(seconds) * Self.microsPerSecond)
+    lengthMicros = Self.lengthMicros(seconds: seconds)
     startMicros = Timestamp.floor(nowMicros - lengthMicros, toMultipleOf: Self.orbitMicros)
+  }
+
+  /// How many satellites stay below `recordRateMax`.
+  static func deviceCountMax(seconds: Int) -> Int {
+    let turnCount = Double(lengthMicros(seconds: seconds) / periodMicros)
+    return Int(recordRateMax * Double(seconds) / turnCount)
+  }
+
+  private static func lengthMicros(seconds: Int) -> Int64 {
+    max(lengthMicrosMin, Int64(seconds) * microsPerSecond)
   }
 
   var endMicros: Int64 { startMicros + lengthMicros }

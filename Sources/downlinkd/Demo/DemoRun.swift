@@ -51,7 +51,7 @@ struct DemoRun: ~Copyable {
     child = process
     course = DemoCourse(kills: plan.kills)
     sender = FleetSender(plan, brokers: brokers)
-    poller = StatusPoller(HTTPStatusFeed(port: port))
+    poller = StatusPoller(HTTPStatusFeed(port: port, sender: sender))
     sender.start()
   }
 
@@ -169,8 +169,8 @@ struct DemoRun: ~Copyable {
       DemoFigures(
         plan: plan, sender: progress, status: status, stage: course.stage,
         inPerSecond: inMeter.perSecond, committedPerSecond: committedMeter.perSecond,
-        firingCount: counted.firingCount, deadCount: counted.deadCount,
-        commitCount: book.commitCount, openAnomalies: status?.openAnomalies ?? []),
+        counts: counted, commitCount: book.commitCount,
+        openAnomalies: status?.openAnomalies ?? book.openAnomalies),
       nowNanos: nowNanos)
   }
 
@@ -205,28 +205,6 @@ struct DemoRun: ~Copyable {
     case .unread: return Exit.incomplete
     case .missing, .doubled, .mistaken: return Exit.unavailable
     }
-  }
-}
-
-/// Running totals of a process that may be replaced by another, which counts from 0 again. What
-/// the one before counted between its last answer and its end is missing.
-struct RunningCounts: Equatable, Sendable {
-  private var carried = (firings: 0, dead: 0)
-  private var newest = (firings: 0, dead: 0)
-
-  static func == (left: RunningCounts, right: RunningCounts) -> Bool {
-    left.carried == right.carried && left.newest == right.newest
-  }
-
-  var firingCount: Int { carried.firings + newest.firings }
-  var deadCount: Int { carried.dead + newest.dead }
-
-  mutating func note(_ sample: StatusSample) { newest = (sample.firingCount, sample.deadCount) }
-
-  /// The process has ended: the next one counts on top of what it counted.
-  mutating func carry() {
-    carried = (firingCount, deadCount)
-    newest = (0, 0)
   }
 }
 

@@ -18,6 +18,14 @@ import Testing
     #expect(plan.speedUp == 720)
   }
 
+  @Test func `as many satellites fit as the broker can keep`() {
+    for seconds in [10, 14, 60, 75, 3600] {
+      let count = DemoPlan.deviceCountMax(seconds: seconds)
+      #expect(DemoFixture.plan(devices: count, seconds: seconds).recordRate <= 10_000)
+      #expect(DemoFixture.plan(devices: count + 1, seconds: seconds).recordRate > 10_000)
+    }
+  }
+
   @Test func `the fleet's time begins with an orbit and comes to the present at the end`() {
     for offset in [0, 1, 5_399_999_999] as [Int64] {
       let now = DemoFixture.midnight + offset
@@ -40,7 +48,7 @@ import Testing
 @Suite struct DemoCommandTests {
   @Test(arguments: [
     [], ["--kill"], ["--seconds", "25", "--devices", "40", "--seed", "3"],
-    ["--seconds", "86400", "--devices", "800"], ["--folder", "/somewhere"],
+    ["--seconds", "86400", "--devices", "800"], ["--folder", "/somewhere"], ["--seconds", "10"],
   ])
   func `sensible command lines are accepted`(words: [String]) {
     #expect(throws: Never.self) { try DemoCommand.parse(words) }

@@ -93,7 +93,7 @@ import Testing
     let voltage = DemoNames.metricIndex("battery_voltage_v")
     #expect(change(.step, 0)[voltage] == -2.4 && change(.step, 600)[voltage] == -2.4)
     let power = DemoNames.metricIndex("bus_power_w")
-    #expect(change(.drift, 40)[power] == 60 && change(.drift, 600)[power] == 120)
+    #expect(change(.drift, 20)[power] == 60 && change(.drift, 600)[power] == 120)
   }
 
   @Test func `a silence lasts four hours`() {

@@ -45,7 +45,9 @@ import Testing
     meter.note(60, nowNanos: 3 * Self.second)
     #expect(meter.perSecond == 50)
   }
+}
 
+@Suite struct RunningCountsTests {
   @Test func `totals of a process that was replaced stay`() {
     var counts = RunningCounts()
     counts.note(StatusSample(firingCount: 100, deadCount: 3))
@@ -53,6 +55,34 @@ import Testing
     #expect(counts.firingCount == 100)
     counts.note(StatusSample(firingCount: 20, deadCount: 1))
     #expect(counts.firingCount == 120 && counts.deadCount == 4)
+  }
+
+  @Test func `lag is what Kafka has and the pipeline has not taken in`() {
+    var counts = RunningCounts()
+    #expect(counts.lag(acknowledgedCount: 50) == 50)
+    counts.note(
+      StatusSample(
+        phase: "running", takenCount: 90, committedCount: 60, acknowledgedCount: 100))
+    // By what was acknowledged when the pipeline was asked, not since.
+    #expect(counts.lag(acknowledgedCount: 130) == 10)
+  }
+
+  @Test func `while nothing runs, what was not committed is to be read again`() {
+    var counts = RunningCounts()
+    counts.note(
+      StatusSample(
+        phase: "running", takenCount: 90, committedCount: 60, acknowledgedCount: 100))
+    counts.carry()
+    #expect(counts.lag(acknowledgedCount: 200) == 140)
+    counts.note(StatusSample(phase: "joining", acknowledgedCount: 210))
+    #expect(counts.lag(acknowledgedCount: 220) == 160)
+    // Half of the partitions are back.
+    counts.note(
+      StatusSample(phase: "running", takenCount: 30, committedCount: 30, acknowledgedCount: 230))
+    #expect(counts.lag(acknowledgedCount: 230) == 170)
+    counts.note(
+      StatusSample(phase: "running", takenCount: 60, committedCount: 60, acknowledgedCount: 240))
+    #expect(counts.lag(acknowledgedCount: 250) == 180)
   }
 }
 
@@ -70,6 +100,8 @@ import Testing
         == "11-21 00:33  escalated  critical  sat-00017  "
         + "battery_temperature_c 55.4 against 55 (battery-temperature)")
     step.metric = nil
+    step.value = 9015.3
+    #expect(StepText.line(step).hasSuffix("sat-00017  for 2 h 30 min (battery-temperature)"))
     step.value = nil
     #expect(StepText.line(step).hasSuffix("sat-00017  (battery-temperature)"))
     step.device = ""
@@ -91,18 +123,23 @@ import Testing
     let plan = DemoFixture.plan()
     var sender = FleetSender.Progress(eventMicros: plan.startMicros + plan.lengthMicros / 2)
     sender.sentCount = 12_345
+    sender.acknowledgedCount = 12_300
+    var counts = RunningCounts()
+    if let status { counts.note(status) }
     return DemoFigures(
       plan: plan, sender: sender, status: status, inPerSecond: 2400, committedPerSecond: 2300,
-      firingCount: 777, commitCount: 3, openAnomalies: status?.openAnomalies ?? [])
+      counts: counts, commitCount: 3, openAnomalies: status?.openAnomalies ?? [])
   }
 
   @Test func `the block shows where everything stands`() {
-    var status = StatusSample(lag: 1204)
-    status.newestEventMicros = figures(nil).sender.eventMicros - 14 * DemoPlan.minute
+    var status = StatusSample(
+      phase: "running", takenCount: 796, acknowledgedCount: 2000, firingCount: 777)
+    status.watermarkMicros = figures(nil).sender.eventMicros - 14 * DemoPlan.minute
     status.openAnomalies = [.init(detector: "radio-silence", severity: "warning", count: 2)]
     let text = figures(status).lines.joined(separator: "\n")
     for part in [
-      "6 h of 12 h", "12,345 sent", "2,400/s in", "2,300/s committed", "lag 1,204 and 14 min",
+      "6 h of 12 h", "12,345 sent", "2,400/s in", "2,300/s committed", "lag 1,204",
+      "watermarks 14 min behind",
       "777 windows", "3 commits", "2 open: 2 radio-silence (warning)", "████████████░░░░░░░░░░░░",
     ] {
       #expect(text.contains(part), "\(part) in:\n\(text)")
@@ -110,10 +147,11 @@ import Testing
   }
 
   @Test func `a pipeline that does not answer is said to be not ready`() {
-    #expect(figures(nil).line.contains("not ready yet"))
-    #expect(!figures(StatusSample()).line.contains("not ready yet"))
+    #expect(figures(nil).line.contains("not ready: starting"))
+    #expect(figures(StatusSample(phase: "joining")).line.contains("not ready: joining"))
+    #expect(!figures(StatusSample(phase: "running")).line.contains("not ready"))
     var ending = figures(nil)
     ending.stage = .ending
-    #expect(!ending.line.contains("not ready yet"))
+    #expect(!ending.line.contains("not ready"))
   }
 }

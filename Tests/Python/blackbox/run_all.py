@@ -24,6 +24,7 @@ SCENARIOS = [
     "bad_days",
     "disk_full",
     "wind_farm_run",
+    "demo",
     "kill_loop",
 ]
 SECONDS_MAX = 1_200

@@ -25,8 +25,12 @@ struct LogBook: Equatable, Sendable {
     var replayedCount: Int64 = 0
   }
 
-  /// Anomalies that are open by what the log told.
-  var openAnomalies: [AnomalyStep] { openings.values.sorted { $0.eventMicros < $1.eventMicros } }
+  /// Anomalies that are open by what the log told, by detector and severity.
+  var openAnomalies: [StatusSample.OpenCount] {
+    Dictionary(grouping: openings.values) { [$0.detector, $0.severity] }
+      .map { StatusSample.OpenCount(detector: $0[0], severity: $0[1], count: $1.count) }
+      .sorted { ($0.detector, $0.severity) < ($1.detector, $1.severity) }
+  }
 
   /// A process of the pipeline has ended and the next one is started.
   mutating func restarted(after ending: ProcessEnding, nowNanos: Int64) {

@@ -85,7 +85,9 @@ struct DemoReport {
       + "  \(StepText.time(fault.startMicros))  "
     switch finding.verdict {
     case .found(let detector, let severity, let delayMicros):
-      return head + "found by \(detector) after \(StepText.span(delayMicros)) (\(severity))"
+      // What is judged by the minute cannot be known sooner.
+      let delay = delayMicros < DemoPlan.minute ? "at once" : "after \(StepText.span(delayMicros))"
+      return head + "found by \(detector) \(delay) (\(severity))"
     case .missed: return head + "MISSED (\(fault.kind.detector) should have said so)"
     case .tooEarly: return head + "the run ended too early"
     }

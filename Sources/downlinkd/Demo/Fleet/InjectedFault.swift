@@ -11,7 +11,7 @@ struct InjectedFault: Equatable, Sendable {
     case spike
     /// The battery's voltage drops at once and stays there.
     case step
-    /// The bus takes more and more power for more than an hour, and goes on at that level.
+    /// The bus takes more and more power for forty minutes, and goes on at that level.
     case drift
 
     /// What it shows in; nil where it is the satellite that is missed.
@@ -43,7 +43,7 @@ struct InjectedFault: Equatable, Sendable {
       case .silence: "radio falls silent for four hours"
       case .spike: "one reading of the wheel is 1,200 rpm too high"
       case .step: "battery voltage drops by 2.4 V"
-      case .drift: "bus power creeps up by 120 W within 80 minutes"
+      case .drift: "bus power creeps up by 120 W within 40 minutes and stays"
       }
     }
 
@@ -63,7 +63,7 @@ struct InjectedFault: Equatable, Sendable {
       case .overheating: 40 * DemoPlan.minute
       case .silence: DemoPlan.silenceAfterMicros + 5 * DemoPlan.minute
       case .spike, .step: 10 * DemoPlan.minute
-      case .drift: 90 * DemoPlan.minute
+      case .drift: 60 * DemoPlan.minute
       }
     }
   }
@@ -98,7 +98,7 @@ struct InjectedFault: Equatable, Sendable {
     case .silence: return
     case .spike: change = 1200
     case .step: change = -2.4
-    case .drift: change = min(120, minutes * 1.5)
+    case .drift: change = min(120, minutes * 3)
     }
     let index = DemoNames.metricIndex(metric)
     values[index] = DemoModel.rounded(values[index] + change, 1000)

@@ -7,8 +7,7 @@ struct DemoFigures: Equatable, Sendable {
   var stage = DemoCourse.Stage.sending
   var inPerSecond = 0.0
   var committedPerSecond = 0.0
-  var firingCount = 0
-  var deadCount = 0
+  var counts = RunningCounts()
   var commitCount = 0
   var openAnomalies: [StatusSample.OpenCount] = []
 
@@ -42,31 +41,30 @@ struct DemoFigures: Equatable, Sendable {
 
   private var records: String {
     var text = "\(Figure.count(sender.sentCount)) sent, \(Figure.decimal(inPerSecond))/s in, "
-    text += "\(Figure.decimal(committedPerSecond))/s committed"
-    guard let status else { return text }
-    text += ", lag \(Figure.count(status.lag))"
-    if let newest = status.newestEventMicros {
-      text += " and \(StepText.span(max(0, sender.eventMicros - newest)))"
-    }
-    return text
+    text += "\(Figure.decimal(committedPerSecond))/s committed, "
+    return text + "lag \(Figure.count(counts.lag(acknowledgedCount: sender.acknowledgedCount)))"
   }
 
   private var pipeline: String {
-    let counts =
-      "\(Figure.count(firingCount, "window")) fired, \(Figure.count(commitCount, "commit")), "
-      + Figure.count(deadCount, "dead letter")
+    let done =
+      "\(Figure.count(counts.firingCount, "window")) fired, "
+      + "\(Figure.count(commitCount, "commit")), \(Figure.count(counts.deadCount, "dead letter"))"
     switch stage {
-    case .catchingUp: return counts + " (reading what is left)"
-    case .ending, .over: return counts + " (ending)"
-    case .sending: return status == nil ? counts + " (not ready yet)" : counts
+    case .catchingUp: return done + " (reading what is left)"
+    case .ending, .over: return done + " (ending)"
+    case .sending: break
     }
+    guard let status, status.phase == "running" else {
+      return done + " (not ready: \(status?.phase ?? "starting"))"
+    }
+    guard let watermark = status.watermarkMicros else { return done }
+    return done + ", watermarks \(StepText.span(max(0, sender.eventMicros - watermark))) behind"
   }
 
   private var anomalies: String {
     let count = openAnomalies.reduce(0) { $0 + $1.count }
     guard count > 0 else { return "none open" }
-    let parts = openAnomalies.filter { $0.count > 0 }
-      .map { "\($0.count) \($0.detector) (\($0.severity))" }
+    let parts = openAnomalies.map { "\($0.count) \($0.detector) (\($0.severity))" }
     return "\(count) open: " + parts.joined(separator: ", ")
   }
 }

@@ -5,16 +5,25 @@ import Base
 ///     07-21 14:31  escalated  critical  sat-00017  bus_power_w 498.2 against 431 (bus-power-shift)
 enum StepText {
   static func line(_ step: AnomalyStep) -> String {
-    var what = step.metric ?? ""
-    if let value = step.value {
-      what += (what.isEmpty ? "" : " ") + number(value)
-      if let expected = step.expected { what += " against \(number(expected))" }
-    }
-    return [
+    [
       time(step.eventMicros), padded(step.state.rawValue, 9), padded(step.severity, 8),
       step.device.isEmpty ? "many satellites" : step.device,
-      what.isEmpty ? "(\(step.detector))" : "\(what) (\(step.detector))",
+      what(step) + "(\(step.detector))",
     ].joined(separator: "  ")
+  }
+
+  /// The metric with its value; for a silence, which has none, how long it has lasted.
+  private static func what(_ step: AnomalyStep) -> String {
+    guard let value = step.value else { return step.metric.map { $0 + " " } ?? "" }
+    guard let metric = step.metric else {
+      return step.device.isEmpty ? number(value) + " " : "for \(span(seconds: value)) "
+    }
+    let expected = step.expected.map { " against \(number($0))" } ?? ""
+    return "\(metric) \(number(value))\(expected) "
+  }
+
+  private static func span(seconds: Double) -> String {
+    span(Int64(max(0, min(seconds, 1e12)) * 1e6))
   }
 
   /// `07-21 14:31`, UTC.
