@@ -22,8 +22,9 @@ A4  Silence: a device is due when the clock has gone on by `after` since its las
     an anomaly each; the others share one, which opens when the minute is over and closes when
     all of them were heard. A clock that begins anew ends the minute, and all are as old as it.
 A5  Of a detector at most `open_max` are open. The first refusal opens the anomaly of the cap, which
-    closes when fewer than 90 % are open. A violation that lasts is counted as refused once, and
-    opens at the next reading for which there is room; a refused silence never does.
+    closes when fewer than 90 % are open. A violation that lasts is counted as refused once by each
+    anomaly of the cap, and opens at the next reading for which there is room; a refused silence
+    never does.
 
 `python anomaly_reference.py --self-test` checks it against cases made by hand.
 """
@@ -273,7 +274,8 @@ class Series:
         # Since the first reading that violated.
         self.readings = []
         self.anomaly = None
-        self.is_refused = False
+        # The anomaly of the cap that counted it.
+        self.refused_by = None
 
 
 class LimitsWatch(Watch):
@@ -316,9 +318,9 @@ class LimitsWatch(Watch):
 
     def try_to_open(self, device, metric, series, severity):
         about = self.about(device, metric, series, severity, series.readings[-1][1])
-        refusals = 0 if series.is_refused else 1
-        series.anomaly = self.open_anomaly(severity, refusals, **about)
-        series.is_refused = series.anomaly is None
+        is_counted = self.cap is not None and series.refused_by is self.cap
+        series.anomaly = self.open_anomaly(severity, 0 if is_counted else 1, **about)
+        series.refused_by = self.cap if series.anomaly is None else None
 
     def about(self, device, metric, series, severity, decisive):
         """The row's columns; the side is that of the value that decides."""

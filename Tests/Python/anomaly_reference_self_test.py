@@ -123,6 +123,15 @@ def test_the_cap():
     assert cap.steps[1].evidence["refused"] == 3 and cap.steps[1].value == 8
 
 
+def test_who_is_refused_still_is_counted_by_the_next_cap():
+    feeder = Feeder({"metric": "*", "limits": {"warning": {"above": 0}}, "open_max": 1})
+    for values in [{"a": 1, "b": 1, "c": 1}, {"c": 1}, {"a": 0, "b": 1}, {"c": 1}, {"c": 1}]:
+        feeder.send(0, "a", (0, values))
+    caps = [one for one in feeder.reference.anomalies if one.steps[0].metric is None]
+    assert [[step.offset for step in cap.steps] for cap in caps] == [[0, 2], [3]]
+    assert caps[0].steps[1].evidence["refused"] == 2 and feeder.reference.refused == 3
+
+
 def test_silence_and_the_record_that_ends_it():
     feeder = Feeder(silence("30s"))
     feeder.send(0, "a", (-5, {"m": 1}), attributes={"region": "eu"})
