@@ -100,6 +100,8 @@ extension Session: RebalanceDelegate {
 
   func lost(_ partitions: [TopicPartition]) {
     log.warning("partitions lost", metadata: ["partitions": "\(partitions)"])
+    // Not ready until the group has told us our part again.
+    if !isDraining { status.enter(.joining) }
     hasLostWhileDraining = hasLostWhileDraining || isDraining
     letGo(partitions)
   }

@@ -103,16 +103,23 @@ final class Session: @unchecked Sendable {
       }
       return nil
     } catch let error as KafkaError {
-      if memory.hasStarted && error.isRetriable {
-        status.wait(for: .brokersAway, "\(error)")
-        return .failed(.reopen("\(error)"))
-      }
-      return .refused("\(error)")
+      guard error.isRetriable && mayWaitForBrokers else { return .refused("\(error)") }
+      status.wait(for: .brokersAway, "\(error)")
+      return .failed(.reopen("\(error)"))
     } catch let error as CommitFailure {
       return refusal(error)
     } catch {
       return .refused("\(error)")
     }
+  }
+
+  /// Whether brokers that do not answer are an outage to wait out. Before a pipeline's very first
+  /// start they are a fault of the configuration: nobody has seen these addresses work. A ledger is
+  /// the proof that they once did, so that a machine may boot while Kafka is down.
+  private var mayWaitForBrokers: Bool {
+    if memory.hasStarted { return true }
+    guard goal == .run, let names = try? storage.list(Ledger.folder) else { return false }
+    return !names.isEmpty
   }
 
   private func refusal(_ failure: CommitFailure) -> SessionEnd {

@@ -132,12 +132,22 @@ final class StatusBoard: Sendable {
         }
       }
     }
-    // A cluster's pseudo brokers are left out; a client that has met nobody has none at all.
-    if statistics.brokers.contains(where: { $0.state == "UP" }) {
-      endWait(for: .brokersAway)
-    } else if !statistics.brokers.isEmpty {
+    noteReach(statistics)
+  }
+
+  /// A broker that is frozen keeps its connections, and stays `UP` in the client's eyes: that the
+  /// group's coordinator does not answer is what gives it away.
+  private func noteReach(_ statistics: ConsumerStatistics) {
+    // A client that has met nobody has no brokers at all.
+    if statistics.brokers.isEmpty { return }
+    if !statistics.brokers.contains(where: { $0.state == "UP" }) {
       let states = statistics.brokers.map { "\($0.name) \($0.state)" }
       wait(for: .brokersAway, states.joined(separator: ", "))
+    } else if !statistics.groupState.isEmpty, statistics.groupState != "up" {
+      wait(
+        for: .brokersAway, "the group's coordinator does not answer (\(statistics.groupState))")
+    } else {
+      endWait(for: .brokersAway)
     }
   }
 

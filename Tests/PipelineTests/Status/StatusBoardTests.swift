@@ -86,6 +86,23 @@ import Testing
     #expect(board.status(progress: [], sources: sources).wait == nil)
   }
 
+  @Test func `a coordinator that does not answer is a wait, though its broker looks up`() throws {
+    let (board, sources) = try board()
+    func group(_ state: String) throws -> ConsumerStatistics {
+      try statistics(
+        """
+        {"brokers":{"b":{"name":"b:1","state":"UP","source":"learned"}},
+         "cgrp":{"state":"\(state)"}}
+        """)
+    }
+    board.note(try group("wait-coord"))
+    let wait = board.status(progress: [], sources: sources).wait
+    #expect(wait?.cause == .brokersAway)
+    #expect(wait?.detail.contains("wait-coord") == true)
+    board.note(try group("up"))
+    #expect(board.status(progress: [], sources: sources).wait == nil)
+  }
+
   @Test func `open anomalies add up over partitions, by source, detector and severity`() throws {
     let (board, sources) = try board()
     board.take(.test(to: 0), lane: 0)

@@ -245,8 +245,11 @@ class Day:
         begun = time.monotonic()
         self.broker.send(signal.SIGSTOP)
         time.sleep(seconds)
-        self.look()
+        status = self.look()
         require(self.daemon.is_running, "it ended because a broker was away")
+        # Its connections stay up: only the silence of the group's coordinator tells.
+        require(self.http.ready_code() == 503, "/readyz is not 503 with a broker frozen")
+        require((status["wait"] or {}).get("cause") == "brokers_away", f"waits: {status['wait']}")
         self.expect_signs_of_life(begun, time.monotonic())
         self.transcript.title("the broker is back (SIGCONT)")
         self.broker.send(signal.SIGCONT)
@@ -275,6 +278,23 @@ class Day:
         require(self.manager.values("STATUS")[-1] == "stopped", "its last word is not `stopped`")
         self.transcript.add("  ·", f"exit code {code} after {ended - asked:.1f} s")
         self.scenario.note(f"STOPPING after {stopping - asked:.2f} s, end after {ended - asked:.1f} s")
+
+    def boot_without_broker(self):
+        """A pipeline that has run before waits for Kafka: a machine may boot while it is down."""
+        self.broker.kill()
+        self.daemon = self.scenario.start(
+            "boot", "run", "--config", self.path,
+            environment=self.manager.environment(WATCHDOG_SECONDS),
+        )  # fmt: skip
+        begun = time.monotonic()
+        wait_for("it waits for a broker", lambda: "recovering: cannot" in self.daemon.log())
+        require(self.daemon.is_running, f"it ended with {self.daemon.code} for want of a broker")
+        status = self.look()
+        require((status["wait"] or {}).get("cause") == "brokers_away", f"waits: {status['wait']}")
+        require(self.http.ready_code() == 503, "/readyz is not 503 without a broker")
+        require(not self.manager.times("READY", begun), "READY without a broker")
+        code = self.daemon.stop(PATIENCE)
+        require(code == EXIT_OK, f"SIGTERM while waiting ended with {code}")
 
     # ---- what holds all day
 
@@ -467,6 +487,7 @@ def run(scenario):
     without_partitions(scenario, day.brokers)
     port_in_use(scenario, day.brokers)
     journal(scenario, day.brokers)
+    day.boot_without_broker()
     units(scenario)
 
 
