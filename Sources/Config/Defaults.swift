@@ -63,6 +63,9 @@ enum Allowed {
   static let refractory: ClosedRange<Int64> = 0...400 * Default.days
   /// From what a test wants to see up to one a day among ten thousand series.
   static let falseAlarmEvery: ClosedRange<Int64> = Default.hours...10_000 * Default.days
+  /// A mean of fewer buckets is never known well enough to judge by: with a half-life of 22 buckets
+  /// their weights add up to less than the 30 that `SeriesJudge` asks for.
+  static let bucketsPerHalfLifeMin: Int64 = 30
   /// What every tenth bucket shows is not unusual, whatever the budget.
   static let bucketsPerFalseAlarmMin: Int64 = 10
   static let openCount = 1...1_000_000

@@ -42,6 +42,18 @@ extension Configuration.Statistical {
             + " \(DurationText.text(micros: everyMicros))",
           suggestion: "make it longer, or `every` shorter"))
     }
+    if let span = halfLifeMicros, span >= everyMicros,
+      span / everyMicros < Allowed.bucketsPerHalfLifeMin
+    {
+      let (least, _) = everyMicros.multipliedReportingOverflow(by: Allowed.bucketsPerHalfLifeMin)
+      conflicts.append(
+        Conflict(
+          key: given.contains("half_life") ? "half_life" : "every",
+          message: "\(said("half_life", span)), is less than \(Allowed.bucketsPerHalfLifeMin)"
+            + " buckets of \(DurationText.text(micros: everyMicros)): what is usual would never"
+            + " be known well enough to judge",
+          suggestion: "\(DurationText.text(micros: least)) or longer fits"))
+    }
     if let fast = fastHalfLifeMicros, let slow = halfLifeMicros, fast >= slow {
       let isFastGiven = given.contains("fast_half_life")
       conflicts.append(

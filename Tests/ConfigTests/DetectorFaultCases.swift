@@ -93,6 +93,10 @@ let statisticalCases: [FaultCase] = [
       + " `half_life`, 1h: both means would be alike"
       + " = a tenth of `half_life` or less tells a shift soon"),
   .appended(
+    "detectors: [{name: d, metric: m, spike: {every: 1h, half_life: 29h}}]\n",
+    "10:64 detectors[0].spike.half_life: `half_life`, 1d5h, is less than 30 buckets of 1h:"
+      + " what is usual would never be known well enough to judge = 1d6h or longer fits"),
+  .appended(
     "detectors: [{name: d, metric: m, spike: {every: 1h, false_alarm_every: 9h}}]\n",
     "10:72 detectors[0].spike.false_alarm_every: `false_alarm_every`, 9h, is less than 10 buckets"
       + " of 1h: what comes more often is not unusual = 10h or longer fits"),

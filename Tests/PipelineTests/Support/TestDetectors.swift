@@ -47,7 +47,7 @@ extension TestSources {
       name: name, metric: Glob(metric),
       rule: .statistical(
         StatisticalRule(
-          kind: kind, everyMicros: 2_000_000, halfLifeMicros: 20_000_000,
+          kind: kind, everyMicros: 1_000_000, halfLifeMicros: 60_000_000,
           fastHalfLifeMicros: 4_000_000, warmUpMicros: 10_000_000, refractoryMicros: 4_000_000,
           falseAlarmEveryMicros: 20_000_000, changeMin: 0)), openCountMax: 100)
   }
