@@ -9,7 +9,7 @@ import Decode
 struct DemoPlan: Equatable, Sendable {
   static let topic = "telemetry"
   static let source = "satellites"
-  /// The broker keeps 5 MiB of each: 40 MiB are four minutes of the default fleet.
+  /// The broker keeps 5 MiB of each, at 120 bytes a record: two minutes of the default fleet.
   static let partitionCount = 8
   /// Every satellite measures once in so much event time.
   static let periodMicros = minute

@@ -109,10 +109,16 @@ struct DemoRun: ~Copyable {
     return view
   }
 
-  /// By the tables' own logs: what counts is what a reader would find.
+  /// Whether the pipeline has committed everything, by its own word, or by the tables' logs should
+  /// it not answer.
   private mutating func isCaughtUp(_ nowNanos: Int64) -> Bool {
+    if counted.committedCount >= sender.progress.acknowledgedCount { return true }
     guard nowNanos >= nextAccountNanos else { return isAccounted }
-    nextAccountNanos = nowNanos + Self.accountIntervalNanos
+    defer {
+      // The logs of a long demonstration take a while to read.
+      let endNanos = MonotonicClock.nowNanos()
+      nextAccountNanos = endNanos + max(Self.accountIntervalNanos, 10 * (endNanos - nowNanos))
+    }
     do throws(DemoFault) {
       let accounting = Accounting(
         sender.progress, try TableTotals(root: folder.root), isComplete: false)
@@ -146,7 +152,7 @@ struct DemoRun: ~Copyable {
     guard let ending = child.look() else { return }
     counted.carry()
     poller.forget()
-    book.restarted(after: ending, nowNanos: nowNanos)
+    book.restarted(nowNanos: nowNanos)
     splitter = LineSplitter()
     do throws(DemoFault) {
       let id = child.id
@@ -197,7 +203,7 @@ struct DemoRun: ~Copyable {
     let report = DemoReport(
       plan: plan, folder: folder, progress: progress, totals: totals, accounting: accounting,
       tally: tally, stepCount: book.steps.count, furtherStepCount: book.furtherStepCount,
-      restartCount: course.restartCount)
+      restartCount: course.restartCount, isStoppedEarly: course.isStoppedEarly)
     screen.say(report.lines)
     if case .failed = conclusion { return Exit.unavailable }
     switch accounting.verdict {

@@ -22,7 +22,7 @@ enum DemoText {
     for fault in faults {
       lines.append(
         "  \(StepText.time(fault.startMicros))  \(DemoNames.device(fault.device))  "
-          + fault.kind.sentence + (fault.isHeardInPasses ? " (heard in passes)" : ""))
+          + fault.kind.sentence + (fault.isHeardInPasses ? " (in passes)" : ""))
     }
     return lines + ["", "Control-C ends it in order at any moment.", ""]
   }
@@ -37,8 +37,8 @@ enum DemoText {
 
   static func restarted(_ id: Int32, _ ending: ProcessEnding, newID: Int32) -> [String] {
     [
-      "The pipeline's process \(id) \(ending). It is started again as \(newID); Kafka lets it "
-        + "in when it has missed the old one.",
+      "The pipeline's process \(id) \(ending). It is started again as \(newID);",
+      "Kafka lets it in when it has missed the old one.",
       "",
     ]
   }

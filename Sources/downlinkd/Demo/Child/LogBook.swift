@@ -19,7 +19,6 @@ struct LogBook: Equatable, Sendable {
   /// What a restarted process takes up, until its first commit.
   private struct Recovery: Equatable {
     let sinceNanos: Int64
-    let reason: String
     var partitionCount = 0
     var offsetSum: Int64 = 0
     var replayedCount: Int64 = 0
@@ -33,8 +32,8 @@ struct LogBook: Equatable, Sendable {
   }
 
   /// A process of the pipeline has ended and the next one is started.
-  mutating func restarted(after ending: ProcessEnding, nowNanos: Int64) {
-    recovery = Recovery(sinceNanos: nowNanos, reason: "\(ending)")
+  mutating func restarted(nowNanos: Int64) {
+    recovery = Recovery(sinceNanos: nowNanos)
     hasCommitted = false
     tail = []
   }
@@ -53,7 +52,7 @@ struct LogBook: Equatable, Sendable {
       self.version = version
       hasCommitted = true
       defer { recovery = nil }
-      return recovery.map { [backLine($0, nowNanos: nowNanos)] } ?? []
+      return recovery.map { backLines($0, nowNanos: nowNanos) } ?? []
     case .takenUp(_, let offset, let fetchFrom):
       recovery?.partitionCount += 1
       recovery?.offsetSum += offset
@@ -82,12 +81,16 @@ struct LogBook: Equatable, Sendable {
     if tail.count > Self.tailCountMax { tail.removeFirst() }
   }
 
-  private func backLine(_ recovery: Recovery, nowNanos: Int64) -> String {
+  private func backLines(_ recovery: Recovery, nowNanos: Int64) -> [String] {
     let seconds = Figure.decimal(Double(nowNanos - recovery.sinceNanos) / 1e9)
-    return "The pipeline is back: \(seconds) s after the end of the one before it has taken up "
-      + "\(Figure.count(recovery.partitionCount, "partition")) where the last commit ended "
-      + "(\(Figure.count(Int(recovery.offsetSum), "record"))), read "
-      + "\(Figure.count(Int(recovery.replayedCount))) again to rebuild its state, and committed "
-      + "version \(version)."
+    return [
+      "",
+      "The pipeline is back, \(seconds) s after the end of the one before. It has taken up",
+      "\(Figure.count(recovery.partitionCount, "partition")) where the last commit ended, at "
+        + "\(Figure.count(Int(recovery.offsetSum), "record")),",
+      "read \(Figure.count(Int(recovery.replayedCount))) before that again, to rebuild its state, "
+        + "and committed version \(version).",
+      "",
+    ]
   }
 }

@@ -11,6 +11,7 @@ struct DemoReport {
   /// And those it only counted.
   let furtherStepCount: Int
   let restartCount: Int
+  let isStoppedEarly: Bool
 
   var lines: [String] {
     sent + [""] + written + [""] + exactlyOnce + [""] + found + [""] + query
@@ -22,6 +23,10 @@ struct DemoReport {
     text += "\(Figure.count(progress.lateCount)) late, \(Figure.count(progress.badCount)) "
     text += "unreadable; \(Figure.count(progress.storedCount)) still wait for a pass."
     var lines = ["", text]
+    if isStoppedEarly {
+      let whole = StepText.span(plan.lengthMicros)
+      lines.append("It was stopped before the fleet's \(whole) were over.")
+    }
     if let fault = progress.fault { lines.append("Sending ended early: \(fault)") }
     return lines
   }

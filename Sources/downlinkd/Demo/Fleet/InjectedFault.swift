@@ -39,11 +39,11 @@ struct InjectedFault: Equatable, Sendable {
     /// For people, in a few words.
     var sentence: String {
       switch self {
-      case .overheating: "battery overheats by 50 °C within 40 minutes, for 90 minutes"
+      case .overheating: "battery overheats by 50 °C for 90 minutes"
       case .silence: "radio falls silent for four hours"
       case .spike: "one reading of the wheel is 1,200 rpm too high"
       case .step: "battery voltage drops by 2.4 V"
-      case .drift: "bus power creeps up by 120 W within 40 minutes and stays"
+      case .drift: "bus power creeps up by 120 W in 40 minutes"
       }
     }
 
