@@ -404,7 +404,8 @@ def port_in_use(scenario, brokers):
         manager, daemon = start_with_manager(scenario, "finite", config, "--until-caught-up")
         require(daemon.wait() == EXIT_OK, f"a finite run: {daemon.code}\n{daemon.last_lines()}")
         steps = [name for _, one in manager.heard for name in one if name in ("READY", "STOPPING")]
-        require(steps == ["READY", "STOPPING"], f"a finite run says {steps}")
+        # A quarter of a second passes between looks: a run may be over before one.
+        require(steps in (["READY", "STOPPING"], ["STOPPING"]), f"a finite run says {steps}")
     scenario.note("a port in use: 78 and one message; a finite run does not ask for it")
 
 
