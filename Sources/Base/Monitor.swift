@@ -10,9 +10,12 @@ package final class Monitor<State>: @unchecked Sendable {
   private var state: State
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
+  /// In a simulation, instead of the two above.
+  private let simulated: (any SimulatedLock)?
 
   package init(_ initial: sending State) {
     state = initial
+    simulated = World.simulated?.makeLock()
     unsafe mutex = .allocate(capacity: 1)
     unsafe condition = .allocate(capacity: 1)
     var attributes = pthread_condattr_t()
@@ -35,6 +38,11 @@ package final class Monitor<State>: @unchecked Sendable {
   package func update<Result, Failure: Error>(
     _ body: (inout State) throws(Failure) -> Result
   ) throws(Failure) -> Result {
+    if let simulated {
+      simulated.acquire()
+      defer { simulated.release() }
+      return try body(&state)
+    }
     unsafe Self.check(pthread_mutex_lock(mutex))
     defer {
       unsafe pthread_cond_broadcast(condition)
@@ -48,9 +56,10 @@ package final class Monitor<State>: @unchecked Sendable {
   package func wait<Result>(
     timeoutMillis: Int? = nil, for ready: (inout State) -> Result?
   ) -> Result? {
+    let deadlineNanos = timeoutMillis.map { MonotonicClock.nowNanos() + Int64($0) * 1_000_000 }
+    if let simulated { return wait(simulated, untilNanos: deadlineNanos, for: ready) }
     unsafe Self.check(pthread_mutex_lock(mutex))
     defer { unsafe pthread_mutex_unlock(mutex) }
-    let deadlineNanos = timeoutMillis.map { MonotonicClock.nowNanos() + Int64($0) * 1_000_000 }
     while true {
       if let result = ready(&state) { return result }
       guard let deadlineNanos else {
@@ -65,6 +74,17 @@ package final class Monitor<State>: @unchecked Sendable {
     }
   }
 
+  private func wait<Result>(
+    _ simulated: any SimulatedLock, untilNanos: Int64?, for ready: (inout State) -> Result?
+  ) -> Result? {
+    simulated.acquire()
+    defer { simulated.releaseUnchanged() }
+    while true {
+      if let result = ready(&state) { return result }
+      if !simulated.waitForChange(untilNanos: untilNanos) { return ready(&state) }
+    }
+  }
+
   private static func check(_ code: Int32) {
     precondition(code == 0, "a pthread call that cannot fail on valid arguments failed")
   }
@@ -73,6 +93,7 @@ package final class Monitor<State>: @unchecked Sendable {
 /// The clock that never jumps; for durations and deadlines, not for times of day.
 package enum MonotonicClock {
   package static func nowNanos() -> Int64 {
+    if let world = World.simulated { return world.monotonicNanos }
     var now = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)
     return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
@@ -82,6 +103,7 @@ package enum MonotonicClock {
 /// The time of day, microseconds since 1970 UTC. Event-time logic never reads it.
 package enum WallClock {
   package static func nowMicros() -> Int64 {
+    if let world = World.simulated { return world.wallMicros }
     var now = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &now)
     return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000

@@ -1,9 +1,8 @@
 /// A random (version 4) UUID as lower-case text: instance incarnations, ledger ids, table ids.
 package enum RandomID {
   package static func make() -> String {
-    var generator = SystemRandomNumberGenerator()
-    let high = (generator.next() & 0xFFFF_FFFF_FFFF_0FFF) | 0x4000
-    let low = (generator.next() & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000
+    let high = (word() & 0xFFFF_FFFF_FFFF_0FFF) | 0x4000
+    let low = (word() & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000
     let digits = hex(high) + hex(low)
     var groups: [Substring] = []
     var rest = digits[...]
@@ -12,6 +11,13 @@ package enum RandomID {
       rest = rest.dropFirst(count)
     }
     return groups.joined(separator: "-")
+  }
+
+  /// Sixty-four random bits.
+  package static func word() -> UInt64 {
+    if let world = World.simulated { return world.randomWord() }
+    var generator = SystemRandomNumberGenerator()
+    return generator.next()
   }
 
   /// Sixteen lower-case hexadecimal digits.

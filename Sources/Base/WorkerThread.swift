@@ -9,6 +9,13 @@ package final class WorkerThread: Sendable {
   /// Starts a thread that runs `body` once. `name` is cut to the 15 bytes Linux keeps.
   package init(name: String, body: @escaping @Sendable () -> Void) {
     let finished = self.finished
+    if let world = World.simulated {
+      world.startThread(name: name) {
+        body()
+        finished.update { $0 = true }
+      }
+      return
+    }
     let start = Start(name: name) {
       body()
       finished.update { $0 = true }
