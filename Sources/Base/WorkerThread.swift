@@ -1,6 +1,5 @@
-import Glibc
-
-/// A named operating-system thread: the data path runs on these, never on the cooperative pool.
+/// A named thread of the data path: it runs on one of the operating system's, never on the
+/// cooperative pool, or on a simulated world's.
 ///
 /// Every signal is blocked in it, so that SIGTERM reaches only the thread that waits for it.
 package final class WorkerThread: Sendable {
@@ -9,57 +8,17 @@ package final class WorkerThread: Sendable {
   /// Starts a thread that runs `body` once. `name` is cut to the 15 bytes Linux keeps.
   package init(name: String, body: @escaping @Sendable () -> Void) {
     let finished = self.finished
-    if let world = World.simulated {
-      world.startThread(name: name) {
-        body()
-        finished.update { $0 = true }
-      }
-      return
-    }
-    let start = Start(name: name) {
+    let run: @Sendable () -> Void = {
       body()
       finished.update { $0 = true }
     }
-    var thread = pthread_t()
-    let code = unsafe pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument = unsafe argument else { return nil }
-        unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, Unmanaged.passRetained(start).toOpaque())
-    precondition(code == 0, "cannot start a thread: the system is out of threads or memory")
-    pthread_detach(thread)
+    if let world = World.simulated {
+      world.startThread(name: name, body: run)
+    } else {
+      SystemThread.start(name: name, body: run)
+    }
   }
 
   /// Waits until the body has returned.
   package func join() { _ = finished.wait { $0 ? true : nil } }
-
-  private final class Start: Sendable {
-    let name: String
-    let body: @Sendable () -> Void
-
-    init(name: String, body: @escaping @Sendable () -> Void) {
-      self.name = name
-      self.body = body
-    }
-
-    func run() {
-      var everySignal = sigset_t()
-      unsafe sigfillset(&everySignal)
-      unsafe pthread_sigmask(SIG_BLOCK, &everySignal, nil)
-      nameThisThread()
-      body()
-    }
-
-    /// `pthread_setname_np` is hidden from Swift and prctl is variadic; the kernel's file is
-    /// neither.
-    private func nameThisThread() {
-      let file = unsafe open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-      guard file >= 0 else { return }
-      let bytes = Array(name.utf8.prefix(15))
-      _ = unsafe write(file, bytes, bytes.count)
-      close(file)
-    }
-  }
 }
