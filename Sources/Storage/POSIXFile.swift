@@ -27,7 +27,7 @@ final class POSIXFile: StorageFile {
   func append(_ bytes: [UInt8]) throws(StorageError) {
     precondition(descriptor >= 0, "a closed file takes no more bytes")
     do {
-      try POSIXCalls.write(bytes, to: descriptor)
+      try storage.fileSystem.write(bytes, to: descriptor)
     } catch {
       throw StorageError(error, operation == .put ? .put : .append, path: path)
     }
@@ -38,7 +38,7 @@ final class POSIXFile: StorageFile {
     defer { discard() }
     if sync {
       do {
-        try POSIXCalls.sync(descriptor)
+        try storage.fileSystem.sync(descriptor)
       } catch {
         throw StorageError(syncFailure: error, operation == .put ? .put : .close, path: path)
       }
@@ -46,9 +46,9 @@ final class POSIXFile: StorageFile {
     do {
       let closing = descriptor
       descriptor = -1
-      defer { try? POSIXCalls.unlink(temporaryPath, in: storage.rootDescriptor) }
-      try POSIXCalls.close(closing)
-      try POSIXCalls.link(temporaryPath, as: path, in: storage.rootDescriptor)
+      defer { try? storage.fileSystem.unlink(temporaryPath, in: storage.rootDescriptor) }
+      try storage.fileSystem.close(closing)
+      try storage.fileSystem.link(temporaryPath, as: path, in: storage.rootDescriptor)
     } catch {
       throw StorageError(error, operation == .put ? .put : .close, path: path)
     }
@@ -57,9 +57,9 @@ final class POSIXFile: StorageFile {
   func discard() {
     guard descriptor >= 0 else { return }
     // Nothing is lost if these fail: no one reads a temporary file.
-    try? POSIXCalls.close(descriptor)
+    try? storage.fileSystem.close(descriptor)
     descriptor = -1
-    try? POSIXCalls.unlink(temporaryPath, in: storage.rootDescriptor)
+    try? storage.fileSystem.unlink(temporaryPath, in: storage.rootDescriptor)
   }
 }
 

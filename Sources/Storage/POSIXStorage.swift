@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import Synchronization
 
@@ -21,6 +22,7 @@ package final class POSIXStorage: Storage {
 
   /// The root as given, for messages.
   package let root: String
+  let fileSystem: any FileSystem
   let rootDescriptor: Int32
   private let durableFolders = Mutex<Set<String>>([])
   /// Makes names of temporary files unique within the process.
@@ -28,32 +30,35 @@ package final class POSIXStorage: Storage {
 
   /// Opens a root. Errors: `.notFound`, `.permission`, and `.unsupported` where the file system
   /// has no hard links that refuse a taken name.
-  package init(root: String, access: Access = .readWrite) throws(StorageError) {
+  package init(
+    root: String, access: Access = .readWrite, fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws(StorageError) {
     self.root = root
+    self.fileSystem = fileSystem
     guard !root.isEmpty, !root.utf8.contains(0) else {
       throw StorageError(
         .invalidPath, .open, path: root, detail: "the root is empty or contains NUL")
     }
     do {
-      if access == .readWrite { try Self.makeRoot(root) }
-      rootDescriptor = try POSIXCalls.openFolder(root, in: AT_FDCWD)
+      if access == .readWrite { try Self.makeRoot(root, on: fileSystem) }
+      rootDescriptor = try fileSystem.openFolder(root, in: AT_FDCWD)
     } catch {
       throw StorageError(error, .open, path: root)
     }
     if access == .readWrite { try probeLinks() }
   }
 
-  deinit { try? POSIXCalls.close(rootDescriptor) }
+  deinit { try? fileSystem.close(rootDescriptor) }
 
   // MARK: - Reading
 
   package func read(_ path: String) throws(StorageError) -> [UInt8] {
     try StoragePath.checkFile(path, .read)
     do {
-      let descriptor = try POSIXCalls.open(path, in: rootDescriptor, flags: O_RDONLY)
-      defer { try? POSIXCalls.close(descriptor) }
-      let size = Int(try POSIXCalls.status(descriptor).st_size)
-      return try POSIXCalls.readAll(descriptor, sizeHint: size)
+      let descriptor = try fileSystem.open(path, in: rootDescriptor)
+      defer { try? fileSystem.close(descriptor) }
+      let size = Int(try fileSystem.status(descriptor).byteCount)
+      return try fileSystem.readAll(descriptor, sizeHint: size)
     } catch {
       throw StorageError(error, .read, path: path)
     }
@@ -62,7 +67,7 @@ package final class POSIXStorage: Storage {
   package func exists(_ path: String) throws(StorageError) -> Bool {
     try StoragePath.checkFile(path, .size)
     do {
-      _ = try POSIXCalls.status(path, in: rootDescriptor)
+      _ = try fileSystem.status(path, in: rootDescriptor)
       return true
     } catch {
       if error.code == ENOENT { return false }
@@ -73,7 +78,7 @@ package final class POSIXStorage: Storage {
   package func size(_ path: String) throws(StorageError) -> Int64 {
     try StoragePath.checkFile(path, .size)
     do {
-      return Int64(try POSIXCalls.status(path, in: rootDescriptor).st_size)
+      return try fileSystem.status(path, in: rootDescriptor).byteCount
     } catch {
       throw StorageError(error, .size, path: path)
     }
@@ -82,7 +87,7 @@ package final class POSIXStorage: Storage {
   package func list(_ folder: String) throws(StorageError) -> [String] {
     try StoragePath.checkFolder(folder, .list)
     do {
-      return try POSIXCalls.names(in: folder, of: rootDescriptor)
+      return try fileSystem.names(in: folder, of: rootDescriptor)
         .filter { !$0.utf8.starts(with: StoragePath.temporaryPrefix.utf8) }
         .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     } catch {
@@ -93,7 +98,7 @@ package final class POSIXStorage: Storage {
 
   package func freeByteCount() throws(StorageError) -> Int64 {
     do {
-      return try POSIXCalls.freeByteCount(rootDescriptor)
+      return try fileSystem.freeByteCount(rootDescriptor)
     } catch {
       throw StorageError(error, .freeByteCount, path: "")
     }
@@ -138,7 +143,7 @@ package final class POSIXStorage: Storage {
   package func delete(_ path: String) throws(StorageError) {
     try StoragePath.checkFile(path, .delete)
     do {
-      try POSIXCalls.unlink(path, in: rootDescriptor)
+      try fileSystem.unlink(path, in: rootDescriptor)
     } catch {
       if error.code != ENOENT { throw StorageError(error, .delete, path: path) }
     }
@@ -150,13 +155,13 @@ package final class POSIXStorage: Storage {
     try StoragePath.checkFolder(folder, .delete)
     var removedCount = 0
     do {
-      let now = try POSIXCalls.wallClockSeconds()
-      for name in try POSIXCalls.names(in: folder, of: rootDescriptor)
+      let now = try fileSystem.wallClockSeconds()
+      for name in try fileSystem.names(in: folder, of: rootDescriptor)
       where name.utf8.starts(with: StoragePath.temporaryPrefix.utf8) {
         let path = folder.isEmpty ? name : folder + "/" + name
-        let changed = Int64(try POSIXCalls.status(path, in: rootDescriptor).st_mtim.tv_sec)
+        let changed = try fileSystem.status(path, in: rootDescriptor).modifiedSeconds
         if now - changed < ageSecondsMin { continue }
-        try POSIXCalls.unlink(path, in: rootDescriptor)
+        try fileSystem.unlink(path, in: rootDescriptor)
         removedCount += 1
       }
     } catch {
@@ -177,8 +182,7 @@ package final class POSIXStorage: Storage {
     while true {
       let temporary = temporaryPath(in: folder)
       do {
-        let descriptor = try POSIXCalls.open(
-          temporary, in: rootDescriptor, flags: O_WRONLY | O_CREAT | O_EXCL)
+        let descriptor = try fileSystem.create(temporary, in: rootDescriptor)
         return POSIXFile(
           storage: self, descriptor: descriptor, temporaryPath: temporary, path: path,
           operation: operation)
@@ -198,8 +202,8 @@ package final class POSIXStorage: Storage {
   /// 255 bytes.
   private func temporaryPath(in folder: String) -> String {
     let count = temporaryCount.wrappingAdd(1, ordering: .relaxed).newValue
-    let random = String(UInt64.random(in: 0 ... .max), radix: 36)
-    let name = "\(StoragePath.temporaryPrefix)\(getpid())-\(count)-\(random)"
+    let random = String(RandomID.word(), radix: 36)
+    let name = "\(StoragePath.temporaryPrefix)\(fileSystem.processNumber)-\(count)-\(random)"
     return folder.isEmpty ? name : folder + "/" + name
   }
 
@@ -210,7 +214,7 @@ package final class POSIXStorage: Storage {
     for component in folder.split(separator: "/") {
       path = path.isEmpty ? String(component) : path + "/" + component
       do {
-        try POSIXCalls.makeFolder(path, in: rootDescriptor)
+        try fileSystem.makeFolder(path, in: rootDescriptor)
       } catch {
         if error.code == EEXIST { continue }
         throw StorageError(error, operation, path: path)
@@ -224,13 +228,13 @@ package final class POSIXStorage: Storage {
   private func syncOne(_ folder: String) throws(StorageError) {
     let descriptor: Int32
     do {
-      descriptor = try POSIXCalls.openFolder(folder, in: rootDescriptor)
+      descriptor = try fileSystem.openFolder(folder, in: rootDescriptor)
     } catch {
       throw StorageError(error, .syncFolder, path: folder)
     }
-    defer { try? POSIXCalls.close(descriptor) }
+    defer { try? fileSystem.close(descriptor) }
     do {
-      try POSIXCalls.sync(descriptor)
+      try fileSystem.sync(descriptor)
     } catch {
       throw StorageError(syncFailure: error, .syncFolder, path: folder)
     }
@@ -239,21 +243,23 @@ package final class POSIXStorage: Storage {
   // MARK: - Opening
 
   /// Makes the root and its missing parents, each durable in its own parent.
-  private static func makeRoot(_ root: String) throws(Errno) {
+  private static func makeRoot(
+    _ root: String, on fileSystem: any FileSystem
+  ) throws(Errno) {
     var path = root.utf8.first == UInt8(ascii: "/") ? "/" : "."
     for component in root.split(separator: "/") {
       let parent = path
       path = path == "/" ? "/" + component : path + "/" + component
       do {
-        try POSIXCalls.makeFolder(path, in: AT_FDCWD)
+        try fileSystem.makeFolder(path, in: AT_FDCWD)
       } catch {
         // A parent on a read-only file system answers EROFS, not EEXIST: the open below decides.
         if error.code == EEXIST || error.code == EROFS || error.code == EACCES { continue }
         throw error
       }
-      let descriptor = try POSIXCalls.openFolder(parent, in: AT_FDCWD)
-      defer { try? POSIXCalls.close(descriptor) }
-      try POSIXCalls.sync(descriptor)
+      let descriptor = try fileSystem.openFolder(parent, in: AT_FDCWD)
+      defer { try? fileSystem.close(descriptor) }
+      try fileSystem.sync(descriptor)
     }
   }
 
@@ -262,25 +268,24 @@ package final class POSIXStorage: Storage {
     let target = temporaryPath(in: "")
     let link = temporaryPath(in: "")
     do {
-      let descriptor = try POSIXCalls.open(
-        target, in: rootDescriptor, flags: O_WRONLY | O_CREAT | O_EXCL)
-      try POSIXCalls.close(descriptor)
+      let descriptor = try fileSystem.create(target, in: rootDescriptor)
+      try fileSystem.close(descriptor)
     } catch {
       throw StorageError(error, .open, path: root)
     }
     defer {
-      try? POSIXCalls.unlink(target, in: rootDescriptor)
-      try? POSIXCalls.unlink(link, in: rootDescriptor)
+      try? fileSystem.unlink(target, in: rootDescriptor)
+      try? fileSystem.unlink(link, in: rootDescriptor)
     }
     do {
-      try POSIXCalls.link(target, as: link, in: rootDescriptor)
+      try fileSystem.link(target, as: link, in: rootDescriptor)
     } catch {
       throw StorageError(
         .unsupported, .open, path: root, code: error.code,
         detail: "its file system has no hard links: \(error.text)")
     }
     do {
-      try POSIXCalls.link(target, as: link, in: rootDescriptor)
+      try fileSystem.link(target, as: link, in: rootDescriptor)
     } catch {
       if error.code == EEXIST { return }
       throw StorageError(error, .open, path: root)
