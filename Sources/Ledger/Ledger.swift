@@ -18,6 +18,7 @@ package final class Ledger {
 
   private let storage: any Storage
   private let incarnation: String
+  private let summaryInterval: Int64
   private var attemptCount: Int64 = 0
   /// What the chain says up to now.
   package private(set) var state: ChainState
@@ -30,10 +31,18 @@ package final class Ledger {
   private var damagedSummaries: Set<Int64> = []
   private var retiredStates: [String] = []
 
-  /// - Parameter incarnation: a UUID of this object, never used again: commit ids count within it.
-  package init(storage: any Storage, pipeline: String, incarnation: String) {
+  /// - Parameters:
+  ///   - incarnation: a UUID of this object, never used again: commit ids count within it.
+  ///   - summaryInterval: entries from one summary to the next. Instances of one ledger need not
+  ///     agree on it.
+  package init(
+    storage: any Storage, pipeline: String, incarnation: String,
+    summaryInterval: Int64 = Ledger.summaryInterval
+  ) {
+    precondition(summaryInterval > 0, "a summary covers at least one entry")
     self.storage = storage
     self.incarnation = incarnation
+    self.summaryInterval = summaryInterval
     state = ChainState(pipeline: pipeline)
   }
 
@@ -263,7 +272,7 @@ package final class Ledger {
   ) throws(LedgerError) {
     forgetEntries(through: takenVersion)
     let version = state.lastVersion
-    guard version >= lastSummary + Self.summaryInterval else { return }
+    guard version >= lastSummary + summaryInterval else { return }
     let body = state.json
     let bookmarks = JSONValue.object(bookmarks)
     var summary = ObjectBuilder()

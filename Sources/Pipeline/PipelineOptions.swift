@@ -1,5 +1,6 @@
 package import Decode
 package import Detectors
+import Ledger
 package import Parquet
 package import Windows
 
@@ -77,6 +78,8 @@ package struct PipelineOptions: Sendable {
   package var parquet: ParquetWriterOptions
   /// Rows a row group holds at most; gathers of one row group are what encoding costs in memory.
   package var rowGroupRowCountMax: Int
+  /// Tests lower them; nothing else does.
+  package var progressLimits = ProgressLimits()
 
   package init(
     pipeline: String, program: String, configFingerprint: String, sources: [SourceOptions],
@@ -110,6 +113,9 @@ package struct CommitOptions: Sendable {
   package var stateInputByteCount: Int
   /// Dates (a file each) that call for a commit.
   package var openDateCount: Int
+  /// Entries from one summary of the ledger to the next. Not configurable: the simulator makes it
+  /// small, so that entries retire under its eyes.
+  package var summaryInterval = Ledger.summaryInterval
 
   package init(
     intervalMillis: Int, byteCount: Int, stateIntervalMillis: Int, stateInputByteCount: Int,

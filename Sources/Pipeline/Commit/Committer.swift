@@ -42,7 +42,9 @@ final class Committer {
     self.storage = storage
     self.pool = pool
     self.log = log
-    ledger = Ledger(storage: storage, pipeline: options.pipeline, incarnation: incarnation)
+    ledger = Ledger(
+      storage: storage, pipeline: options.pipeline, incarnation: incarnation,
+      summaryInterval: options.commit.summaryInterval)
     tableLogs = TableLogs(
       storage: storage, pipeline: options.pipeline, ledgerID: "", engineInfo: options.program,
       bookmarks: [:])
