@@ -1,0 +1,152 @@
+import Base
+import Ledger
+
+/// Watches a ledger from outside while it is written, entry by entry, and holds each against the
+/// chain's rules: written apart from `ChainState`, so that a fault there is not repeated here.
+///
+/// Looks at the moment an entry gets its name, before its writer goes on: what the entry names
+/// must be durable by then, whatever happens next.
+final class ChainObserver: @unchecked Sendable {
+  // @unchecked: looked through by one simulated thread at a time, the one that has the turn, and
+  // no look gives the turn away.
+  private struct Partition {
+    var to: Int64
+    var version: Int64
+    var clockMicros: Int64?
+  }
+
+  private let disk: ObservedDisk
+  private let list: ViolationList
+  private var nextVersion: Int64 = 0
+  private var partitions: [PartitionKey: Partition] = [:]
+  /// By version: what the chain looked like before it, to go back when a crash takes an entry that
+  /// nobody had acted on.
+  private var history: [Int64: [PartitionKey: Partition]] = [:]
+  /// Number of commits seen, for the report.
+  private(set) var commitCount = 0
+
+  init(disk: ObservedDisk, list: ViolationList) {
+    self.disk = disk
+    self.list = list
+  }
+
+  /// The next offset to account for of every open partition, as of the last entry seen.
+  var ends: [PartitionKey: Int64] { partitions.mapValues(\.to) }
+
+  /// Something was linked below `_ledger`: takes in every entry that is new.
+  func look() {
+    while let bytes = disk.contents(Ledger.entryPath(nextVersion)) {
+      let path = Ledger.entryPath(nextVersion)
+      do {
+        take(try LedgerEntry(parsing: bytes, path: path, version: nextVersion))
+      } catch {
+        list.check(.moveFollowsMove, "\(error)")
+      }
+      nextVersion += 1
+    }
+  }
+
+  /// A crash of the machine may have taken entries whose names were not durable.
+  func lookAfterCrash() {
+    while nextVersion > 0, disk.contents(Ledger.entryPath(nextVersion - 1)) == nil,
+      let before = history[nextVersion - 1]
+    {
+      partitions = before
+      nextVersion -= 1
+    }
+  }
+
+  private func take(_ entry: LedgerEntry) {
+    history[entry.version] = partitions
+    for opening in entry.openings { take(opening, version: entry.version) }
+    for move in entry.partitions { take(move, of: entry) }
+    for table in entry.tables {
+      for action in table.actions {
+        guard let path = action["add"]?["path"]?.stringValue else { continue }
+        checkDurable("tables/\(table.table)/\(path)", named: entry)
+      }
+    }
+    if entry.kind == .commit { checkAccounts(entry) }
+  }
+
+  private func take(_ opening: TopicOpening, version: Int64) {
+    for partition in opening.firstPartition..<opening.partitionCount {
+      let key = PartitionKey(
+        topic: opening.topic, incarnation: opening.incarnation, partition: partition)
+      list.check(
+        .moveFollowsMove, partitions[key] == nil ? nil : "entry \(version) opens \(key) again")
+      let start = opening.startOffsets[Int(partition - opening.firstPartition)]
+      partitions[key] = Partition(to: start, version: version)
+    }
+  }
+
+  private func take(_ move: PartitionMove, of entry: LedgerEntry) {
+    let name = "entry \(entry.version) moves \(move.key)"
+    guard let known = partitions[move.key] else {
+      list.check(.moveFollowsMove, "\(name), which is not open")
+      return
+    }
+    list.check(
+      .moveFollowsMove,
+      move.from == known.to && move.to >= move.from
+        ? nil : "\(name) from \(move.from) to \(move.to); it stood at \(known.to)")
+    list.check(
+      .moveNamesItsBase,
+      move.previous == known.version
+        ? nil : "\(name) based on \(move.previous); \(known.version) touched it last")
+    if let state = move.state {
+      list.check(
+        .stateBelowMove,
+        state.cut <= move.to ? nil : "\(name) to \(move.to) with a state at \(state.cut)")
+      checkDurable(state.path, named: entry)
+    }
+    if let before = known.clockMicros {
+      list.check(
+        .clocksNeverGoBack,
+        move.clockMicros.map { $0 >= before } ?? false
+          ? nil : "\(name): its clock goes from \(before) to \(move.clockMicros ?? -1)")
+    }
+    partitions[move.key] = Partition(
+      to: move.to, version: entry.version, clockMicros: move.clockMicros ?? known.clockMicros)
+    commitCount += 1
+  }
+
+  private func checkDurable(_ path: String, named entry: LedgerEntry) {
+    list.check(
+      .durableBeforeNamed,
+      disk.isDurable(path) ? nil : "entry \(entry.version) names \(path), which is not durable")
+  }
+
+  /// A table's log is about to say that it has taken entries up to `txnVersion`.
+  func checkTableTakes(txnVersion: Int64, table: String) {
+    for version in max(0, txnVersion - 3)...max(0, txnVersion) {
+      let path = Ledger.entryPath(version)
+      guard disk.contents(path) != nil else { continue }
+      list.check(
+        .durableBeforeNamed,
+        disk.isDurable(path) ? nil : "\(table) takes entry \(version), which is not durable")
+    }
+    list.check(
+      .tablesInStep,
+      txnVersion < nextVersion
+        ? nil : "\(table) takes entry \(txnVersion), the chain ends at \(nextVersion - 1)")
+  }
+
+  private func checkAccounts(_ entry: LedgerEntry) {
+    var counters: [String: Int64] = [:]
+    for counter in entry.counters { counters[counter.name] = counter.value }
+    let consumed = ["read", "empty", "dead", "duplicate", "filtered"].reduce(Int64(0)) {
+      $0 + (counters["records_" + $1] ?? 0)
+    }
+    var expected: Int64 = 0
+    for move in entry.partitions {
+      // A gap below `from` concerns the state only.
+      let skipped = move.gaps.reduce(Int64(0)) { $0 + max(0, $1.to - max($1.from, move.from)) }
+      expected += move.to - move.from - move.notDelivered - skipped
+    }
+    list.check(
+      .oneOutcomePerOffset,
+      consumed == expected
+        ? nil : "entry \(entry.version) has \(consumed) outcomes for \(expected) records")
+  }
+}

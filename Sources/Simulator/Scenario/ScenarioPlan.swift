@@ -1,0 +1,95 @@
+import Decode
+import Parquet
+import Pipeline
+
+/// Everything a seed decides before the first step: the size of things, the limits, and how often
+/// what goes wrong. What happens when follows from the same seed as the simulation runs.
+struct ScenarioPlan: Sendable {
+  let seed: UInt64
+  /// How long there is trouble, in simulated time.
+  let troubleNanos: Int64
+  /// Processes that may run at once.
+  let slotCount: Int
+  let laneCount: Int
+  let widePartitionCount: Int
+  /// 0: there is no second source.
+  let narrowPartitionCount: Int
+  let commit: CommitOptions
+  let onPositionLost: PipelineOptions.PositionLostPolicy
+  /// How often each kind of trouble is drawn, relative to the others; 0 means never here.
+  let weights: [TroubleKind: Int]
+  /// Trouble comes after pauses of up to this.
+  let pauseNanosMax: Int64
+
+  init(seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    self.seed = seed
+    troubleNanos = Int64.random(in: 15...45, using: &random) * 1_000_000_000
+    slotCount = Int.random(in: 1...3, using: &random)
+    laneCount = Int.random(in: 1...2, using: &random)
+    widePartitionCount = Int.random(in: 1...3, using: &random)
+    narrowPartitionCount = Int.random(in: 0...1, using: &random)
+    var commit = CommitOptions(
+      intervalMillis: [100, 400, 1500].randomElement(using: &random) ?? 400,
+      byteCount: [3_000, 20_000, 1 << 20].randomElement(using: &random) ?? 20_000,
+      stateIntervalMillis: [300, 3_000, 3_600_000].randomElement(using: &random) ?? 3_000,
+      stateInputByteCount: [500, 5_000, 1 << 30].randomElement(using: &random) ?? 5_000,
+      openDateCount: 64)
+    commit.summaryInterval = [3, 6, 12].randomElement(using: &random) ?? 6
+    self.commit = commit
+    onPositionLost = random.oneIn(2) ? .stop : .skipAndRecord
+    // Some seeds have a little of everything, some much of a few things.
+    let isBroad = random.oneIn(2)
+    var weights: [TroubleKind: Int] = [:]
+    for kind in TroubleKind.allCases {
+      let share = isBroad ? Int.random(in: 1...3, using: &random) : random.oneIn(3) ? 6 : 0
+      weights[kind] = kind.isRare ? (random.oneIn(8) ? 1 : 0) : share
+    }
+    // A position that is lost under the policy `stop` ends the pipeline for good.
+    if onPositionLost == .stop && !random.oneIn(6) { weights[.deleteRecords] = 0 }
+    self.weights = weights
+    pauseNanosMax = Int64.random(in: 100...2_000, using: &random) * 1_000_000
+  }
+
+  /// What a process of the pipeline is told.
+  func options(changed: Bool = false) throws -> PipelineOptions {
+    PipelineOptions(
+      pipeline: "fleet", program: "simulated", configFingerprint: changed ? "changed" : "first",
+      sources: try ScenarioSources.sources(
+        withNarrow: narrowPartitionCount > 0, changed: changed),
+      start: .earliest, onPositionLost: onPositionLost, laneCount: laneCount, commit: commit,
+      parquet: ParquetWriterOptions(
+        compression: .none, createdBy: "downlinkd version 0.1.0 (build simulated)"),
+      rowGroupRowCountMax: 40)
+  }
+}
+
+/// What the environment may do at a step of a simulation.
+enum TroubleKind: Int, CaseIterable, Sendable {
+  case killProcess
+  case crashMachine
+  case freezeProcess
+  case stopProcess
+  case moveClock
+  case fillDisk
+  case failCalls
+  case slowDisk
+  case unclearPuts
+  case failSyncs
+  case rebalance
+  case evict
+  case misdeliver
+  case brokersAway
+  case deleteRecords
+  case appendMarkers
+  case addPartition
+  case damageState
+  case damageSummary
+  case foreignCommit
+  case reload
+  case recreateTopic
+  case replaceCluster
+
+  /// Ends the pipeline for good, so that nothing else is met afterwards: in few seeds only.
+  var isRare: Bool { self == .recreateTopic || self == .replaceCluster }
+}

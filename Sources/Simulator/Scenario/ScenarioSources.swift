@@ -1,0 +1,99 @@
+import Decode
+import Detectors
+import Parquet
+import Pipeline
+import Windows
+
+/// The configuration of a simulated pipeline: both built-in messages, windows short enough that a
+/// few records fire, detectors impatient enough that a few find something.
+enum ScenarioSources {
+  static let wideTopic = "telemetry"
+  static let narrowTopic = "samples"
+
+  private static let plausibleFromMicros: Int64 = 946_684_800_000_000
+  private static let second: Int64 = 1_000_000
+
+  private static let eventTime = EventTimeOptions(
+    outOfOrdernessMicros: second, allowedLatenessMicros: 20 * second,
+    maxFutureSkewMicros: 300 * second, deviceIdleMicros: 60 * second)
+
+  private static let tenSeconds = WindowDefinition(
+    name: "10s", sizeMicros: 10 * second, slideMicros: 10 * second)
+  private static let sliding = WindowDefinition(
+    name: "30s", sizeMicros: 30 * second, slideMicros: 10 * second,
+    aggregates: [.mean, .min, .last], metricGlobs: ["battery_*", "a"])
+
+  /// - Parameter changed: the detectors of a configuration that was edited while it ran.
+  static func sources(withNarrow: Bool, changed: Bool = false) throws -> [SourceOptions] {
+    let wide = MessageMapping(
+      source: "snapshots", messageName: "fleet.telemetry.v1.DeviceTelemetry",
+      device: .field("device_id"), time: .init(field: "time_unix_ms", unit: .milliseconds),
+      sequence: "sequence", attributes: [.init(field: "region"), .init(field: "firmware")],
+      plausibleFromMicros: plausibleFromMicros)
+    var sources = [
+      SourceOptions(
+        topics: [wideTopic], plan: try DecodePlan(wide), windows: [tenSeconds, sliding],
+        eventTime: eventTime, detectors: changed ? changedDetectors : wideDetectors)
+    ]
+    guard withNarrow else { return sources }
+    let narrow = MessageMapping(
+      source: "samples", messageName: "fleet.telemetry.v1.TelemetryBatch", rows: "samples",
+      device: .field("device_id"), time: .init(field: "samples.time_unix_us", unit: .microseconds),
+      attributes: [.init(field: "region"), .init(field: "model")],
+      narrowMetric: .init(nameField: "samples.metric", valueField: "samples.value"),
+      plausibleFromMicros: plausibleFromMicros)
+    sources.append(
+      SourceOptions(
+        topics: [narrowTopic], plan: try DecodePlan(narrow), windows: [tenSeconds],
+        eventTime: eventTime, detectors: narrowDetectors))
+    return sources
+  }
+
+  // MARK: - Detectors
+
+  private static let wideDetectors = [
+    limits("high", metric: "battery_voltage_v", warningAbove: 4, criticalAbove: 4.8),
+    silence(afterSeconds: 15),
+    statistical("spike", .spike), statistical("jump", .jump), statistical("shift", .shift),
+  ]
+
+  private static let changedDetectors = [
+    limits("high", metric: "battery_voltage_v", warningAbove: 3, criticalAbove: 4.5),
+    silence(afterSeconds: 20), statistical("jump", .jump),
+  ]
+
+  private static let narrowDetectors = [
+    limits("high", metric: "a", warningAbove: 8, criticalAbove: 8.9),
+    silence(afterSeconds: 5), statistical("any-jump", .jump, metric: "*"),
+  ]
+
+  private static func limits(
+    _ name: String, metric: String, warningAbove: Double, criticalAbove: Double
+  ) -> DetectorDefinition {
+    DetectorDefinition(
+      name: name, metric: Glob(metric),
+      rule: .limits(
+        LimitsRule(
+          warning: .init(low: nil, high: warningAbove),
+          critical: .init(low: nil, high: criticalAbove), clearMargin: 0.5,
+          persistence: .readings(1))), openCountMax: 3)
+  }
+
+  private static func silence(afterSeconds: Int64) -> DetectorDefinition {
+    DetectorDefinition(
+      name: "quiet", metric: nil, rule: .silence(SilenceRule(afterMicros: afterSeconds * second)),
+      openCountMax: 100)
+  }
+
+  private static func statistical(
+    _ name: String, _ kind: StatisticalRule.Kind, metric: String = "battery_*"
+  ) -> DetectorDefinition {
+    DetectorDefinition(
+      name: name, metric: Glob(metric),
+      rule: .statistical(
+        StatisticalRule(
+          kind: kind, everyMicros: second, halfLifeMicros: 60 * second,
+          fastHalfLifeMicros: 4 * second, warmUpMicros: 10 * second, refractoryMicros: 4 * second,
+          falseAlarmEveryMicros: 20 * second, changeMin: 0)), openCountMax: 100)
+  }
+}

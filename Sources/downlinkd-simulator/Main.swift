@@ -1,0 +1,77 @@
+import ArgumentParser
+import Base
+import Glibc
+import Simulator
+
+/// Runs simulations: one seed as it happens, or thousands and what they came to.
+@main
+struct SimulatorCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "downlinkd-simulator",
+    abstract: "Run the real pipeline through simulated disasters, a seed at a time.",
+    discussion: """
+      Each seed is a fleet, a configuration and a course of faults, over a simulated broker, disk
+      and clock; afterwards the invariants of docs/ARCHITECTURE.md are checked. The same seed does
+      the same again. Exit codes: 0 everything held, 1 a seed failed, or a kind of fault was not
+      met by any of 1,000 seeds or more.
+      """)
+
+  @Option(help: "Run this one seed and tell what happens.")
+  var seed: UInt64?
+
+  @Option(help: "Number of seeds.")
+  var seeds = 2_000
+
+  @Option(help: "The first of them.")
+  var first: UInt64 = 1
+
+  @Option(help: "Processes at once.")
+  var jobs = 2
+
+  @Option(help: .hidden)
+  var workerCount: Int?
+
+  func run() throws {
+    setvbuf(stdout, nil, _IOLBF, 0)
+    if let seed {
+      try runOne(seed)
+    } else if let workerCount {
+      runWorker(count: workerCount)
+    } else {
+      try runMany()
+    }
+  }
+
+  private func runOne(_ seed: UInt64) throws {
+    let report = Simulation.run(seed: seed) { print($0) }
+    var summary = SimulationSummary()
+    summary.add(report)
+    print(summary.text)
+    for violation in report.violations { print("VIOLATED \(violation)") }
+    if !report.violations.isEmpty { throw ExitCode(1) }
+  }
+
+  /// One line a seed, said before and after it: whoever dies in between is known by it.
+  private func runWorker(count: Int) {
+    for seed in first..<first + UInt64(count) {
+      print("begin \(seed)")
+      let report = Simulation.run(seed: seed, say: nil)
+      print(String(decoding: report.json.bytes, as: UTF8.self))
+    }
+  }
+
+  private func runMany() throws {
+    let campaign = Campaign(first: first, seedCount: seeds, jobs: jobs)
+    let summary = campaign.run()
+    print(summary.text)
+    for failure in summary.failed.sorted(by: { $0.seed < $1.seed }).prefix(20) {
+      print("\nseed \(failure.seed) failed; again: downlinkd-simulator --seed \(failure.seed)")
+      for violation in failure.violations.prefix(5) { print("  \(violation)") }
+    }
+    if seeds >= 1_000 {
+      for kind in summary.unmet { print("no seed met: \(kind.rawValue)") }
+      if !summary.unmet.isEmpty || summary.medianFaultCount < 5 { throw ExitCode(1) }
+    }
+    if !summary.failed.isEmpty { throw ExitCode(1) }
+  }
+}
