@@ -20,6 +20,9 @@ package struct ConsumerStatistics: Sendable {
     package let queuedCount: Int
     /// Bytes of values waiting there.
     package let queuedByteCount: Int
+    /// Whether the client is connected to the partition's leader, or to somebody it fetches from
+    /// instead; also where it does not say.
+    package var isWithinReach = true
   }
 
   /// One broker as the client sees it.
@@ -45,6 +48,12 @@ package struct ConsumerStatistics: Sendable {
   package var rebalanceCount: Int64 = 0
   package var assignedPartitionCount: Int64 = 0
 
+  /// Whether the client is a member of its group and no rebalance is under way; also where it does
+  /// not say.
+  package var isSettled: Bool {
+    ["", "up"].contains(groupState) && ["", "steady"].contains(joinState)
+  }
+
   /// Reads the library's JSON.
   init(json bytes: [UInt8]) throws(JSONError) {
     let root = try JSONValue(parsing: bytes)
@@ -59,11 +68,19 @@ package struct ConsumerStatistics: Sendable {
     brokers = (root["brokers"]?.members ?? [])
       .compactMap { Self.broker($0.value) }
       .sorted { $0.name < $1.name }
+    let connected = Set(
+      (root["brokers"]?.members ?? []).compactMap { member -> Int64? in
+        guard member.value["state"]?.stringValue == "UP" else { return nil }
+        // −1 is a bootstrap address, and what a partition without a broker says.
+        return member.value["nodeid"]?.int64Value.flatMap { $0 >= 0 ? $0 : nil }
+      })
     for topic in root["topics"]?.members ?? [] {
       for member in topic.value["partitions"]?.members ?? [] {
-        if let partition = Self.partition(member.value, topic: topic.name) {
-          partitions.append(partition)
+        guard var partition = Self.partition(member.value, topic: topic.name) else { continue }
+        if let broker = (member.value["broker"] ?? member.value["leader"])?.int64Value {
+          partition.isWithinReach = connected.contains(broker)
         }
+        partitions.append(partition)
       }
     }
     partitions.sort { $0.partition < $1.partition }

@@ -2,8 +2,9 @@ import Glibc
 
 /// The named steps at which a test may kill the process, to show that none of them matters.
 ///
-/// `DOWNLINK_CRASH_POINT=entry_put:3` kills this process with SIGKILL when it reaches `entry_put`
-/// for the third time. The variable is read once; unset, a point costs one comparison. Points lie
+/// `DOWNLINK_CRASH_POINT=log_put_after:3` kills this process with SIGKILL when it reaches
+/// `log_put_after` for the third time; with `:hang` behind it, the thread that reaches it does not
+/// return, as from a disk that has stopped answering. The variable is read once; unset, a point costs one comparison. Points lie
 /// on the commit and assignment paths only, never in a loop over records.
 package enum CrashPoint: String, CaseIterable, Sendable {
   /// Partitions were assigned; nothing has been read.
@@ -29,18 +30,19 @@ package enum CrashPoint: String, CaseIterable, Sendable {
   /// The last commit of an orderly stop is about to begin.
   case draining = "shutdown_drain"
 
-  private static let armed: (point: CrashPoint, count: Int)? = {
+  private static let armed: (point: CrashPoint, count: Int, hangs: Bool)? = {
     guard let text = unsafe getenv("DOWNLINK_CRASH_POINT") else { return nil }
     let parts = unsafe String(cString: text).split(separator: ":")
     guard let name = parts.first, let point = CrashPoint(rawValue: String(name)) else { return nil }
-    return (point, parts.count > 1 ? Int(parts[1]) ?? 1 : 1)
+    return (point, parts.count > 1 ? Int(parts[1]) ?? 1 : 1, parts.last == "hang")
   }()
 
   private static let visits = CrashCounter()
 
-  /// Dies here if the environment says so.
+  /// Dies or hangs here if the environment says so.
   package static func reached(_ point: CrashPoint) {
-    guard let armed, armed.point == point else { return }
-    if visits.next() >= armed.count { kill(getpid(), SIGKILL) }
+    guard let armed, armed.point == point, visits.next() >= armed.count else { return }
+    if !armed.hangs { kill(getpid(), SIGKILL) }
+    while true { sleep(3600) }
   }
 }

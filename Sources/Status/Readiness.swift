@@ -19,7 +19,11 @@ extension PipelineStatus {
     case .starting: return no("starting" + (trouble.map { ": \($0)" } ?? ""))
     case .joining:
       return no("joining the group, no partitions yet" + (trouble.map { ": \($0)" } ?? ""))
-    case .running: return Readiness(isReady: true, sentence: runningSentence)
+    case .running:
+      if partitions.isEmpty && !["", "steady"].contains(joinState) {
+        return no("joining the group again, no partitions (\(joinState))")
+      }
+      return Readiness(isReady: true, sentence: runningSentence)
     case .draining: return no("draining: the last commits are being made")
     case .stopped: return no("stopped")
     }

@@ -8,8 +8,9 @@ struct Downlinkd: AsyncParsableCommand {
     commandName: "downlinkd",
     abstract: "Telemetry from Kafka to exact tables: readings and windows, exactly once.",
     discussion: """
-      Exit codes: 0 done, 64 wrong usage, 69 a fault of the world (see the log), 75 stopped before \
-      the goal was reached, 78 the configuration does not fit (nothing was started).
+      Exit codes: 0 done, 64 wrong usage, 69 a fault of the world (see the log), 74 ended itself \
+      because it did not get on, 75 stopped before the goal was reached, 78 the configuration does \
+      not fit (nothing was started).
       """,
     version: Program.version,
     subcommands: [
@@ -40,8 +41,13 @@ enum Program {
 enum Exit {
   /// EX_UNAVAILABLE: a fault of the world; starting again may help.
   static let unavailable: Int32 = 69
+  /// EX_IOERR: a disk, the brokers or the group did not let it get on for longer than a limit;
+  /// starting again is the one thing left to try.
+  static let stalled: Int32 = 74
   /// EX_TEMPFAIL: stopped in order, but before the goal was reached.
   static let incomplete: Int32 = 75
+  /// EX_USAGE: wrong usage, as the argument parser has it.
+  static let usage: Int32 = 64
   /// EX_CONFIG: the configuration does not fit; starting again cannot help.
   static let configuration: Int32 = 78
 }

@@ -143,7 +143,7 @@ package final class Instance: Sendable {
   private func noteTrouble(_ end: SessionEnd) {
     switch end {
     case .failed(.reopen(let reason)), .failed(.damagedState(_, let reason)):
-      board.enter(.starting, trouble: reason)
+      board.sessionFailed(reason)
     case .stopped, .refused, .failed: break
     }
   }

@@ -24,7 +24,9 @@ extension Session {
   /// is on the board.
   @discardableResult
   func commit() -> Bool {
-    committer.update { committer in
+    status.commitBegan()
+    defer { status.commitEnded() }
+    return committer.update { committer in
       let reload = board.update { board in
         defer { board.reload = nil }
         return board.reload
@@ -85,11 +87,12 @@ extension Session {
   /// Puts a commit's failure on the board.
   func report(_ failure: CommitFailure) {
     if case .conflict = failure { status.countConflict() }
+    if case .noSpace(let reason) = failure { status.wait(for: .diskFull, reason) }
     board.update { board in
       switch failure {
       case .conflict(let reason), .mustRecover(let reason): board.fail(.reopen(reason))
-      case .noSpace(let reason), .abandoned(let reason), .fatal(let reason):
-        board.fail(.stop(reason))
+      case .noSpace(let reason): board.fail(.reopen(reason))
+      case .abandoned(let reason), .fatal(let reason): board.fail(.stop(reason))
       case .syncFailed(let reason): board.fail(.syncFailed(reason))
       }
     }

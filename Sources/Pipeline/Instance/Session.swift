@@ -101,22 +101,28 @@ final class Session: @unchecked Sendable {
       if goal != .run && memory.targets == nil {
         memory.targets = try endOffsets(counts, consumer)
       }
+      status.endWait(for: .diskFull)
       return nil
     } catch let error as KafkaError {
-      guard error.isRetriable && mayWaitForBrokers else { return .refused("\(error)") }
+      guard error.isRetriable && hasRunBefore else { return .refused("\(error)") }
       status.wait(for: .brokersAway, "\(error)")
       return .failed(.reopen("\(error)"))
     } catch let error as CommitFailure {
+      if case .noSpace(let reason) = error, hasRunBefore {
+        status.wait(for: .diskFull, reason)
+        return .failed(.reopen(reason))
+      }
       return refusal(error)
     } catch {
       return .refused("\(error)")
     }
   }
 
-  /// Whether brokers that do not answer are an outage to wait out. Before a pipeline's very first
-  /// start they are a fault of the configuration: nobody has seen these addresses work. A ledger is
-  /// the proof that they once did, so that a machine may boot while Kafka is down.
-  private var mayWaitForBrokers: Bool {
+  /// Whether brokers that do not answer, or a full disk, are an outage to wait out. Before a
+  /// pipeline's very first start they are a fault of the configuration: nobody has seen these
+  /// addresses work. A ledger is the proof that they once did, so that a machine may boot while
+  /// Kafka is down.
+  private var hasRunBefore: Bool {
     if memory.hasStarted { return true }
     guard goal == .run, let names = try? storage.list(Ledger.folder) else { return false }
     return !names.isEmpty

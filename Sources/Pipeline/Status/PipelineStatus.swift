@@ -148,6 +148,8 @@ package struct PipelineStatus: Sendable {
   package var brokers: [Broker] = []
   /// The group's state as the client has it: `up`, …
   package var groupState = ""
+  /// `steady` when it is a settled member; empty where not known yet.
+  package var joinState = ""
   package var rebalanceCount: Int64 = 0
   /// Sessions since the start: 1, and one more each recovery.
   package var sessionCount: Int64 = 0

@@ -1,96 +1,154 @@
-/// Decides whether an instance progresses: what `/readyz` says and what feeds the watchdog.
+/// Decides whether an instance progresses: what `/readyz` says, what feeds the watchdog, and after
+/// which a stuck instance ends itself (`StallRule`).
 ///
 /// Progress is what others can rely on, a **commit**; not that threads are alive. Three things
-/// stand in for one: nothing is owed (every record there is, is committed), a partition's state is
-/// being rebuilt and its position moves, or a named wait for something outside that has not passed
-/// its own limit. Beyond a limit the instance counts as stuck even so: restarting it is the one
-/// thing left that a service manager can try.
+/// stand in for one: nothing is owed (every record within reach is committed), a partition's state
+/// is being rebuilt and its position moves, or a named wait for something outside that has not
+/// passed its own limit. Beyond a limit the instance counts as stuck even so: restarting it is the
+/// one thing left to try.
 ///
-/// Pure: the clock is an argument. Asked at least every few seconds while anybody listens.
+/// Pure: the clock is an argument, and counts only time in which the process was awake
+/// (`AwakeClock`): a machine that slept has not been stuck. Asked about once a second.
 struct ProgressRule: Sendable {
   /// What the rule looks at.
   struct Facts: Sendable {
     var phase: PipelineStatus.Phase
-    /// Nanoseconds of the monotonic clock, as all times here.
+    /// Nanoseconds of the awake clock, as all times here.
     var phaseSince: Int64
     var wait: PipelineStatus.ExternalWait.Cause?
     var waitSince: Int64
     /// When the control thread was seen last.
     var controlSeen: Int64
+    /// Since when the client has not been a settled member of its group; nil while it is one, and
+    /// where nobody knows.
+    var outOfGroupSince: Int64?
     var lastCommit: Int64?
-    /// Records taken in or waiting in Kafka that no commit covers.
+    /// Since when a commit has been under way; nil while none is.
+    var commitSince: Int64?
+    /// Records taken in, or waiting in Kafka where they can be fetched, that no commit covers.
     var owedRecordCount: Int64
     /// The sum of positions of partitions that replay; nil when none does.
     var replayPosition: Int64?
+    /// Sessions that ended with a fault since the start of the process.
+    var failedSessionCount: Int64 = 0
+    /// Why the last of them did.
+    var failure: String?
   }
 
-  /// Starting or recovering for longer than this is not progress.
-  static let startingLimit: Int64 = 300 * second
-  /// Leaving the group takes its commits' time.
-  static let drainingLimit: Int64 = 300 * second
-  /// The control thread asks brokers things, with time-outs of ten seconds each.
-  static let controlLimit: Int64 = 120 * second
-  /// A position that replays must move within this.
-  static let replayLimit: Int64 = 120 * second
-  /// A commit must follow within this, or within three intervals where that is longer.
-  static let commitLimitMin: Int64 = 120 * second
-
-  /// How long each wait is borne: brokers come back in minutes or a person is at work on them; a
-  /// full disk may take that person an hour.
-  static func limit(of cause: PipelineStatus.ExternalWait.Cause) -> Int64 {
-    switch cause {
-    case .brokersAway: return 1800 * second
-    case .diskFull: return 3600 * second
-    }
-  }
-
-  private static let second: Int64 = 1_000_000_000
-
+  private let limits: ProgressLimits
   private let commitLimit: Int64
   /// Since when something has been owed without a commit.
   private var owedSince: Int64?
   private var replayPosition: Int64?
   private var replayMovedAt: Int64 = 0
+  /// The last moment of a wait: what did not move during it has all its time afterwards.
+  private var waitSeenAt: Int64 = .min
+  /// The wait there is, or was until shortly: brokers that come and go every few seconds are away.
+  private var outage: (cause: PipelineStatus.ExternalWait.Cause, since: Int64, seenAt: Int64)?
+  /// Since when sessions have failed without progress between them, and how many had failed then.
+  private var failing: (since: Int64, countBefore: Int64)?
+  private var failedSessionCount: Int64 = 0
 
-  init(commitIntervalMillis: Int) {
-    commitLimit = max(Self.commitLimitMin, 3 * Int64(commitIntervalMillis) * 1_000_000)
+  init(limits: ProgressLimits = ProgressLimits(), commitIntervalMillis: Int) {
+    self.limits = limits
+    commitLimit = max(limits.commit, 3 * Int64(commitIntervalMillis) * 1_000_000)
   }
 
   /// The sentence that says what does not move, or nil while the instance progresses.
   mutating func stall(_ facts: Facts, now: Int64) -> String? {
+    noteWait(facts, now: now)
+    noteFailures(facts, now: now)
     noteOwed(facts, now: now)
     noteReplay(facts, now: now)
+    if facts.phase == .stopped { return nil }
     if let wait = facts.wait {
-      let waited = now - facts.waitSince
-      if waited <= Self.limit(of: wait) { return nil }
-      return "waiting for \(wait.text) for \(Self.text(waited))"
-    }
-    switch facts.phase {
-    case .stopped: return nil
-    case .starting, .joining:
-      return Self.overdue(now - facts.phaseSince, Self.startingLimit) {
-        "\(facts.phase.rawValue) for \($0)"
+      return overdue(since: outage?.since ?? facts.waitSince, limits.limit(of: wait), now) {
+        "waiting for \(wait.text) for \($0)"
       }
-    case .draining:
-      return Self.overdue(now - facts.phaseSince, Self.drainingLimit) { "draining for \($0)" }
-    case .running: return stallWhileRunning(facts, now: now)
+    }
+    return stallOfCommit(facts, now) ?? stallOfSessions(facts, now) ?? stallOfPhase(facts, now)
+  }
+
+  // MARK: - What may be stuck
+
+  private func stallOfCommit(_ facts: Facts, _ now: Int64) -> String? {
+    guard let since = facts.commitSince else { return nil }
+    return overdue(since: max(since, waitSeenAt), commitLimit, now) {
+      "a commit has been under way for \($0)"
     }
   }
 
-  private func stallWhileRunning(_ facts: Facts, now: Int64) -> String? {
-    let control = Self.overdue(now - facts.controlSeen, Self.controlLimit) {
+  private func stallOfSessions(_ facts: Facts, _ now: Int64) -> String? {
+    guard let failing else { return nil }
+    let count = facts.failedSessionCount - failing.countBefore
+    return overdue(since: failing.since, limits.failing, now) { span in
+      "\(count) sessions failed without progress in \(span), the last because "
+        + (facts.failure ?? "of an unknown fault")
+    }
+  }
+
+  private func stallOfPhase(_ facts: Facts, _ now: Int64) -> String? {
+    let since = max(facts.phaseSince, waitSeenAt)
+    switch facts.phase {
+    case .stopped: return nil
+    case .starting: return overdue(since: since, limits.starting, now) { "starting for \($0)" }
+    case .draining: return overdue(since: since, limits.draining, now) { "draining for \($0)" }
+    case .joining:
+      return stallOfControl(facts, now)
+        ?? overdue(since: since, limits.joining, now) { "joining the group for \($0)" }
+    case .running: return stallOfControl(facts, now) ?? stallWhileRunning(facts, now)
+    }
+  }
+
+  private func stallOfControl(_ facts: Facts, _ now: Int64) -> String? {
+    overdue(since: max(facts.controlSeen, waitSeenAt), limits.control, now) {
       "the control thread has not been heard of for \($0)"
     }
-    if let control { return control }
+  }
+
+  private func stallWhileRunning(_ facts: Facts, _ now: Int64) -> String? {
+    if let since = facts.outOfGroupSince {
+      let stall = overdue(since: max(since, waitSeenAt), limits.joining, now) {
+        "out of the group for \($0)"
+      }
+      if let stall { return stall }
+    }
     if replayPosition != nil {
-      return Self.overdue(now - replayMovedAt, Self.replayLimit) {
+      return overdue(since: replayMovedAt, limits.replay, now) {
         "rebuilding state has not moved for \($0)"
       }
     }
     guard let owedSince else { return nil }
-    let since = max(owedSince, facts.lastCommit ?? owedSince)
-    return Self.overdue(now - since, commitLimit) {
+    return overdue(since: max(owedSince, facts.lastCommit ?? owedSince), commitLimit, now) {
       "no commit for \($0) while \(facts.owedRecordCount) records wait"
+    }
+  }
+
+  // MARK: - What is remembered from look to look
+
+  private mutating func noteWait(_ facts: Facts, now: Int64) {
+    if let cause = facts.wait {
+      waitSeenAt = now
+      let known = outage?.cause == cause ? outage?.since : nil
+      // A commit meanwhile is progress.
+      outage = (cause, max(known ?? facts.waitSince, facts.lastCommit ?? .min), now)
+    } else if let seenAt = outage?.seenAt, now - seenAt >= limits.settled {
+      outage = nil
+    }
+  }
+
+  private mutating func noteFailures(_ facts: Facts, now: Int64) {
+    if facts.failedSessionCount > failedSessionCount, failing == nil {
+      failing = (now, failedSessionCount)
+    }
+    failedSessionCount = facts.failedSessionCount
+    guard let known = failing else { return }
+    let hasCommitted = (facts.lastCommit ?? .min) > known.since
+    let hasSettled = facts.phase == .running && now - facts.phaseSince >= limits.settled
+    if hasCommitted || hasSettled {
+      failing = nil
+    } else if facts.wait != nil {
+      failing?.since = now
     }
   }
 
@@ -107,13 +165,12 @@ struct ProgressRule: Sendable {
     replayPosition = facts.replayPosition
   }
 
-  private static func overdue(
-    _ span: Int64, _ limit: Int64, _ sentence: (String) -> String
+  private func overdue(
+    since: Int64, _ limit: Int64, _ now: Int64, _ sentence: (String) -> String
   ) -> String? {
-    span > limit ? sentence(text(span)) : nil
+    let span = now - since
+    return span > limit ? sentence("\(span / 1_000_000_000) s") : nil
   }
-
-  private static func text(_ nanos: Int64) -> String { "\(nanos / second) s" }
 }
 
 extension PipelineStatus.ExternalWait.Cause {

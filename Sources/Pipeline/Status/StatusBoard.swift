@@ -22,11 +22,21 @@ final class StatusBoard: Sendable {
     var sessionRebalanceCount: Int64 = 0
     var earlierReceivedByteCount: Int64 = 0
     var sessionReceivedByteCount: Int64 = 0
-    // Monotonic times, nanoseconds.
-    var phaseSince: Int64
+    /// All the times below are its.
+    var clock: AwakeClock
+    var phaseSince: Int64 = 0
     var waitSince: Int64 = 0
-    var controlSeen: Int64
+    var controlSeen: Int64 = 0
+    var outOfGroupSince: Int64?
     var lastCommit: Int64?
+    var commitSince: Int64?
+    var failedSessionCount: Int64 = 0
+    var failure: String?
+    /// Partitions whose leader does not answer: what waits there cannot be fetched.
+    var outOfReach: Set<TopicPartition> = []
+
+    /// The awake clock, now.
+    mutating func now() -> Int64 { clock.now(monotonicNanos: MonotonicClock.nowNanos()) }
   }
 
   private struct LabelKey: Hashable, Sendable {
@@ -43,11 +53,12 @@ final class StatusBoard: Sendable {
     let status = PipelineStatus(
       pipeline: options.pipeline, program: options.program,
       configFingerprint: options.configFingerprint, startedAtMicros: WallClock.nowMicros())
-    let now = MonotonicClock.nowNanos()
+    let rule = ProgressRule(
+      limits: options.progressLimits, commitIntervalMillis: options.commit.intervalMillis)
     content = Monitor(
       Content(
-        status: status, rule: ProgressRule(commitIntervalMillis: options.commit.intervalMillis),
-        phaseSince: now, controlSeen: now))
+        status: status, rule: rule,
+        clock: AwakeClock(monotonicNanos: MonotonicClock.nowNanos())))
   }
 
   // MARK: - Phases and waits
@@ -58,7 +69,7 @@ final class StatusBoard: Sendable {
       guard content.status.phase != phase else { return }
       content.status.phase = phase
       content.status.phaseSinceMicros = WallClock.nowMicros()
-      content.phaseSince = MonotonicClock.nowNanos()
+      content.phaseSince = content.now()
     }
   }
 
@@ -70,7 +81,9 @@ final class StatusBoard: Sendable {
       content.earlierReceivedByteCount += content.sessionReceivedByteCount
       content.sessionReceivedByteCount = 0
       content.partitions = [:]
-      content.controlSeen = MonotonicClock.nowNanos()
+      content.outOfGroupSince = nil
+      content.outOfReach = []
+      content.controlSeen = content.now()
     }
   }
 
@@ -83,7 +96,7 @@ final class StatusBoard: Sendable {
       }
       content.status.wait = PipelineStatus.ExternalWait(
         cause: cause, sinceMicros: WallClock.nowMicros(), detail: detail)
-      content.waitSince = MonotonicClock.nowNanos()
+      content.waitSince = content.now()
     }
   }
 
@@ -93,9 +106,18 @@ final class StatusBoard: Sendable {
     }
   }
 
+  /// A session ended with a fault that recovery shall answer.
+  func sessionFailed(_ reason: String) {
+    enter(.starting, trouble: reason)
+    content.update { content in
+      content.failedSessionCount += 1
+      content.failure = reason
+    }
+  }
+
   /// The control thread is alive.
   func seeControl() {
-    content.update { $0.controlSeen = MonotonicClock.nowNanos() }
+    content.update { $0.controlSeen = $0.now() }
   }
 
   // MARK: - Partitions and brokers
@@ -122,6 +144,11 @@ final class StatusBoard: Sendable {
           name: $0.name, state: $0.state, roundTripMicros: $0.averageRoundTripMicros)
       }
       content.status.groupState = statistics.groupState
+      content.status.joinState = statistics.joinState
+      content.outOfGroupSince =
+        statistics.isSettled ? nil : content.outOfGroupSince ?? content.now()
+      content.outOfReach = Set(
+        statistics.partitions.filter { !$0.isWithinReach }.map(\.partition))
       content.sessionRebalanceCount = statistics.rebalanceCount
       content.sessionReceivedByteCount = statistics.receivedByteCount
       for known in statistics.partitions {
@@ -153,6 +180,11 @@ final class StatusBoard: Sendable {
 
   // MARK: - Commits
 
+  /// A commit is under way until `commitEnded`.
+  func commitBegan() { content.update { $0.commitSince = $0.now() } }
+
+  func commitEnded() { content.update { $0.commitSince = nil } }
+
   func note(_ report: CommitReport, durationNanos: Int64) {
     let entry = report.entry
     func value(_ name: String) -> Int64 { entry.counters.first { $0.name == name }?.value ?? 0 }
@@ -162,7 +194,7 @@ final class StatusBoard: Sendable {
       readingCount: value("readings"), firingCount: value("firings"), fileCount: value("files"),
       byteCount: value("file_bytes"))
     content.update { content in
-      content.lastCommit = MonotonicClock.nowNanos()
+      content.lastCommit = content.now()
       content.status.commitCount += 1
       content.status.lastCommit = commit
       content.status.recentCommits.append(commit)
@@ -220,7 +252,7 @@ final class StatusBoard: Sendable {
         .sorted { $0.name == $1.name ? $0.labels.precede($1.labels) : $0.name < $1.name }
       Self.merge(progress, sources, content.partitions, into: &status)
       let facts = Self.facts(status, content)
-      status.stall = content.rule.stall(facts, now: MonotonicClock.nowNanos())
+      status.stall = content.rule.stall(facts, now: content.now())
       return status
     }
   }
@@ -279,13 +311,17 @@ final class StatusBoard: Sendable {
       if partition.isReplaying {
         replayPosition = (replayPosition ?? 0) + (partition.nextOffset ?? 0)
       }
-      let known = max(partition.endOffset ?? 0, partition.nextOffset ?? 0)
+      let isWithinReach = !content.outOfReach.contains(partition.topicPartition)
+      let end = isWithinReach ? partition.endOffset ?? 0 : 0
+      let known = max(end, partition.nextOffset ?? 0)
       owed += max(0, known - (partition.committedOffset ?? known))
     }
     return ProgressRule.Facts(
       phase: status.phase, phaseSince: content.phaseSince, wait: status.wait?.cause,
       waitSince: content.waitSince, controlSeen: content.controlSeen,
-      lastCommit: content.lastCommit, owedRecordCount: owed, replayPosition: replayPosition)
+      outOfGroupSince: content.outOfGroupSince, lastCommit: content.lastCommit,
+      commitSince: content.commitSince, owedRecordCount: owed, replayPosition: replayPosition,
+      failedSessionCount: content.failedSessionCount, failure: content.failure)
   }
 }
 

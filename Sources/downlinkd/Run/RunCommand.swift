@@ -49,7 +49,8 @@ struct RunCommand: AsyncParsableCommand {
   func run() async throws {
     // Before the file is read: a signal from here on means to read it once more.
     let hangUps = await UnixSignalsSequence(trapping: .sighup)
-    let (configuration, wiring) = try Checked.load(config)
+    let (configuration, checked) = try Checked.load(config)
+    let wiring = try Self.withTestLimits(checked)
     LogOutput.bootstrap(configuration.log)
     let log = Logger(label: "downlinkd")
     let storage = try storage(of: configuration)
@@ -64,14 +65,31 @@ struct RunCommand: AsyncParsableCommand {
         "http": "\(server?.address ?? "none")",
       ])
     let notifier = ServiceNotifier.start(log: log) { instance.status() }
+    let progress = ProgressGuard.start(log: log, instance: instance)
     let pipeline = PipelineService(instance: instance, notifier: notifier)
     let reload = ReloadService(
       file: config, hangUps: hangUps, configuration: configuration, instance: instance,
       notifier: notifier, log: log)
     try await Self.serve(server.map { StatusService($0, log: log) }, pipeline, reload)
     let result = pipeline.result
+    if let reason = progress.finish() {
+      notifier?.finish("ended itself: \(reason)")
+      throw ExitCode(Exit.stalled)
+    }
     notifier?.finish(Self.sentence(result))
     try Self.exit(result, wiring, log)
+  }
+
+  /// For tests only: limits of progress that pass in seconds.
+  private static func withTestLimits(_ wiring: Wiring) throws -> Wiring {
+    guard let text = Environment.variables["DOWNLINK_PROGRESS_LIMITS"] else { return wiring }
+    guard let limits = ProgressLimits(text: text) else {
+      complain("DOWNLINK_PROGRESS_LIMITS: \"\(text)\" is not of the form name=seconds,…")
+      throw ExitCode(Exit.usage)
+    }
+    var wiring = wiring
+    wiring.pipeline.progressLimits = limits
+    return wiring
   }
 
   private func storage(of configuration: Configuration) throws -> POSIXStorage {

@@ -12,7 +12,7 @@ import Windows
 ///
 /// The one place that knows both sides; `check` and `run` go through it alike.
 struct Wiring {
-  let pipeline: PipelineOptions
+  var pipeline: PipelineOptions
   let kafka: KafkaConsumer.Options
   /// What each source's windows cost, for `check`.
   let windowPlans: [(source: String, plan: WindowPlan)]

@@ -10,7 +10,8 @@ import Testing
   private static func idle(at now: Int64) -> ProgressRule.Facts {
     ProgressRule.Facts(
       phase: .running, phaseSince: 0, wait: nil, waitSince: 0, controlSeen: now * second,
-      lastCommit: nil, owedRecordCount: 0, replayPosition: nil)
+      outOfGroupSince: nil, lastCommit: nil, commitSince: nil, owedRecordCount: 0,
+      replayPosition: nil)
   }
 
   /// Asks once a second; the sentences by second at which they began.
@@ -94,11 +95,130 @@ import Testing
     #expect(found.keys.sorted() == [721])
   }
 
-  @Test(arguments: [PipelineStatus.Phase.starting, .joining, .draining])
-  func `a phase that should pass is given five minutes`(phase: PipelineStatus.Phase) {
+  @Test(arguments: [
+    (PipelineStatus.Phase.starting, Int64(300)), (.joining, 420), (.draining, 300),
+  ])
+  func `a phase that should pass is given some minutes`(
+    phase: PipelineStatus.Phase, limit: Int64
+  ) {
     let found = sentences(until: 1000) { facts, _ in facts.phase = phase }
-    #expect(found.keys.sorted() == [301])
-    #expect(found[301]?.contains(phase.rawValue) == true)
+    #expect(found.keys.sorted() == [limit + 1])
+    #expect(found[limit + 1]?.contains(phase.rawValue) == true)
+  }
+
+  @Test func `a commit that does not end is stuck, in whatever phase`() {
+    for phase in [PipelineStatus.Phase.running, .draining, .starting, .joining] {
+      let found = sentences(until: 200) { facts, now in
+        facts.phase = phase
+        facts.commitSince = now >= 20 ? 20 * Self.second : nil
+      }
+      #expect(found == [141: "a commit has been under way for 121 s"], "\(phase)")
+    }
+  }
+
+  @Test func `a commit may take three intervals, and all the time it waits for space`() {
+    let long = sentences(until: 1000, intervalMillis: 100_000) { facts, _ in facts.commitSince = 0 }
+    #expect(long.keys.sorted() == [301])
+    let waiting = sentences(until: 5000) { facts, now in
+      facts.commitSince = 0
+      facts.wait = now < 3000 ? .diskFull : nil
+    }
+    #expect(waiting.keys.sorted() == [3120])
+  }
+
+  @Test func `commits that end one after the other are progress`() {
+    let found = sentences(until: 10_000) { facts, now in
+      facts.commitSince = now / 100 * 100 * Self.second
+      facts.lastCommit = facts.commitSince
+      facts.owedRecordCount = 1
+    }
+    #expect(found.isEmpty)
+  }
+
+  @Test func `sessions that fail one after the other are no progress`() {
+    let found = sentences(until: 1000) { facts, now in
+      facts.failedSessionCount = now < 50 ? 0 : now / 10
+      facts.failure = "Kafka said no"
+      facts.phase = now % 10 < 5 ? .starting : .running
+      facts.phaseSince = now / 5 * 5 * Self.second
+    }
+    #expect(
+      found == [
+        351: "35 sessions failed without progress in 301 s, the last because Kafka said no"
+      ])
+  }
+
+  @Test func `a commit between failures is progress, and so is a minute without one`() {
+    let committing = sentences(until: 5000) { facts, now in
+      facts.failedSessionCount = now / 10
+      facts.phaseSince = now * Self.second
+      facts.lastCommit = now / 200 * 200 * Self.second
+    }
+    #expect(committing.isEmpty)
+    let settling = sentences(until: 5000) { facts, now in
+      facts.failedSessionCount = now / 100
+      facts.phaseSince = now / 100 * 100 * Self.second
+    }
+    #expect(settling.isEmpty)
+  }
+
+  @Test func `sessions that fail for want of brokers are a wait`() {
+    let found = sentences(until: 5000) { facts, now in
+      facts.failedSessionCount = now / 10
+      facts.phase = .starting
+      facts.phaseSince = now / 10 * 10 * Self.second
+      facts.wait = now < 1700 ? .brokersAway : nil
+    }
+    #expect(found.keys.sorted() == [2000])
+  }
+
+  @Test func `out of the group with partitions that nobody takes away is stuck`() {
+    let found = sentences(until: 1000) { facts, now in
+      facts.outOfGroupSince = now >= 100 ? 100 * Self.second : nil
+    }
+    #expect(found == [521: "out of the group for 421 s"])
+  }
+
+  @Test func `rebalances that settle are none`() {
+    let found = sentences(until: 5000) { facts, now in
+      facts.outOfGroupSince = now % 400 < 390 ? now / 400 * 400 * Self.second : nil
+    }
+    #expect(found.isEmpty)
+  }
+
+  @Test func `brokers that come and go every few seconds are away`() {
+    let flapping = sentences(until: 5000) { facts, now in
+      facts.wait = now % 20 < 10 ? .brokersAway : nil
+      facts.waitSince = now / 20 * 20 * Self.second
+    }
+    #expect(flapping.keys.min() == 1801)
+    let committing = sentences(until: 5000) { facts, now in
+      facts.wait = now % 20 < 10 ? .brokersAway : nil
+      facts.waitSince = now / 20 * 20 * Self.second
+      facts.lastCommit = now / 20 * 20 * Self.second - 5 * Self.second
+    }
+    #expect(committing.isEmpty)
+    let seldom = sentences(until: 10_000) { facts, now in
+      facts.wait = now % 1000 < 900 ? .brokersAway : nil
+      facts.waitSince = now / 1000 * 1000 * Self.second
+    }
+    #expect(seldom.isEmpty)
+  }
+
+  @Test func `another wait has a limit of its own`() {
+    let found = sentences(until: 5000) { facts, now in
+      facts.wait = now < 1700 ? .brokersAway : .diskFull
+      facts.waitSince = now < 1700 ? 0 : 1700 * Self.second
+    }
+    #expect(found.isEmpty)
+  }
+
+  @Test func `limits of a test are obeyed`() throws {
+    let limits = try #require(ProgressLimits(text: "commit=5,joining=7"))
+    var rule = ProgressRule(limits: limits, commitIntervalMillis: 1000)
+    var facts = Self.idle(at: 6)
+    facts.commitSince = 0
+    #expect(rule.stall(facts, now: 6 * Self.second) == "a commit has been under way for 6 s")
   }
 
   @Test func `a control thread that is not heard of is stuck`() {
