@@ -19,6 +19,7 @@ SCENARIOS = [
     "bad_input",
     "stop",
     "service",
+    "liveness",
     "restart_state",
     "two_instances",
     "bad_days",
