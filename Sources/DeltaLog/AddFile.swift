@@ -10,31 +10,41 @@ package struct AddFile: Sendable {
   /// Wall-clock time, decided by the caller.
   package let modificationTimeMillis: Int64
   package let statistics: FileStatistics
+  /// xxHash64 of the file's bytes, for `verify`; nil where it is not known.
+  package let checksum: UInt64?
 
   package init(
     path: String, partitionValues: [(column: String, value: String?)], byteCount: Int64,
-    modificationTimeMillis: Int64, statistics: FileStatistics
+    modificationTimeMillis: Int64, statistics: FileStatistics, checksum: UInt64? = nil
   ) {
     self.path = path
     self.partitionValues = partitionValues
     self.byteCount = byteCount
     self.modificationTimeMillis = modificationTimeMillis
     self.statistics = statistics
+    self.checksum = checksum
   }
+
+  /// The key of the checksum, sixteen hexadecimal digits, in the action's `tags`: what other
+  /// engines make nothing of they carry along or drop.
+  package static let checksumTag = "downlink.xxh64"
 
   /// The action. Its statistics are JSON text inside JSON, as Delta has it.
   package var action: JSONValue {
     let values = partitionValues.map { JSONMember($0.column, .optional($0.value)) }
-    return [
-      "add": [
-        "path": .string(DeltaPath.percentEncoded(path)),
-        "partitionValues": .object(values),
-        "size": .int(byteCount),
-        "modificationTime": .int(modificationTimeMillis),
-        "dataChange": true,
-        "stats": .string(statistics.json.text),
-      ]
+    var members = [
+      JSONMember("path", .string(DeltaPath.percentEncoded(path))),
+      JSONMember("partitionValues", .object(values)),
+      JSONMember("size", .int(byteCount)),
+      JSONMember("modificationTime", .int(modificationTimeMillis)),
+      JSONMember("dataChange", true),
+      JSONMember("stats", .string(statistics.json.text)),
     ]
+    if let checksum {
+      let tag = JSONMember(Self.checksumTag, .string(RandomID.hex(checksum)))
+      members.append(JSONMember("tags", .object([tag])))
+    }
+    return ["add": .object(members)]
   }
 }
 
@@ -62,6 +72,33 @@ package enum DeltaPath {
         false
       default: true
       }
+    }
+  }
+
+  /// The path on disk that `add.path` names; nil where an escape is cut short or the result is not
+  /// UTF-8.
+  package static func percentDecoded(_ path: String) -> String? {
+    var bytes: [UInt8] = []
+    var rest = path.utf8[...]
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "%") else {
+        bytes.append(byte)
+        continue
+      }
+      guard let high = rest.popFirst().flatMap(Self.hexValue),
+        let low = rest.popFirst().flatMap(Self.hexValue)
+      else { return nil }
+      bytes.append(high << 4 | low)
+    }
+    return String(validating: bytes, as: UTF8.self)
+  }
+
+  private static func hexValue(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+    default: nil
     }
   }
 

@@ -36,24 +36,32 @@ struct DeltaCommit {
   private var hasDataRemove = false
   private var hasFileAction = false
 
-  /// Reads a commit: one JSON document a line. Unknown actions and members are passed over, as the
-  /// protocol demands. `appID` is `<pipeline>/<ledger id>`.
+  /// Reads a commit. Unknown actions and members are passed over, as the protocol demands. `appID` is `<pipeline>/<ledger id>`.
   init(
     parsing bytes: [UInt8], version: Int64, appID: String, table: String
   ) throws(DeltaError) {
-    self.init(version: version)
+    self.init(
+      try Self.lines(bytes, version: version, table: table), version: version, appID: appID)
+  }
+
+  /// The actions of a commit's file, one JSON document a line.
+  static func lines(
+    _ bytes: [UInt8], version: Int64, table: String
+  ) throws(DeltaError) -> [JSONValue] {
     let lines = bytes.split(separator: UInt8(ascii: "\n"))
     if lines.isEmpty {
       throw .malformedCommit(table: table, version: version, detail: "the file is empty")
     }
+    var actions: [JSONValue] = []
     for (index, line) in lines.enumerated() {
       do {
-        take(try JSONValue(parsing: line), appID: appID)
+        actions.append(try JSONValue(parsing: line))
       } catch {
         throw .malformedCommit(
           table: table, version: version, detail: "line \(index + 1), \(error)")
       }
     }
+    return actions
   }
 
   /// A commit of these actions.

@@ -237,28 +237,16 @@ package final class Ledger {
   private func load(summary version: Int64) throws(LedgerError) -> Bool {
     let path = Self.summaryPath(version)
     let bytes = try storageCall { () throws(StorageError) in try storage.read(path) }
-    guard let json = try? JSONValue(parsing: bytes), let body = json["state"],
-      let bookmarks = json["bookmarks"],
-      json["checksum"]?.stringValue == Self.summaryChecksum(body, bookmarks: bookmarks)
-    else { return false }
-    guard json["format"]?.int64Value == LedgerEntry.currentFormat else {
-      throw .unknownFormat(path: path, found: "its format")
+    guard let loaded = try LedgerSummary(parsing: bytes, path: path, version: version) else {
+      return false
     }
-    let loaded = try ChainState(json: body, path: path)
-    guard loaded.lastVersion == version else { return false }
-    guard loaded.pipeline == state.pipeline else {
-      throw .otherPipeline(path: path, found: loaded.pipeline, expected: state.pipeline)
+    guard loaded.state.pipeline == state.pipeline else {
+      throw .otherPipeline(path: path, found: loaded.state.pipeline, expected: state.pipeline)
     }
-    state = loaded
-    self.bookmarks = Dictionary(
-      uniqueKeysWithValues: (bookmarks.members ?? []).map { ($0.name, $0.value) })
+    state = loaded.state
+    bookmarks = Dictionary(uniqueKeysWithValues: loaded.bookmarks.map { ($0.name, $0.value) })
     lastSummary = version
     return true
-  }
-
-  /// Over everything recovery takes from a summary: the state, then the bookmarks.
-  private static func summaryChecksum(_ state: JSONValue, bookmarks: JSONValue) -> String {
-    RandomID.hex(XXHash64.hash(state.bytes + bookmarks.bytes))
   }
 
   /// Writes a summary when one is due, and retires the entries below the older of the two newest
@@ -273,16 +261,10 @@ package final class Ledger {
     forgetEntries(through: takenVersion)
     let version = state.lastVersion
     guard version >= lastSummary + summaryInterval else { return }
-    let body = state.json
-    let bookmarks = JSONValue.object(bookmarks)
-    var summary = ObjectBuilder()
-    summary.set("format", LedgerEntry.currentFormat)
-    summary.set("checksum", Self.summaryChecksum(body, bookmarks: bookmarks))
-    summary.set("bookmarks", bookmarks)
-    summary.set("state", body)
+    let summary = LedgerSummary(state: state, bookmarks: bookmarks)
     let path = Self.summaryPath(version)
     _ = try storageCall { () throws(StorageError) in
-      try storage.putIfAbsent(path, summary.value.bytes)
+      try storage.putIfAbsent(path, summary.json.bytes)
     }
     lastSummary = version
     try retire(below: takenVersion)
@@ -313,12 +295,12 @@ package final class Ledger {
   }
 
   /// The version of an entry's file; nil for other files.
-  private static func entryVersion(ofName name: String) -> Int64? {
+  package static func entryVersion(ofName name: String) -> Int64? {
     name.hasSuffix(".json") ? Int64(name.dropLast(".json".count)) : nil
   }
 
   /// The version of a summary's file; nil for other files.
-  private static func summaryVersion(ofName name: String) -> Int64? {
+  package static func summaryVersion(ofName name: String) -> Int64? {
     name.hasPrefix("summary-") ? Int64(name.dropFirst("summary-".count)) : nil
   }
 

@@ -51,6 +51,10 @@ package protocol Storage: AnyObject, Sendable {
   /// the last `ageSecondsMin` seconds; returns how many files. Harmless however short the age: a
   /// writer still at work finds its file gone when it closes it, and fails.
   func removeUnfinished(in folder: String, ageSecondsMin: Int64) throws(StorageError) -> Int
+
+  /// The files that `removeUnfinished` would look at, sorted by name; none when the folder is
+  /// absent.
+  func unfinished(in folder: String) throws(StorageError) -> [UnfinishedFile]
 }
 
 /// One new file being written, by one thread. A file that is neither closed nor discarded is

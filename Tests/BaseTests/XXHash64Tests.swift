@@ -39,4 +39,25 @@ import Testing
       }
     }
   }
+
+  @Test func `parts of any lengths have the hash of the whole`() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var generator = seed
+    func next(_ bound: Int) -> Int {
+      generator = generator &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(generator >> 33) % bound
+    }
+    for _ in 0..<200 {
+      let bytes = (0..<next(300)).map { _ in UInt8(truncatingIfNeeded: next(256)) }
+      var stream = StreamingXXHash64()
+      var position = 0
+      while position < bytes.count {
+        let end = min(bytes.count, position + next(80))
+        stream.update(Array(bytes[position..<end]))
+        position = end
+      }
+      #expect(stream.value == XXHash64.hash(bytes), "seed \(seed), \(bytes.count) bytes")
+      #expect(stream.byteCount == UInt64(bytes.count))
+    }
+  }
 }

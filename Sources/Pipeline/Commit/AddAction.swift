@@ -13,7 +13,8 @@ extension WrittenFile {
       byteCount: byteCount, modificationTimeMillis: modifiedAtMillis,
       statistics: FileStatistics(
         recordCount: Int64(summary.rowCount),
-        columns: zip(definition.columns, summary.columns).map { $1.statistics(for: $0.type) })
+        columns: zip(definition.columns, summary.columns).map { $1.statistics(for: $0.type) }),
+      checksum: checksum
     ).action
   }
 }

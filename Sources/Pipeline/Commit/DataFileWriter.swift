@@ -10,6 +10,8 @@ struct WrittenFile {
   var path: String
   var day: Int32
   var byteCount: Int64
+  /// xxHash64 of the bytes as they were made, before storage had them.
+  var checksum: UInt64
   var summary: ParquetFileSummary
 }
 
@@ -51,7 +53,7 @@ struct DataFileWriter {
     CrashPoint.reached(.fileOpened)
     var writer = ParquetFileWriter(
       schema: content.definition.parquetSchema, options: options.parquet)
-    var byteCount: Int64 = 0
+    var hash = StreamingXXHash64()
     var first = 0
     while first < plan.rowCount {
       let range = first..<min(plan.rowCount, first + options.rowGroupRowCountMax)
@@ -60,24 +62,24 @@ struct DataFileWriter {
       for column in content.definition.columns.indices {
         let gathered = content.column(column, of: plan, range: range)
         writer.writeColumn(gathered.values, validity: gathered.validity)
-        try append(writer.takeOutput(), to: file, &byteCount)
+        try append(writer.takeOutput(), to: file, &hash)
       }
       writer.endRowGroup()
       first = range.upperBound
     }
     let finished = writer.finish()
-    try append(finished.output, to: file, &byteCount)
+    try append(finished.output, to: file, &hash)
     try file.close(sync: true)
     return WrittenFile(
-      definition: content.definition, path: path, day: plan.day, byteCount: byteCount,
-      summary: finished.summary)
+      definition: content.definition, path: path, day: plan.day,
+      byteCount: Int64(hash.byteCount), checksum: hash.value, summary: finished.summary)
   }
 
   private func append(
-    _ bytes: [UInt8], to file: any StorageFile, _ byteCount: inout Int64
+    _ bytes: [UInt8], to file: any StorageFile, _ hash: inout StreamingXXHash64
   ) throws(StorageError) {
     if bytes.isEmpty { return }
     try file.append(bytes)
-    byteCount += Int64(bytes.count)
+    hash.update(bytes)
   }
 }

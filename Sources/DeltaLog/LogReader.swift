@@ -1,0 +1,93 @@
+package import Base
+package import Storage
+
+/// Reads a table's log commit by commit and judges it as `DeltaTable` does, without a write or a
+/// sync: for those who only look.
+///
+/// Memory: one commit at a time. Whoever reads while others append meets the end wherever it is
+/// then, and may read on from there later.
+package struct LogReader {
+  /// One commit of a log as its file says it.
+  package struct Commit: Sendable {
+    package let version: Int64
+    /// The ledger version in our txn action; nil in a commit of another program.
+    package let txnVersion: Int64?
+    /// The commit id in commitInfo, as our commits have it.
+    package let commitID: String?
+    /// What another program did; nil in a commit of ours.
+    package let foreign: ForeignCommit?
+    /// Every action but commitInfo and our txn, in the order of the file.
+    package let actions: [JSONValue]
+  }
+
+  private let table: DeltaTable
+  private var replay: TableReplay
+
+  /// - Parameters:
+  ///   - folder: the table's, `tables/<table>`.
+  ///   - appID: `<pipeline>/<ledger id>`.
+  ///   - bookmark: where to begin, `.empty` for the log's beginning.
+  package init(
+    storage: any Storage, folder: String, appID: String, after bookmark: TableBookmark = .empty
+  ) {
+    table = DeltaTable(storage: storage, folder: folder, appID: appID, engineInfo: "")
+    replay = TableReplay(table: table.table, appID: appID, bookmark: bookmark)
+  }
+
+  /// Where the log stands after the commits read so far.
+  package var bookmark: TableBookmark { replay.bookmark }
+
+  /// The next commit, or nil at the log's end.
+  ///
+  /// Errors: `.malformedCommit`, `.logTruncated` (the commit was cleaned up behind a log
+  /// checkpoint), `.logRewound`, `.storage`.
+  package mutating func next() throws(DeltaError) -> Commit? {
+    let version = replay.bookmark.deltaVersion + 1
+    while true {
+      if let commit = try read(version) {
+        replay.take(commit.parsed)
+        return commit.whole
+      }
+      if try table.isEnd(version - 1) { return nil }
+    }
+  }
+
+  /// Whether the table, as the commits read so far leave it, is still one this pipeline may write.
+  /// Errors: `.foreignLedger`, `.notOurs`, `.schemaChanged`, `.unsupportedProtocol`,
+  /// `.refusedProperty`, `.malformedCommit`.
+  package func check() throws(DeltaError) { try replay.check() }
+
+  /// One commit by its version, whatever was read before; nil if there is no such file.
+  package func commit(_ version: Int64) throws(DeltaError) -> Commit? {
+    try read(version)?.whole
+  }
+
+  private func read(
+    _ version: Int64
+  ) throws(DeltaError) -> (parsed: DeltaCommit, whole: Commit)? {
+    let bytes: [UInt8]
+    do {
+      bytes = try table.storage.read(table.commitPath(version))
+    } catch {
+      if error.kind == .notFound { return nil }
+      throw .storage(error, table: table.table)
+    }
+    let lines = try DeltaCommit.lines(bytes, version: version, table: table.table)
+    let parsed = DeltaCommit(lines, version: version, appID: table.appID)
+    let isOurs = parsed.txnVersion != nil
+    let info = lines.lazy.compactMap { $0["commitInfo"] }.first
+    let foreign = ForeignCommit(
+      version: version, kind: parsed.foreignKind, operation: parsed.operation)
+    let whole = Commit(
+      version: version, txnVersion: parsed.txnVersion,
+      commitID: info?["commitId"]?.stringValue, foreign: isOurs ? nil : foreign,
+      actions: lines.filter { $0["commitInfo"] == nil && !table.isOurTxn($0) })
+    return (parsed, whole)
+  }
+}
+
+extension DeltaTable {
+  fileprivate func isOurTxn(_ action: JSONValue) -> Bool {
+    action["txn"]?["appId"]?.stringValue == appID
+  }
+}
