@@ -12,6 +12,14 @@ struct BrokerCommand: ParsableCommand {
       Everything is held in memory and gone when it ends. A partition keeps at most 5 MiB as \
       stored (compressed) and 100,000 batches; then the oldest batches go, as retention would take \
       them. Clients on this machine only. It runs until SIGTERM or SIGINT.
+
+      With --orders it reads faults to bring about from standard input, one a line, and answers \
+      each with a line on standard output: topic NAME:PARTITIONS; error REQUEST COUNT CODE…; \
+      clear REQUEST; down BROKER [DURATION]; up BROKER; delay BROKER DURATION [DURATION]; \
+      coordinator GROUP BROKER; leader TOPIC PARTITION BROKER|none. A broker is a number from 1 \
+      or `all`.
+      Requests: \(BrokerOrder.requests.map(\.name).joined(separator: ", ")).
+      Codes: a number or \(BrokerOrder.codes.map(\.name).joined(separator: ", ")).
       """)
 
   @Option(
@@ -26,6 +34,9 @@ struct BrokerCommand: ParsableCommand {
     name: .long,
     help: .init("File to write the bootstrap address to once it is ready.", valueName: "path"))
   var portFile: String?
+
+  @Flag(name: .long, help: "Read faults to bring about from standard input.")
+  var orders = false
 
   func validate() throws {
     guard (1...100).contains(brokers) else {
@@ -60,6 +71,13 @@ struct BrokerCommand: ParsableCommand {
     }
     print("broker ready at \(cluster.brokers)")
     fflush(nil)
+    if orders {
+      var control = BrokerControl(cluster, reading: STDIN_FILENO) { line in
+        print(line)
+        fflush(nil)
+      }
+      control.run()
+    }
     withExtendedLifetime(cluster) { _ = StopSignals.wait() }
     if let portFile { unsafe unlink(portFile) }
   }

@@ -38,6 +38,17 @@ enum StopSignals {
     return true
   }
 
+  /// Waits for the first signal or for something to read, at most `timeoutMillis` (−1: for ever);
+  /// whether there is something to read, the end of it included.
+  static func wait(orReadable descriptor: Int32, timeoutMillis: Int32) -> Bool {
+    var descriptors = [
+      pollfd(fd: readEnd.load(ordering: .acquiring), events: Int16(POLLIN), revents: 0),
+      pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+    ]
+    guard unsafe poll(&descriptors, 2, timeoutMillis) > 0 else { return false }
+    return descriptors[1].revents != 0
+  }
+
   /// Touches nothing but atomics (initialised by `install`) and write(2): async-signal-safe.
   private static let handler: @convention(c) (Int32) -> Void = { _ in
     let savedErrno = errno
