@@ -23,6 +23,19 @@ package struct ConsumerStatistics: Sendable {
     /// Whether the client is connected to the partition's leader, or to somebody it fetches from
     /// instead; also where it does not say.
     package var isWithinReach = true
+
+    package init(
+      partition: TopicPartition, lag: Int64?, beginningOffset: Int64?, endOffset: Int64?,
+      nextOffset: Int64?, queuedCount: Int, queuedByteCount: Int
+    ) {
+      self.partition = partition
+      self.lag = lag
+      self.beginningOffset = beginningOffset
+      self.endOffset = endOffset
+      self.nextOffset = nextOffset
+      self.queuedCount = queuedCount
+      self.queuedByteCount = queuedByteCount
+    }
   }
 
   /// One broker as the client sees it.
@@ -32,6 +45,12 @@ package struct ConsumerStatistics: Sendable {
     package let state: String
     /// Smoothed round trip, microseconds; 0 where unknown.
     package let averageRoundTripMicros: Int64
+
+    package init(name: String, state: String, averageRoundTripMicros: Int64) {
+      self.name = name
+      self.state = state
+      self.averageRoundTripMicros = averageRoundTripMicros
+    }
   }
 
   /// Sorted by partition.
@@ -52,6 +71,18 @@ package struct ConsumerStatistics: Sendable {
   /// not say.
   package var isSettled: Bool {
     ["", "up"].contains(groupState) && ["", "steady"].contains(joinState)
+  }
+
+  /// Figures that come from elsewhere than the library: a simulator's.
+  package init(
+    partitions: [Partition], brokers: [Broker], groupState: String, joinState: String,
+    assignedPartitionCount: Int64
+  ) {
+    self.partitions = partitions
+    self.brokers = brokers
+    self.groupState = groupState
+    self.joinState = joinState
+    self.assignedPartitionCount = assignedPartitionCount
   }
 
   /// Reads the library's JSON.
