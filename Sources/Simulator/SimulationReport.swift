@@ -1,4 +1,4 @@
-import Base
+package import Base
 
 /// What one simulation came to: a line of the runner's input.
 package struct SimulationReport: Sendable {

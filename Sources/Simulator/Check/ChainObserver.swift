@@ -13,6 +13,8 @@ final class ChainObserver: @unchecked Sendable {
     var to: Int64
     var version: Int64
     var clockMicros: Int64?
+    /// Paths of the newest two snapshots, newest last.
+    var states: [String] = []
   }
 
   private let disk: ObservedDisk
@@ -32,6 +34,9 @@ final class ChainObserver: @unchecked Sendable {
 
   /// The next offset to account for of every open partition, as of the last entry seen.
   var ends: [PartitionKey: Int64] { partitions.mapValues(\.to) }
+
+  /// Paths of the newest two state snapshots of a partition, newest last.
+  func states(of key: PartitionKey) -> [String] { partitions[key]?.states ?? [] }
 
   /// Something was linked below `_ledger`: takes in every entry that is new.
   func look() {
@@ -82,7 +87,7 @@ final class ChainObserver: @unchecked Sendable {
 
   private func take(_ move: PartitionMove, of entry: LedgerEntry) {
     let name = "entry \(entry.version) moves \(move.key)"
-    guard let known = partitions[move.key] else {
+    guard var known = partitions[move.key] else {
       list.check(.moveFollowsMove, "\(name), which is not open")
       return
     }
@@ -99,15 +104,20 @@ final class ChainObserver: @unchecked Sendable {
         .stateBelowMove,
         state.cut <= move.to ? nil : "\(name) to \(move.to) with a state at \(state.cut)")
       checkDurable(state.path, named: entry)
+      known.states = (known.states + [state.path]).suffix(2)
     }
-    if let before = known.clockMicros {
+    // State that was lost with its records begins again where the snapshot before stood.
+    let hasLostState = move.gaps.contains { $0.reason == "state" }
+    if let before = known.clockMicros, !hasLostState {
       list.check(
         .clocksNeverGoBack,
         move.clockMicros.map { $0 >= before } ?? false
           ? nil : "\(name): its clock goes from \(before) to \(move.clockMicros ?? -1)")
     }
-    partitions[move.key] = Partition(
-      to: move.to, version: entry.version, clockMicros: move.clockMicros ?? known.clockMicros)
+    known.to = move.to
+    known.version = entry.version
+    known.clockMicros = move.clockMicros ?? known.clockMicros
+    partitions[move.key] = known
     commitCount += 1
   }
 

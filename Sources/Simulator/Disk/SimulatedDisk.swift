@@ -46,7 +46,8 @@ package final class SimulatedDisk: Sendable {
     state.update { state in
       state.mounts.append(.init(process: process))
       return DiskMount(
-        disk: self, number: state.mounts.count - 1, processNumber: Int32(truncatingIfNeeded: process))
+        disk: self, number: state.mounts.count - 1,
+        processNumber: Int32(truncatingIfNeeded: process))
     }
   }
 

@@ -9,6 +9,10 @@ struct ScriptedRecord: Sendable {
   /// Rows it must give in the table of its source; 0 for an empty or a dead one.
   var rowCount: Int
   var isDead = false
+
+  var logged: SimulatedRecord {
+    SimulatedRecord(key: key, payload: payload, timestampMicros: timestampMicros)
+  }
 }
 
 /// What one partition's devices send, one record after the other: in order and late, silent for a

@@ -1,3 +1,4 @@
+import Base
 import Decode
 import Detectors
 import Parquet

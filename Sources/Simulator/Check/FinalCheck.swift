@@ -1,0 +1,159 @@
+import Base
+import Kafka
+import Ledger
+import Pipeline
+import Telemetry
+
+/// A stretch of offsets that the pipeline says it has lost: a row of its table `gaps`.
+struct RecordedGap {
+  let partition: TopicPartition
+  let from: Int64
+  let to: Int64
+  let reason: String
+
+  /// Whether the record at the offset is in no table because of this gap.
+  func loses(_ offset: Int64, of other: TopicPartition) -> Bool {
+    reason != "state" && partition == other && offset >= from && offset < to
+  }
+}
+
+/// The questions after a simulation: does the root hold what the topics say, all of it, once?
+struct FinalCheck {
+  let plan: ScenarioPlan
+  let fleet: Fleet
+  let disk: ObservedDisk
+  let observer: ChainObserver
+  let list: ViolationList
+  let tally: FaultTally
+  let hasReloaded: Bool
+
+  // MARK: - The end
+
+  /// Whether the last process ended as it may after what has happened; if not, says so.
+  func accepts(_ result: InstanceResult) -> Bool {
+    let objection: String?
+    switch result {
+    case .stopped(isComplete: true): objection = nil
+    case .stopped(isComplete: false): objection = "the last process stopped before the end"
+    case .failed(let reason), .refused(let reason):
+      objection = mayStopForGood(reason) ? nil : "the last process ended with: \(reason)"
+    }
+    list.check(.nothingStopsForGood, objection)
+    return objection == nil
+  }
+
+  /// What only a person can mend, and this simulation has brought about.
+  private func mayStopForGood(_ reason: String) -> Bool {
+    if fleet.isReplaced { return true }
+    return plan.onPositionLost == .stop && tally.taken[.retentionOvertook] != nil
+      && reason.contains("deleted")
+  }
+
+  // MARK: - Rows
+
+  func check(
+    _ result: InstanceResult,
+    reference: ([RecordedGap]) -> (disk: ObservedDisk, result: InstanceResult)
+  ) {
+    checkFiles()
+    let tables = TableLogReader.tables(on: disk)
+    var rows: [String: [TableRow]] = [:]
+    for table in tables { rows[table] = TableRows(disk: disk, table: table).read(list) }
+    let gaps = (rows["gaps"] ?? []).compactMap(\.gap)
+    checkOffsets(rows, gaps: gaps)
+    guard case .stopped = result, !fleet.isReplaced else { return }
+    let other = reference(gaps)
+    guard case .stopped(isComplete: true) = other.result else {
+      list.check(.rowsFollowFromTopics, "the undisturbed run ended with \(other.result)")
+      return
+    }
+    for table in tables where table != "gaps" {
+      let expected = TableRows(disk: other.disk, table: table).read(list)
+      compare(table, rows[table] ?? [], expected, gaps: gaps)
+    }
+  }
+
+  /// Every file that a table's log names is there.
+  private func checkFiles() {
+    for table in TableLogReader.tables(on: disk) {
+      for file in TableLogReader(disk: disk, table: table).files() {
+        let path = "tables/\(table)/\(file.path)"
+        list.check(
+          .everyFileIsThere,
+          disk.contents(path) == nil ? "\(path) is named by the log and absent" : nil)
+      }
+    }
+  }
+
+  /// Every offset below the chain's end is in exactly one place, and nothing else is anywhere.
+  private func checkOffsets(_ rows: [String: [TableRow]], gaps: [RecordedGap]) {
+    var found: [TopicPartition: [Int64: Int]] = [:]
+    for (table, rows) in rows.sorted(by: { $0.key < $1.key }) {
+      guard table.hasPrefix("readings_") || table == "dead_letters" else { continue }
+      for row in rows {
+        guard let place = row.place else { continue }
+        found[place.partition, default: [:]][place.offset, default: 0] += 1
+      }
+    }
+    for partition in fleet.partitions {
+      let key = PartitionKey(
+        topic: partition.topic, incarnation: 0, partition: partition.partition)
+      let end = observer.ends[key] ?? 0
+      // Before the first record was committed nothing can tell one topic from another.
+      if fleet.isReplaced && end == 0 { continue }
+      list.check(
+        .oneOutcomePerOffset,
+        objection(partition, end: end, found: found[partition] ?? [:], gaps: gaps))
+    }
+  }
+
+  private func objection(
+    _ partition: TopicPartition, end: Int64, found: [Int64: Int], gaps: [RecordedGap]
+  ) -> String? {
+    let contents = fleet.contents[partition] ?? []
+    if end > contents.count {
+      return "\(partition): \(end) offsets are accounted for, \(contents.count) were sent"
+    }
+    for offset in 0..<end {
+      var expected = 0
+      if case .record(let record) = contents[Int(offset)] {
+        expected = record.isDead ? 1 : record.rowCount
+      }
+      if gaps.contains(where: { $0.loses(offset, of: partition) }) { expected = 0 }
+      let count = found[offset] ?? 0
+      if count != expected {
+        return "\(partition) offset \(offset) has \(count) rows, \(expected) are due"
+      }
+    }
+    let beyond = found.keys.filter { $0 >= end }.sorted()
+    return beyond.isEmpty ? nil : "\(partition) has rows of \(beyond.prefix(5)), its end is \(end)"
+  }
+
+  /// The same rows, byte for byte in content, in whatever order and files.
+  private func compare(
+    _ table: String, _ rows: [TableRow], _ expected: [TableRow], gaps: [RecordedGap]
+  ) {
+    // State that could not be rebuilt, and detectors changed on the way, leave their mark.
+    let withoutState = Set(gaps.filter { $0.reason == "state" }.map(\.partition))
+    if table == "anomalies" && hasReloaded { return }
+    let isDerived = table == "windows" || table == "anomalies"
+    func texts(_ rows: [TableRow]) -> [String: Int] {
+      var counts: [String: Int] = [:]
+      for row in rows {
+        if isDerived, let place = row.topicPartition, withoutState.contains(place) { continue }
+        counts[row.text, default: 0] += 1
+      }
+      return counts
+    }
+    let found = texts(rows)
+    let due = texts(expected)
+    let extra = found.filter { $0.value > (due[$0.key] ?? 0) }.keys.sorted()
+    let missing = due.filter { $0.value > (found[$0.key] ?? 0) }.keys.sorted()
+    list.check(
+      .rowsFollowFromTopics,
+      extra.isEmpty && missing.isEmpty
+        ? nil
+        : "\(table): \(extra.count) rows too many, \(missing.count) missing; "
+          + "too many: \(extra.prefix(2)); missing: \(missing.prefix(2))")
+  }
+}

@@ -1,0 +1,123 @@
+import Base
+import Kafka
+import Pipeline
+import Storage
+
+/// Starts and ends simulated `downlinkd` processes over one disk and one cluster.
+///
+/// Used by the environment's thread; processes report their end through a Monitor.
+final class ProcessHost: Sendable {
+  /// How a process ended.
+  struct Ending: Sendable {
+    let process: Int
+    let result: InstanceResult
+  }
+
+  private struct State {
+    var nextProcess: Int
+    var instances: [Int: Instance] = [:]
+    var endings: [Ending] = []
+    /// Not killed and not ended.
+    var living: Set<Int> = []
+  }
+
+  let world: DeterministicWorld
+  let disk: ObservedDisk
+  let cluster: SimulatedCluster
+  let say: (@Sendable (String) -> Void)?
+  private let firstProcess: Int
+  private let state: Monitor<State>
+
+  /// - Parameter firstProcess: number of its first process; the world's processes have one each.
+  init(
+    world: DeterministicWorld, disk: ObservedDisk, cluster: SimulatedCluster,
+    firstProcess: Int = 1, say: (@Sendable (String) -> Void)?
+  ) {
+    self.firstProcess = firstProcess
+    state = Monitor(State(nextProcess: firstProcess))
+    self.world = world
+    self.disk = disk
+    self.cluster = cluster
+    self.say = say
+  }
+
+  /// Starts a process and returns its number, which no other ever has.
+  func start(_ options: PipelineOptions, goal: InstanceGoal) -> Int {
+    let process = state.update { state -> Int in
+      defer { state.nextProcess += 1 }
+      state.living.insert(state.nextProcess)
+      return state.nextProcess
+    }
+    world.startProcess(process, name: "control") { [self] in
+      let result = run(process, options, goal)
+      state.update { state in
+        state.instances[process] = nil
+        // The dead end by running out; nobody is told of it a second time.
+        if state.living.remove(process) != nil {
+          state.endings.append(Ending(process: process, result: result))
+        }
+      }
+    }
+    return process
+  }
+
+  private func run(
+    _ process: Int, _ options: PipelineOptions, _ goal: InstanceGoal
+  ) -> InstanceResult {
+    let storage: POSIXStorage
+    do {
+      storage = try POSIXStorage(
+        root: ObservedDisk.root, access: .readWrite, fileSystem: disk.mount(process: process))
+    } catch {
+      return .failed("\(error)")
+    }
+    let instance = Instance(
+      options: options, storage: storage, goal: goal,
+      log: SimulatedLog.logger(process: process, say: say)
+    ) { [cluster] delegate throws(KafkaError) in
+      try cluster.connect(
+        process: process, laneCount: options.laneCount, delegate: delegate)
+    }
+    let isAlive = state.update { state in
+      if state.living.contains(process) { state.instances[process] = instance }
+      return state.living.contains(process)
+    }
+    return isAlive ? instance.run() : .failed("killed")
+  }
+
+  /// The processes that run, ascending.
+  var living: [Int] { state.update { $0.living.sorted() } }
+
+  var startedCount: Int { state.update { $0.nextProcess - firstProcess } }
+
+  /// Processes that have ended by themselves since the last call.
+  func takeEndings() -> [Ending] {
+    state.update { state in
+      defer { state.endings = [] }
+      return state.endings
+    }
+  }
+
+  /// SIGKILL: no call of the process has any effect from now on.
+  func kill(_ process: Int) {
+    disk.disk.kill(process: process)
+    noteDeath(process)
+  }
+
+  /// A process has died at a system call, or with its machine.
+  func noteDeath(_ process: Int) {
+    cluster.kill(process: process)
+    let instance = state.update { state in
+      state.living.remove(process)
+      return state.instances[process]
+    }
+    instance?.stop()
+  }
+
+  /// SIGTERM.
+  func stop(_ process: Int) { state.update { $0.instances[process] }?.stop() }
+
+  func reload(_ process: Int, _ reload: PipelineReload) {
+    state.update { $0.instances[process] }?.reload(reload)
+  }
+}

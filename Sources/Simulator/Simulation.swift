@@ -1,0 +1,174 @@
+import Base
+import Ledger
+import Pipeline
+import Telemetry
+
+/// One seed from beginning to end: trouble, calm, and the questions afterwards.
+///
+///     trouble        processes come and go, records are sent, everything fails by chance
+///     calm           faults end, processes stop in order
+///     completion     one process reads to the end and fires what is open
+///     reference      another one over a copy of the topics, undisturbed
+///     check          chain, files, offsets, rows
+package enum Simulation {
+  /// Runs a seed. Must be called on a thread that nothing else of ours runs beside; the process ends
+  /// with a sentence if the simulation gets stuck.
+  ///
+  /// - Parameter say: hears what happens, line by line; nil for silence.
+  package static func run(
+    seed: UInt64, say: (@Sendable (String) -> Void)?
+  ) -> SimulationReport {
+    let world = DeterministicWorld(seed: seed, stepCountMax: 20_000_000) { picture in
+      preconditionFailure("seed \(seed) is stuck: \(picture)")
+    }
+    World.install(world)
+    defer { World.install(nil) }
+    let course = SimulationCourse(ScenarioPlan(seed: seed), world: world, say: say)
+    let report = course.run()
+    world.joinAll()
+    return report
+  }
+}
+
+/// The course of one simulation. Environment's thread.
+final class SimulationCourse {
+  private let plan: ScenarioPlan
+  private let world: DeterministicWorld
+  private let say: (@Sendable (String) -> Void)?
+  private let tally = FaultTally()
+  private let list = ViolationList()
+  private let disk: ObservedDisk
+  private let host: ProcessHost
+  private let observer: ChainObserver
+  private let fleet: Fleet
+  private var random: SplitMix64
+
+  init(
+    _ plan: ScenarioPlan, world: DeterministicWorld, say: (@Sendable (String) -> Void)?
+  ) {
+    self.plan = plan
+    self.world = world
+    self.say = say
+    random = SplitMix64(seed: plan.seed ^ 0x5EED)
+    disk = ObservedDisk(SimulatedDisk(seed: random.next(), tally: tally))
+    observer = ChainObserver(disk: disk, list: list)
+    disk.setObserver(observer)
+    let cluster = SimulatedCluster(seed: random.next(), tally: tally)
+    fleet = Fleet(plan, cluster: cluster)
+    host = ProcessHost(world: world, disk: disk, cluster: cluster, say: say)
+  }
+
+  func run() -> SimulationReport {
+    let options: PipelineOptions
+    do {
+      options = try plan.options()
+    } catch {
+      preconditionFailure("the simulated configuration is valid: \(error)")
+    }
+    var trouble = makeTrouble(options)
+    trouble.end()
+    stopAll()
+    let result = complete(trouble.hasReloaded ? (try? plan.options(changed: true)) ?? options : options)
+    let checker = FinalCheck(
+      plan: plan, fleet: fleet, disk: disk, observer: observer, list: list, tally: tally,
+      hasReloaded: trouble.hasReloaded)
+    if checker.accepts(result) {
+      checker.check(result, reference: { self.runReference(options, gaps: $0) })
+    }
+    return report
+  }
+
+  // MARK: - Trouble
+
+  private func makeTrouble(_ options: PipelineOptions) -> Troublemaker {
+    var trouble = Troublemaker(
+      plan, host: host, fleet: fleet, observer: observer, tally: tally, random: random.split())
+    var supervisor = Supervisor(
+      host, options: options, slotCount: plan.slotCount, random: random.split())
+    let endNanos = world.monotonicNanos + plan.troubleNanos
+    var troubleNanos = world.monotonicNanos + 2_000_000_000
+    while world.monotonicNanos < endNanos {
+      supervisor.step(nowNanos: world.monotonicNanos)
+      sendSome()
+      if world.monotonicNanos >= troubleNanos {
+        trouble.step()
+        troubleNanos =
+          world.monotonicNanos + Int64.random(in: 0...plan.pauseNanosMax, using: &random)
+      }
+      world.sleep(nanos: Int64.random(in: 1_000_000...150_000_000, using: &random))
+    }
+    for reason in supervisor.reasons { say?("ended: \(reason)") }
+    return trouble
+  }
+
+  private func sendSome() {
+    guard let partition = fleet.partitions.randomElement(using: &random) else { return }
+    fleet.send(Int.random(in: 0...12, using: &random), to: partition)
+  }
+
+  // MARK: - Calm
+
+  /// Everybody ends in order; who does not within a minute is killed.
+  private func stopAll() {
+    let deadlineNanos = world.monotonicNanos + 60_000_000_000
+    for process in host.living { host.stop(process) }
+    while !host.living.isEmpty, world.monotonicNanos < deadlineNanos {
+      world.sleep(nanos: 50_000_000)
+      for process in host.living { host.stop(process) }
+    }
+    for process in host.living { host.kill(process) }
+    _ = host.takeEndings()
+  }
+
+  /// One process reads everything that is there.
+  private func complete(_ options: PipelineOptions) -> InstanceResult {
+    let process = host.start(options, goal: .caughtUp(firesOpenWindows: true))
+    let deadlineNanos = world.monotonicNanos + 600_000_000_000
+    while world.monotonicNanos < deadlineNanos {
+      if let ending = host.takeEndings().first(where: { $0.process == process }) {
+        return ending.result
+      }
+      world.sleep(nanos: 50_000_000)
+    }
+    host.kill(process)
+    return .failed("it was not done within ten minutes of calm")
+  }
+
+  /// The same topics, read by one process that nothing happens to.
+  private func runReference(
+    _ options: PipelineOptions, gaps: [RecordedGap]
+  ) -> (disk: ObservedDisk, result: InstanceResult) {
+    let quiet = FaultTally()
+    let otherDisk = ObservedDisk(SimulatedDisk(seed: 1, tally: quiet))
+    let cluster = SimulatedCluster(seed: 1, tally: quiet)
+    fleet.copy(to: cluster) { partition, offset in
+      gaps.contains { $0.loses(offset, of: partition) }
+    }
+    let other = ProcessHost(world: world, disk: otherDisk, cluster: cluster, firstProcess: 1_000_000, say: nil)
+    var undisturbed = options
+    undisturbed.commit.intervalMillis = 60_000
+    undisturbed.commit.byteCount = 1 << 26
+    undisturbed.laneCount = 1
+    let process = other.start(undisturbed, goal: .caughtUp(firesOpenWindows: true))
+    let deadlineNanos = world.monotonicNanos + 600_000_000_000
+    while world.monotonicNanos < deadlineNanos {
+      if let ending = other.takeEndings().first { return (otherDisk, ending.result) }
+      world.sleep(nanos: 50_000_000)
+    }
+    other.kill(process)
+    return (otherDisk, .failed("the undisturbed run was not done within ten minutes"))
+  }
+
+  private var report: SimulationReport {
+    var report = SimulationReport(seed: plan.seed)
+    report.faults = tally.taken
+    report.checkCounts = list.checkCounts
+    report.violations = list.violations.map(\.description)
+    report.commitCount = observer.commitCount
+    report.recordCount = fleet.recordCount
+    report.processCount = host.startedCount
+    report.stepCount = world.steps
+    report.simulatedMillis = world.monotonicNanos / 1_000_000
+    return report
+  }
+}
