@@ -131,11 +131,14 @@ package final class POSIXStorage: Storage {
   package func syncFolder(_ folder: String) throws(StorageError) {
     try StoragePath.checkFolder(folder, .syncFolder)
     try syncOne(folder)
+    // Up to the root, whatever is known of a folder: a sync further up may have failed last time.
     var child = folder
-    while !child.isEmpty, !durableFolders.withLock({ $0.contains(child) }) {
+    while !child.isEmpty {
       let parent = StoragePath.folder(of: child)
-      try syncOne(parent)
-      durableFolders.withLock { _ = $0.insert(child) }
+      if !durableFolders.withLock({ $0.contains(child) }) {
+        try syncOne(parent)
+        durableFolders.withLock { _ = $0.insert(child) }
+      }
       child = parent
     }
   }
@@ -242,7 +245,8 @@ package final class POSIXStorage: Storage {
 
   // MARK: - Opening
 
-  /// Makes the root and its missing parents, each durable in its own parent.
+  /// Makes the root and its missing parents, each durable in its own parent: also those that are
+  /// there already, as whoever made them may have died before syncing their names.
   private static func makeRoot(
     _ root: String, on fileSystem: any FileSystem
   ) throws(Errno) {
@@ -250,16 +254,25 @@ package final class POSIXStorage: Storage {
     for component in root.split(separator: "/") {
       let parent = path
       path = path == "/" ? "/" + component : path + "/" + component
+      var isNew = true
       do {
         try fileSystem.makeFolder(path, in: AT_FDCWD)
       } catch {
         // A parent on a read-only file system answers EROFS, not EEXIST: the open below decides.
-        if error.code == EEXIST || error.code == EROFS || error.code == EACCES { continue }
-        throw error
+        guard error.code == EEXIST || error.code == EROFS || error.code == EACCES else {
+          throw error
+        }
+        isNew = false
       }
-      let descriptor = try fileSystem.openFolder(parent, in: AT_FDCWD)
-      defer { try? fileSystem.close(descriptor) }
-      try fileSystem.sync(descriptor)
+      do {
+        let descriptor = try fileSystem.openFolder(parent, in: AT_FDCWD)
+        defer { try? fileSystem.close(descriptor) }
+        try fileSystem.sync(descriptor)
+      } catch {
+        // What the system's owner made long ago may be closed to us, or on no disk at all.
+        let isForeign = [EACCES, EPERM, EROFS, EINVAL, ENOENT, ENOTDIR].contains(error.code)
+        if isNew || !isForeign { throw error }
+      }
     }
   }
 
