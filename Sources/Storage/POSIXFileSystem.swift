@@ -11,14 +11,17 @@ package struct POSIXFileSystem: FileSystem {
 
   package var processNumber: Int32 { getpid() }
 
+  /// `openat` for reading.
   package func open(_ path: String, in folder: Int32) throws(Errno) -> Int32 {
     try open(path, in: folder, flags: O_RDONLY)
   }
 
+  /// `openat` with `O_CREAT | O_EXCL`, for writing.
   package func create(_ path: String, in folder: Int32) throws(Errno) -> Int32 {
     try open(path, in: folder, flags: O_WRONLY | O_CREAT | O_EXCL)
   }
 
+  /// `openat` with `O_DIRECTORY`.
   package func openFolder(_ path: String, in folder: Int32) throws(Errno) -> Int32 {
     try open(path.isEmpty ? "." : path, in: folder, flags: O_RDONLY | O_DIRECTORY)
   }
@@ -27,7 +30,7 @@ package struct POSIXFileSystem: FileSystem {
     try Self.repeating { unsafe openat(folder, path, flags | O_CLOEXEC, Self.fileMode) }
   }
 
-  /// Not repeated on EINTR: on Linux the descriptor is gone whatever close answers.
+  /// `close`, not repeated on EINTR: on Linux the descriptor is gone whatever close answers.
   package func close(_ descriptor: Int32) throws(Errno) {
     if Glibc.close(descriptor) == -1 {
       let code = Self.lastErrorCode()
@@ -35,6 +38,7 @@ package struct POSIXFileSystem: FileSystem {
     }
   }
 
+  /// `write`, repeated until the kernel has taken everything.
   package func write(_ bytes: [UInt8], to descriptor: Int32) throws(Errno) {
     var position = 0
     while position < bytes.count {
@@ -48,6 +52,7 @@ package struct POSIXFileSystem: FileSystem {
     }
   }
 
+  /// `read`, repeated until it gives nothing more.
   package func readAll(_ descriptor: Int32, sizeHint: Int) throws(Errno) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: max(sizeHint, 0) + 1)
     var count = 0
@@ -67,22 +72,27 @@ package struct POSIXFileSystem: FileSystem {
     return bytes
   }
 
+  /// `fsync`.
   package func sync(_ descriptor: Int32) throws(Errno) {
     _ = try Self.repeating { fsync(descriptor) }
   }
 
+  /// `mkdirat`.
   package func makeFolder(_ path: String, in folder: Int32) throws(Errno) {
     _ = try Self.repeating { unsafe mkdirat(folder, path, Self.folderMode) }
   }
 
+  /// `linkat`.
   package func link(_ path: String, as newPath: String, in folder: Int32) throws(Errno) {
     _ = try Self.repeating { unsafe linkat(folder, path, folder, newPath, 0) }
   }
 
+  /// `unlinkat`.
   package func unlink(_ path: String, in folder: Int32) throws(Errno) {
     _ = try Self.repeating { unsafe unlinkat(folder, path, 0) }
   }
 
+  /// `fstatat`, following links.
   package func status(_ path: String, in folder: Int32) throws(Errno) -> FileStatus {
     var status = stat()
     _ = try Self.repeating { unsafe fstatat(folder, path, &status, 0) }
@@ -90,6 +100,7 @@ package struct POSIXFileSystem: FileSystem {
       byteCount: Int64(status.st_size), modifiedSeconds: Int64(status.st_mtim.tv_sec))
   }
 
+  /// `fstat`.
   package func status(_ descriptor: Int32) throws(Errno) -> FileStatus {
     var status = stat()
     _ = try Self.repeating { unsafe fstat(descriptor, &status) }
@@ -97,12 +108,14 @@ package struct POSIXFileSystem: FileSystem {
       byteCount: Int64(status.st_size), modifiedSeconds: Int64(status.st_mtim.tv_sec))
   }
 
+  /// `clock_gettime`.
   package func wallClockSeconds() throws(Errno) -> Int64 {
     var now = timespec()
     _ = try Self.repeating { unsafe clock_gettime(CLOCK_REALTIME, &now) }
     return Int64(now.tv_sec)
   }
 
+  /// `fstatvfs`: what is free for an ordinary user.
   package func freeByteCount(_ descriptor: Int32) throws(Errno) -> Int64 {
     var status = statvfs()
     _ = try Self.repeating { unsafe fstatvfs(descriptor, &status) }
@@ -111,7 +124,7 @@ package struct POSIXFileSystem: FileSystem {
     return overflow ? .max : Int64(clamping: bytes)
   }
 
-  /// Names that are not UTF-8 are not ours and are left out.
+  /// `readdir` to the end. Names that are not UTF-8 are not ours and are left out.
   package func names(in path: String, of folder: Int32) throws(Errno) -> [String] {
     let descriptor = try openFolder(path, in: folder)
     guard let stream = unsafe fdopendir(descriptor) else {

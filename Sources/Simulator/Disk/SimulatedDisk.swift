@@ -65,7 +65,8 @@ package final class SimulatedDisk: Sendable {
 
   /// The process will die at its `callCount`-th changing call from now (1 is the next): before its
   /// effect, after it, or in the midst of it. `onDeath` is called once, by the dying thread, with
-  /// the process's number, and may use the disk. Replaces an earlier order; a kill cancels it.
+  /// the process's number, and may use the disk, but must not be the last to hold storage on it.
+  /// Replaces an earlier order; a kill cancels it.
   package func arm(
     process: Int, afterCalls callCount: Int, onDeath: @escaping @Sendable (Int) -> Void
   ) {
