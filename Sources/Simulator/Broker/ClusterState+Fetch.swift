@@ -15,11 +15,11 @@ extension ClusterState {
       let isLast = turn == client.slots.count - 1
       // Never nothing while there is something: the lane would wait in vain.
       let countMin = isLast && deliveries.isEmpty ? 1 : 0
-      let room = countMax - deliveries.count
-      let count = min(room, Int.random(in: countMin...Self.runCountMax, using: &random))
+      let count = Int.random(in: countMin...Self.runCountMax, using: &random)
       if count == 0 { continue }
       let occasion = FetchSlot.Occasion(
-        nowNanos: nowNanos, isSilent: isSilent, countMax: count, faults: faults)
+        nowNanos: nowNanos, isSilent: isSilent, countMax: count, deliveryCountMax: countMax,
+        faults: faults)
       let countBefore = deliveries.count
       let partition = client.slots[slot].partition
       clients[id].lanes[lane].slots[slot].take(
@@ -29,6 +29,13 @@ extension ClusterState {
     }
     clients[id].lanes[lane].random = random
     return deliveries
+  }
+
+  /// A lane's faults that its client goes on from.
+  mutating func takeFaults(_ id: Int, lane: Int) -> [String] {
+    let faults = clients[id].lanes[lane].faults
+    if !faults.isEmpty { clients[id].lanes[lane].faults = [] }
+    return faults
   }
 
   /// Records of one partition that one drain finds at most; small, so that whatever may happen

@@ -81,6 +81,8 @@ struct FetchSlot: Sendable {
     var isSilent: Bool
     /// Most records of this run.
     var countMax: Int
+    /// Most entries that `deliveries` may come to hold.
+    var deliveryCountMax: Int
     var faults: BrokerFaults
   }
 
@@ -91,15 +93,17 @@ struct FetchSlot: Sendable {
   ) {
     if !strays.isEmpty {
       guard occasion.nowNanos >= straysDueNanos else { return }
-      for stray in strays {
+      let room = max(0, occasion.deliveryCountMax - deliveries.count)
+      for stray in strays.prefix(room) {
         deliveries.append(Delivery(slot: slot, offset: stray.offset, record: stray.record))
       }
-      strays = []
+      strays.removeFirst(min(room, strays.count))
       notes.append(.staleDelivery)
+      if !strays.isEmpty { return }
     }
     guard isHeld, !isLost, !isStopped, occasion.nowNanos >= dueNanos, let log else { return }
     guard position >= log.beginning, position <= log.end else {
-      if occasion.isSilent { return }
+      if occasion.isSilent || deliveries.count >= occasion.deliveryCountMax { return }
       isLost = true
       deliveries.append(Delivery(kind: .positionLost, slot: slot, offset: position))
       return
@@ -112,7 +116,9 @@ struct FetchSlot: Sendable {
       isStalled = true
       notes.append(.slowBroker)
     }
-    if position == log.end, toldEnd != position, !occasion.isSilent {
+    if position == log.end, toldEnd != position, !occasion.isSilent,
+      deliveries.count < occasion.deliveryCountMax
+    {
       toldEnd = position
       deliveries.append(Delivery(kind: .endOfPartition, slot: slot, offset: position))
     }
@@ -129,7 +135,8 @@ struct FetchSlot: Sendable {
       position = target
       jump = 0
     }
-    let run = position..<min(limit, position + Int64(occasion.countMax))
+    let room = max(0, occasion.deliveryCountMax - deliveries.count)
+    let run = position..<min(limit, position + Int64(min(occasion.countMax, room)))
     let records = log.records(in: run)
     if records.count < run.count { notes.append(.transactionMarker) }
     for record in records {
@@ -139,6 +146,7 @@ struct FetchSlot: Sendable {
     if random.happens(occasion.faults.duplicateDelivery) {
       let back = Int64.random(in: 1...Int64(occasion.faults.recordCountMax), using: &random)
       let again = log.records(in: max(log.beginning, position - back)..<position)
+        .prefix(max(0, occasion.deliveryCountMax - deliveries.count))
       for record in again {
         deliveries.append(Delivery(slot: slot, offset: record.offset, record: record.record))
       }

@@ -87,22 +87,22 @@ extension SimulatedCluster {
 
   // MARK: - Questions of scenario and checker
 
-  var clusterID: String { access { $0.clusterID } }
+  var clusterID: String { glance { $0.clusterID } }
 
   /// Beginning and end of a partition; nil where there is none.
   func offsets(of partition: TopicPartition) -> Range<Int64>? {
-    access { state in state.log(of: partition).map { $0.beginning..<$0.end } }
+    glance { state in state.log(of: partition).map { $0.beginning..<$0.end } }
   }
 
   /// Everything ever appended to the present incarnation, by offset, whether deleted or not; nil
   /// stands for a marker.
   func history(of partition: TopicPartition) -> [SimulatedRecord?] {
-    access { $0.log(of: partition)?.entries ?? [] }
+    glance { $0.log(of: partition)?.entries ?? [] }
   }
 
   /// The same of the incarnations before, oldest first.
   func formerHistories(of partition: TopicPartition) -> [[SimulatedRecord?]] {
-    access { state in
+    glance { state in
       (state.topics[partition.topic]?.former ?? []).map { logs in
         let number = Int(partition.partition)
         return logs.indices.contains(number) ? logs[number].entries : []
@@ -111,22 +111,22 @@ extension SimulatedCluster {
   }
 
   func partitionCount(of topic: String) -> Int {
-    access { $0.topics[topic]?.partitions.count ?? 0 }
+    glance { $0.topics[topic]?.partitions.count ?? 0 }
   }
 
   /// The process that owns a partition as the group sees it.
   func owner(of partition: TopicPartition) -> Int? {
-    access { state in
+    glance { state in
       guard let member = state.group.owner(of: partition) else { return nil }
       return state.clients.last { $0.member == member }?.process
     }
   }
 
   /// Members of the group now.
-  var memberCount: Int { access { $0.group.memberCount } }
+  var memberCount: Int { glance { $0.group.memberCount } }
 
   /// The group's committed offset of a partition: what lag tools see.
   func committedOffset(of partition: TopicPartition) -> Int64? {
-    access { $0.committed[partition] }
+    glance { $0.committed[partition] }
   }
 }

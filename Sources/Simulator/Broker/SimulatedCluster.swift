@@ -48,8 +48,19 @@ final class SimulatedCluster: Sendable {
     return result
   }
 
+  /// As `access`, for what nobody waits for: it wakes nobody.
+  func glance<Result>(_ body: (inout ClusterState) -> Result) -> Result {
+    var answer: Result?
+    _ = wait(timeoutMillis: 0) { state -> Bool in
+      answer = body(&state)
+      return true
+    }
+    guard let answer else { preconditionFailure("a state that is asked gives an answer") }
+    return answer
+  }
+
   /// Waits until `ready` gives a value, at most `timeoutMillis`; looks at least once.
-  func await<Result>(
+  func wait<Result>(
     timeoutMillis: Int, _ ready: (inout ClusterState) -> Result?
   ) -> Result? {
     let deadlineNanos = MonotonicClock.nowNanos() + Int64(max(0, timeoutMillis)) * 1_000_000
@@ -147,7 +158,7 @@ final class SimulatedCluster: Sendable {
 
   /// Misbehaviour from now on.
   var faults: BrokerFaults {
-    get { access { $0.faults } }
+    get { glance { $0.faults } }
     set { access { $0.faults = newValue } }
   }
 }

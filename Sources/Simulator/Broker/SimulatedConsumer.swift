@@ -38,7 +38,7 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
   func subscribe(_ topics: [String]) throws(KafkaError) {
     checkOpen()
     let id = self.id
-    let error = cluster.access { state -> KafkaError? in
+    let error = cluster.glance { state -> KafkaError? in
       if state.isKilled(id) { return ClusterState.killedError("subscribe") }
       state.clients[id].subscription = topics
       return nil
@@ -49,11 +49,11 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
   func poll(timeoutMillis: Int32) -> [ConsumerEvent] {
     checkOpen()
     let id = self.id
-    cluster.access { $0.beginPoll(id) }
+    cluster.glance { $0.beginPoll(id) }
     var events: [ConsumerEvent] = []
     var timeout = Int(timeoutMillis)
     for _ in 0..<Self.stepCountMax {
-      guard let step = cluster.await(timeoutMillis: timeout, { $0.controlStep(id) }) else { break }
+      guard let step = cluster.wait(timeoutMillis: timeout, { $0.controlStep(id) }) else { break }
       carryOut(step, &events)
       timeout = 0
       if case .fatal = events.last { break }
@@ -97,7 +97,7 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
     guard let delegate else { return ([], hasLeftCleanly) }
     let id = self.id
     var isAnswered = true
-    switch cluster.access({ $0.beginLeave(id) }) {
+    switch cluster.glance({ $0.beginLeave(id) }) {
     case .dead: isAnswered = false
     case .revoke(let partitions):
       if !partitions.isEmpty { delegate.revoked(partitions) }
@@ -105,13 +105,13 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
     case .unanswered(let partitions):
       cluster.pause(millis: timeoutMillis)
       isAnswered = false
-      if !partitions.isEmpty && !cluster.access({ $0.isKilled(id) }) {
+      if !partitions.isEmpty && !cluster.glance({ $0.isKilled(id) }) {
         delegate.lost(partitions)
       }
     }
     self.delegate = nil
     hasLeftCleanly = cluster.access { $0.finishLeave(id, isAnswered: isAnswered) }
-    let events = cluster.access { state -> [ConsumerEvent] in
+    let events = cluster.glance { state -> [ConsumerEvent] in
       defer { state.clients[id].events = [] }
       return state.clients[id].events
     }
@@ -182,7 +182,7 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
   ) throws(KafkaError) {
     checkOpen()
     let id = self.id
-    if let error = cluster.access({ $0.commit(positions, id) }) { throw error }
+    if let error = cluster.glance({ $0.commit(positions, id) }) { throw error }
   }
 
   func seek(
@@ -202,13 +202,13 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
   ) throws(KafkaError) -> Answer {
     checkOpen()
     let id = self.id
-    let fate = cluster.access { $0.fate(ofRequest: operation) }
+    let fate = cluster.glance { $0.fate(ofRequest: operation) }
     if let error = fate.error { throw error }
     cluster.pause(millis: min(fate.delayMillis, Int(timeoutMillis)))
     let leftMillis = Int(timeoutMillis) - fate.delayMillis
     guard leftMillis >= 0 else { throw KafkaError(code: .timedOut, operation: operation) }
     var isKilled = false
-    let answer = cluster.await(timeoutMillis: leftMillis) { state -> Answer? in
+    let answer = cluster.wait(timeoutMillis: leftMillis) { state -> Answer? in
       isKilled = state.isKilled(id)
       guard !isKilled, state.isReachable(id) else { return nil }
       state.noteClusterSeen()
@@ -216,7 +216,7 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
     }
     if let answer { return answer }
     if isKilled { throw ClusterState.killedError(operation) }
-    cluster.access { $0.notes.append(.slowBroker) }
+    cluster.glance { $0.notes.append(.slowBroker) }
     throw KafkaError(code: .timedOut, operation: operation)
   }
 }

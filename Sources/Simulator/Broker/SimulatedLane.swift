@@ -12,6 +12,8 @@ final class SimulatedLane: RecordSource {
   private let bytes = DrainBytes()
   /// Of the last drain, index for index the batch's.
   private var deliveries: [Delivery] = []
+  /// Since the last `takeFaults`.
+  private var faults: [String] = []
 
   init(_ cluster: SimulatedCluster, client: Int, lane: Int) {
     self.cluster = cluster
@@ -21,10 +23,11 @@ final class SimulatedLane: RecordSource {
 
   func drain(into batch: inout RecordBatch, countMax: Int, timeoutMillis: Int32) {
     batch.removeAll()
-    let (client, lane, knownCount) = (client, lane, partitions.count)
-    let found = cluster.await(timeoutMillis: Int(timeoutMillis)) {
+    let knownCount = partitions.count
+    let found = cluster.wait(timeoutMillis: Int(timeoutMillis)) { [client, lane]
       state -> (deliveries: [Delivery], added: [TopicPartition])? in
       let deliveries = state.takeRecords(client, lane: lane, countMax: countMax)
+      faults += state.takeFaults(client, lane: lane)
       if deliveries.isEmpty { return nil }
       let slots = state.clients[client].lanes[lane].slots
       return (deliveries, slots[knownCount...].map(\.partition))
@@ -44,10 +47,7 @@ final class SimulatedLane: RecordSource {
   func headersJSON(at index: Int) -> String? { deliveries[index].record?.headersJSON }
 
   func takeFaults() -> [String] {
-    cluster.await(timeoutMillis: 0) { [client, lane] state -> [String]? in
-      if state.clients[client].lanes[lane].faults.isEmpty { return nil }
-      defer { state.clients[client].lanes[lane].faults = [] }
-      return state.clients[client].lanes[lane].faults
-    } ?? []
+    defer { if !faults.isEmpty { faults = [] } }
+    return faults
   }
 }
