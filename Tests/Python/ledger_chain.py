@@ -153,8 +153,8 @@ def take_move(chain, move, version):
     position.to = move["to"]
     position.last_version = version
     position.not_delivered += move.get("not_delivered", 0)
-    if "gap" in move:
-        position.skipped += move["gap"]["to"] - move["gap"]["from"]
+    for gap in move.get("gaps", []):
+        position.skipped += gap["to"] - gap["from"]
 
 
 def check_files(chain, root):

@@ -4,6 +4,7 @@ The root lies on a small file system of its own, which is filled to a random num
 that every step of a commit meets the end of space in turn. Needs root, for mounting it.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -28,6 +29,7 @@ class SmallDisk:
             raise Skipped(f"a small file system cannot be mounted: {done.stderr.strip()}")
         scenario.cleanups.append(lambda: subprocess.run(["umount", "--lazy", str(self.path)]))
         self.filler = self.path / "filler"
+        self.rest = self.path / "rest"
 
     def free_bytes(self):
         found = os.statvfs(self.path)
@@ -39,8 +41,15 @@ class SmallDisk:
         with open(self.filler, "wb") as file:
             os.posix_fallocate(file.fileno(), 0, count)
 
+    def fill_rest(self):
+        """Takes what `fill` has left."""
+        with contextlib.suppress(OSError), open(self.rest, "ab") as file:
+            while file.write(b"\0" * 4096):
+                file.flush()
+
     def release(self):
-        self.filler.unlink()
+        self.rest.unlink(missing_ok=True)
+        self.filler.unlink(missing_ok=True)
 
 
 def waits(daemon):
@@ -57,19 +66,13 @@ def fill_and_free(scenario, disk, daemon):
         require(daemon.is_running, f"it ended with {daemon.code}:\n{daemon.last_lines()}")
         # What was left may take a few commits; then the rest is filled too.
         if time.monotonic() - started > 5:
-            with open(disk.path / "rest", "ab") as rest:
-                try:
-                    while rest.write(b"\0" * 4096):
-                        rest.flush()
-                except OSError:
-                    pass
+            disk.fill_rest()
         return waits(daemon) > before
 
     wait_for("the commit waits for space", has_met_it)
     time.sleep(scenario.random.uniform(0, 3))
     require(daemon.is_running, f"it ended with {daemon.code}:\n{daemon.last_lines()}")
     commits = len(daemon.events("committed"))
-    (disk.path / "rest").unlink(missing_ok=True)
     disk.release()
     wait_for("commits go on", lambda: len(daemon.events("committed")) > commits + 1, 60)
 

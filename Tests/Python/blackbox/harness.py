@@ -61,14 +61,14 @@ def wait_for(what, condition, seconds=PATIENCE, pause=0.05):
 class Process:
     """A process of the binary, with its output in a file."""
 
-    def __init__(self, name, arguments, folder, environment=None):
+    def __init__(self, name, arguments, folder, environment=None, stdin=subprocess.DEVNULL):
         self.name = name
         self.log_path = folder / f"{name}.log"
         self.started = time.monotonic()
         with open(self.log_path, "wb") as log:
             self.popen = subprocess.Popen(
                 [binary(), *map(str, arguments)],
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
@@ -146,11 +146,26 @@ class Scenario:
         self.processes = []
         self.daemon_count = 0
         self.cleanups = []
+        self.prefix = ""
+        self.has_ended = False
+
+    def part(self, name):
+        """A scenario inside this one, for a thread of its own: a folder, processes and random
+        numbers that follow from the seed and its name. It ends with this one at the latest."""
+        folder = self.folder / name
+        folder.mkdir()
+        part = Scenario(self.arguments, folder)
+        part.random = random.Random(f"{self.arguments.seed} {name}")
+        part.prefix = f"{name}: "
+        self.cleanups.append(part.end_everything)
+        return part
 
     # ---- processes
 
-    def start(self, name, *arguments, environment=None):
-        process = Process(name, arguments, self.folder, environment)
+    def start(self, name, *arguments, environment=None, stdin=subprocess.DEVNULL):
+        if self.has_ended:
+            raise Failure("everything is being ended")
+        process = Process(name, arguments, self.folder, environment, stdin)
         self.processes.append(process)
         return process
 
@@ -182,15 +197,16 @@ class Scenario:
         return daemon
 
     def end_everything(self):
+        self.has_ended = True
         for process in reversed(self.processes):
             if process.is_running:
                 process.popen.kill()
         for process in self.processes:
             with contextlib.suppress(Exception):
                 process.popen.wait(10)
-        for cleanup in reversed(self.cleanups):
+        while self.cleanups:
             with contextlib.suppress(Exception):
-                cleanup()
+                self.cleanups.pop()()
 
     # ---- configuration
 
@@ -228,7 +244,7 @@ class Scenario:
         return done.stdout
 
     def note(self, sentence):
-        print(f"  {sentence}", flush=True)
+        print(f"  {self.prefix}{sentence}", flush=True)
 
 
 def binary():

@@ -27,6 +27,7 @@ SCENARIOS = [
     "wind_farm_run",
     "demo",
     "kill_loop",
+    "chaos",
 ]
 SECONDS_MAX = 1_200
 SKIPPED = 77
