@@ -23,6 +23,8 @@ struct ClientState: Sendable {
   var subscription: [String]?
   /// As the client believes: the group may have dropped this member meanwhile.
   var member: Int?
+  /// `ClusterState.epoch` of the assignment that the delegate is asked about.
+  var claimEpoch = 0
   /// Assigned, taken by the delegate, and not given back.
   var held: Set<TopicPartition> = []
   /// Since when no heartbeat of it arrives; nil while they do.

@@ -67,6 +67,7 @@ extension ClusterState {
       return .revoke(ours, all: revoked)
     }
     let claimed = group.claim(for: member)
+    clients[id].claimEpoch = epoch
     return claimed.isEmpty ? nil : .assign(claimed)
   }
 
@@ -111,6 +112,10 @@ extension ClusterState {
       }
       let slot = place(of: start.partition, inLane: start.lane, id)
       clients[id].lanes[start.lane].slots[slot].start(at: start.offset, jump: jump)
+      // The topic is gone that was asked about: this assignment is about to be taken back.
+      if clients[id].claimEpoch != epoch {
+        clients[id].lanes[start.lane].slots[slot].isStopped = true
+      }
       if !isReachable(id) {
         clients[id].lanes[start.lane].slots[slot].prefetchedUntil = start.offset
       }
@@ -215,7 +220,6 @@ extension ClusterState {
       partition.isWithinReach = isReachable
       return partition
     }
-    let isMember = clients[id].member.map { group.isMember($0) } ?? false
     clients[id].events.append(
       .statistics(
         ConsumerStatistics(
@@ -226,7 +230,7 @@ extension ClusterState {
               averageRoundTripMicros: 500)
           ],
           groupState: isReachable ? "up" : "query-coord",
-          joinState: isMember ? "steady" : "wait-join",
+          joinState: clients[id].member != nil ? "steady" : "wait-join",
           assignedPartitionCount: Int64(slots.count))))
   }
 }

@@ -139,7 +139,10 @@ extension ClusterState {
         }
       }
     }
-    if isNoticed { group.withdraw(old) }
+    if isNoticed {
+      epoch += 1
+      group.withdraw(old)
+    }
     scheduleRebalance()
   }
 }

@@ -16,6 +16,8 @@ struct ClusterState: Sendable {
   /// No client has met the present cluster yet, and it is not the first.
   var isReplacementUnseen = false
   var topics: [String: SimulatedTopic] = [:]
+  /// How often topics were replaced before everybody's eyes.
+  var epoch = 0
   var group = GroupCoordinator()
   /// The group's committed offsets: never read back by a pipeline.
   var committed: [TopicPartition: Int64] = [:]

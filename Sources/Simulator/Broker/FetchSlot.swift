@@ -44,11 +44,14 @@ struct FetchSlot: Sendable {
   // MARK: - Positions
 
   /// Assigned: from here on.
+  ///
+  /// - Parameter jump: offsets to leave out at first; none where records stray: one of those may
+  ///   be the record expected, and no reader asks again after it has got that one.
   mutating func start(at offset: Int64, jump: Int64) {
     isHeld = true
     isLost = false
     isStopped = false
-    move(to: offset, jump: jump)
+    move(to: offset, jump: strays.isEmpty ? jump : 0)
   }
 
   mutating func move(to offset: Int64, jump: Int64) {

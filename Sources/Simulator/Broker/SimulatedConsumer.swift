@@ -202,7 +202,7 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
   ) throws(KafkaError) -> Answer {
     checkOpen()
     let id = self.id
-    let fate = cluster.glance { $0.fate(ofRequest: operation) }
+    let fate = cluster.glance { $0.fate(ofRequest: operation, id) }
     if let error = fate.error { throw error }
     cluster.pause(millis: min(fate.delayMillis, Int(timeoutMillis)))
     let leftMillis = Int(timeoutMillis) - fate.delayMillis
@@ -223,7 +223,10 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
 
 extension ClusterState {
   /// What a request is to suffer, besides brokers that are away.
-  mutating func fate(ofRequest operation: String) -> (error: KafkaError?, delayMillis: Int) {
+  mutating func fate(
+    ofRequest operation: String, _ id: Int
+  ) -> (error: KafkaError?, delayMillis: Int) {
+    if isKilled(id) { return (Self.killedError(operation), 0) }
     if random.happens(faults.failedRequest) {
       let codes: [KafkaErrorCode] = [.transport, .timedOut, .leaderNotAvailable, .notCoordinator]
       let code = codes.randomElement(using: &random) ?? .transport
