@@ -50,7 +50,7 @@ final class SimulationCourse {
     self.world = world
     self.say = say
     random = SplitMix64(seed: plan.seed ^ 0x5EED)
-    disk = ObservedDisk(SimulatedDisk(seed: random.next(), tally: tally))
+    disk = ObservedDisk(SimulatedDisk(seed: random.next(), tally: tally), in: world)
     observer = ChainObserver(disk: disk, list: list)
     disk.setObserver(observer)
     let cluster = SimulatedCluster(seed: random.next(), tally: tally)
@@ -71,7 +71,7 @@ final class SimulationCourse {
     let result = complete(trouble.hasReloaded ? (try? plan.options(changed: true)) ?? options : options)
     let checker = FinalCheck(
       plan: plan, fleet: fleet, disk: disk, observer: observer, list: list, tally: tally,
-      hasReloaded: trouble.hasReloaded)
+      hasReloaded: trouble.hasReloaded, endsAtReplacement: trouble.endsAtReplacement)
     if checker.accepts(result) {
       checker.check(result, reference: { self.runReference(options, gaps: $0) })
     }
@@ -139,7 +139,7 @@ final class SimulationCourse {
     _ options: PipelineOptions, gaps: [RecordedGap]
   ) -> (disk: ObservedDisk, result: InstanceResult) {
     let quiet = FaultTally()
-    let otherDisk = ObservedDisk(SimulatedDisk(seed: 1, tally: quiet))
+    let otherDisk = ObservedDisk(SimulatedDisk(seed: 1, tally: quiet), in: world)
     let cluster = SimulatedCluster(seed: 1, tally: quiet)
     fleet.copy(to: cluster) { partition, offset in
       gaps.contains { $0.loses(offset, of: partition) }

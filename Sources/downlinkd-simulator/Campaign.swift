@@ -64,6 +64,7 @@ final class Campaign: Sendable {
 }
 
 /// One worker process and its lines.
+@safe
 private final class Worker {
   private var stream: UnsafeMutablePointer<FILE>?
   /// The seed that was begun last.
@@ -100,7 +101,8 @@ private final class Worker {
     } else if text.hasPrefix("{") {
       isDone = true
     } else {
-      otherLines = (otherLines + [text]).suffix(12)
+      // The sentence comes first; what follows are frames.
+      if otherLines.count < 12 { otherLines.append(text) }
     }
     return text
   }

@@ -32,7 +32,6 @@ struct SimulatorCommand: ParsableCommand {
   var workerCount: Int?
 
   func run() throws {
-    setvbuf(stdout, nil, _IOLBF, 0)
     if let seed {
       try runOne(seed)
     } else if let workerCount {
@@ -43,7 +42,8 @@ struct SimulatorCommand: ParsableCommand {
   }
 
   private func runOne(_ seed: UInt64) throws {
-    let report = Simulation.run(seed: seed) { print($0) }
+    Self.makeHashesRepeat()
+    let report = Simulation.run(seed: seed) { Self.say($0) }
     var summary = SimulationSummary()
     summary.add(report)
     print(summary.text)
@@ -51,13 +51,29 @@ struct SimulatorCommand: ParsableCommand {
     if !report.violations.isEmpty { throw ExitCode(1) }
   }
 
+  /// Begins this program anew with hash tables in the same order in every run, if it has not been
+  /// begun so: the standard library reads the variable before `main`.
+  private static func makeHashesRepeat() {
+    let name = "SWIFT_DETERMINISTIC_HASHING"
+    if unsafe getenv(name) != nil { return }
+    unsafe setenv(name, "1", 1)
+    unsafe execv("/proc/self/exe", CommandLine.unsafeArgv)
+    preconditionFailure("the program can be begun anew")
+  }
+
   /// One line a seed, said before and after it: whoever dies in between is known by it.
   private func runWorker(count: Int) {
     for seed in first..<first + UInt64(count) {
-      print("begin \(seed)")
+      Self.say("begin \(seed)")
       let report = Simulation.run(seed: seed, say: nil)
-      print(String(decoding: report.json.bytes, as: UTF8.self))
+      Self.say(String(decoding: report.json.bytes, as: UTF8.self))
     }
+  }
+
+  /// Writes a line at once: what was said is known even if the next moment is the last.
+  private static func say(_ line: String) {
+    let bytes = Array((line + "\n").utf8)
+    _ = unsafe write(STDOUT_FILENO, bytes, bytes.count)
   }
 
   private func runMany() throws {

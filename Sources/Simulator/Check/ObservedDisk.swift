@@ -10,9 +10,13 @@ final class ObservedDisk: @unchecked Sendable {
   static let root = "root"
 
   let disk: SimulatedDisk
+  private let world: DeterministicWorld
   private var observer: ChainObserver?
 
-  init(_ disk: SimulatedDisk) { self.disk = disk }
+  init(_ disk: SimulatedDisk, in world: DeterministicWorld) {
+    self.disk = disk
+    self.world = world
+  }
 
   func setObserver(_ observer: ChainObserver) { self.observer = observer }
 
@@ -27,6 +31,10 @@ final class ObservedDisk: @unchecked Sendable {
 
   /// `path` may have been linked.
   fileprivate func didLink(_ path: String) {
+    world.atOneMoment { look(at: path) }
+  }
+
+  private func look(at path: String) {
     if path.hasPrefix("_ledger/") {
       observer?.look()
     } else if path.contains("/_delta_log/"), let bytes = contents(path) {
@@ -35,6 +43,8 @@ final class ObservedDisk: @unchecked Sendable {
   }
 
   private func lookAtTable(_ path: String, _ bytes: [UInt8]) {
+    // A slow link may have let others act on an entry that has not been looked at yet.
+    observer?.look()
     let table = String(path.split(separator: "/").dropFirst().first ?? "")
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
       guard let txn = (try? JSONValue(parsing: line))?["txn"],

@@ -21,7 +21,8 @@ struct Troublemaker {
   private var damagedSummary: String?
   /// What the check must know afterwards.
   private(set) var hasReloaded = false
-  private(set) var hasEnded = false
+  private(set) var endsAtReplacement: [PartitionKey: Int64] = [:]
+  private var hasEnded = false
 
   init(
     _ plan: ScenarioPlan, host: ProcessHost, fleet: Fleet, observer: ChainObserver,
@@ -88,13 +89,19 @@ struct Troublemaker {
     case .foreignCommit:
       if other.rewriteOneFile(random: &random) { tally.note(.foreignCommit) }
     case .reload: reload()
-    case .recreateTopic:
-      fleet.recreateTopics(random: &random)
-      hasEnded = true
-    case .replaceCluster:
-      fleet.replaceCluster(random: &random)
-      hasEnded = true
+    case .recreateTopic, .replaceCluster: replace(kind)
     }
+  }
+
+  /// The topics are other ones from here on; nothing else happens in this simulation.
+  private mutating func replace(_ kind: TroubleKind) {
+    endsAtReplacement = observer.ends
+    if kind == .recreateTopic {
+      fleet.recreateTopics(random: &random)
+    } else {
+      fleet.replaceCluster(random: &random)
+    }
+    hasEnded = true
   }
 
   private mutating func millis(_ range: ClosedRange<Int64>) -> Int64 {
@@ -124,7 +131,7 @@ struct Troublemaker {
     let living = host.living
     host.disk.disk.crashMachine()
     for process in living { host.noteDeath(process) }
-    observer.lookAfterCrash()
+    host.world.atOneMoment { observer.lookAfterCrash() }
   }
 
   private mutating func freeze() {

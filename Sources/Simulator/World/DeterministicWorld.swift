@@ -32,6 +32,8 @@ final class DeterministicWorld: SimulatedWorld, @unchecked Sendable {
   private let stepCountMax: Int
   /// The turn may move at every so many-th lock taken, on average: how finely threads interleave.
   private let lockStepsPerTurn: Int
+  /// While it is true the turn stays where it is.
+  private var isTurnHeld = false
   private let stuck: (String) -> Never
 
   /// - Parameters:
@@ -81,6 +83,15 @@ final class DeterministicWorld: SimulatedWorld, @unchecked Sendable {
     release(lock)
   }
 
+  /// Runs `body`, which waits for nothing, without letting anybody else run: an observer's look is
+  /// at one moment.
+  func atOneMoment<Result>(_ body: () -> Result) -> Result {
+    let wasHeld = isTurnHeld
+    isTurnHeld = true
+    defer { isTurnHeld = wasHeld }
+    return body()
+  }
+
   /// Waits until every other thread has ended.
   func joinAll() {
     while threads.count > 1 { sleep(nanos: 1_000_000) }
@@ -103,11 +114,12 @@ final class DeterministicWorld: SimulatedWorld, @unchecked Sendable {
   }
 
   private func start(name: String, process: Int, body: @escaping @Sendable () -> Void) {
-    let thread = SimulatedThread(number: threads.count, name: name, process: process)
+    let thread = SimulatedThread(
+      number: threads.count, name: name, process: process, body: body)
     threads.append(thread)
     SystemThread.start(name: name) { [self] in
       thread.awaitTurn()
-      body()
+      thread.runBody()
       end(thread)
     }
   }
@@ -115,7 +127,7 @@ final class DeterministicWorld: SimulatedWorld, @unchecked Sendable {
   // MARK: - Locks
 
   func acquire(_ lock: DeterministicLock) {
-    if Int.random(in: 0..<lockStepsPerTurn, using: &random) == 0 { yieldTurn() }
+    if !isTurnHeld, Int.random(in: 0..<lockStepsPerTurn, using: &random) == 0 { yieldTurn() }
     precondition(lock.holder !== current, "a Monitor is not entered twice by one thread")
     while lock.holder != nil {
       current.standing = .blocked(lock)
@@ -171,6 +183,7 @@ final class DeterministicWorld: SimulatedWorld, @unchecked Sendable {
 
   /// Gives the turn to whoever is drawn, which may be the caller, and returns when it is back.
   private func yieldTurn() {
+    precondition(!isTurnHeld, "nothing waits while the turn is held")
     let caller = current
     if case .running = caller.standing { caller.standing = .ready }
     let next = draw()

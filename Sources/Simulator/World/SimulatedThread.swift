@@ -29,12 +29,16 @@ final class SimulatedThread: @unchecked Sendable {
   /// or a frozen program would stop the world.
   var foreignLockCount = 0
 
+  /// What it does; let go of while it still has the turn, for what dies with it may take locks.
+  private var body: (@Sendable () -> Void)?
+
   private let turn: UnsafeMutablePointer<sem_t>
 
-  init(number: Int, name: String, process: Int) {
+  init(number: Int, name: String, process: Int, body: (@Sendable () -> Void)? = nil) {
     self.number = number
     self.name = name
     self.process = process
+    self.body = body
     unsafe turn = .allocate(capacity: 1)
     let code = unsafe sem_init(turn, 0, 0)
     precondition(code == 0, "a semaphore can be made")
@@ -43,6 +47,12 @@ final class SimulatedThread: @unchecked Sendable {
   deinit {
     unsafe sem_destroy(turn)
     unsafe turn.deallocate()
+  }
+
+  /// Runs the body, once, on the calling thread.
+  func runBody() {
+    body?()
+    body = nil
   }
 
   /// Lets it run. Called by the thread that has the turn, which then gives it up.
