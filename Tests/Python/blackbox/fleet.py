@@ -241,6 +241,14 @@ class SteadyProducer:
         self.thread.join(60)
         self.producer.finish()
 
+    def abandon(self):
+        """The broker is gone: what was acknowledged is in the log, the rest is given up."""
+        self.stopping.set()
+        self.thread.join(60)
+        self.producer.kafka.purge()
+        self.producer.kafka.flush(5)
+        self.producer.log.flush()
+
 
 WINDOWS = [
     {"name": "1m", "size": "1m", "slide": "20s", "metrics": ["*_c", "*_v", "rotor_speed_rpm"]},

@@ -167,6 +167,9 @@ class Scenario:
             raise Failure("everything is being ended")
         process = Process(name, arguments, self.folder, environment, stdin)
         self.processes.append(process)
+        if self.has_ended:
+            # Ended from another thread just now, which has not seen this one.
+            process.kill()
         return process
 
     def broker(self, **topics):
