@@ -162,15 +162,43 @@ struct SimulatedDeliveryTests {
     #expect(driven.count(.staleDelivery) == 1)
   }
 
-  @Test func `a seek drops what strays, unless the fault says otherwise`() throws {
-    let (driven, member) = try alone(seed: 10) { $0.staleBelowSeek = 1 }
+  @Test func `a seek drops what strays`() throws {
+    let (driven, member) = try alone(seed: 9, recordCount: 50) { $0.staleDelivery = 1 }
     driven.run([member])
+    member.delegate.starts[t0] = 20
+    driven.cluster.evict(process: 1)
+    for _ in 0..<100 where member.delegate.count("assigned") < 2 {
+      driven.clock.pass(millis: 20)
+      member.poll()
+    }
+    let seenCount = member.seen.count
+    try member.consumer.seek(t0, to: 20, timeoutMillis: 0)
+    driven.run([member])
+    let after = member.seen[seenCount...].filter { $0.kind == .record }.map(\.offset)
+    #expect(after == Array(20..<50))
+    #expect(driven.count(.staleDelivery) == 0)
+  }
+
+  /// Offsets that follow a seek from 100 to 60.
+  private func offsetsAfterSeek(_ change: (inout BrokerFaults) -> Void) throws -> [Int64] {
+    let (driven, member) = try alone(seed: 10, change)
+    driven.run([member])
+    driven.fill(30)
     let seenCount = member.seen.count
     try member.consumer.seek(t0, to: 60, timeoutMillis: 0)
     driven.run([member])
-    let after = member.seen[seenCount...].filter { $0.kind == .record }.map(\.offset)
-    #expect(after == Array(40..<60) + Array(60..<100))
-    #expect(driven.count(.staleDelivery) == 1)
+    #expect(driven.count(.staleDelivery) + driven.count(.forwardJump) == 1)
+    return member.seen[seenCount...].filter { $0.kind == .record }.map(\.offset)
+  }
+
+  @Test func `after a seek comes what its faults say`() throws {
+    let below = try offsetsAfterSeek { $0.staleBelowSeek = 1 }
+    #expect(below == Array(40..<60) + Array(60..<130))
+    let above = try offsetsAfterSeek { $0.staleAboveSeek = 1 }
+    #expect(above == Array(100..<120) + Array(60..<130))
+    let jumped = try offsetsAfterSeek { $0.jumpAfterSeek = 1 }
+    let first = try #require(jumped.first)
+    #expect((61...80).contains(first) && jumped == Array(first..<130))
   }
 
   @Test func `batches come late`() throws {
