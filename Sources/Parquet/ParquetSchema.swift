@@ -1,6 +1,6 @@
 /// What a column holds. Each case fixes the physical type, the logical type and the order of
 /// statistics (parquet-format, LogicalTypes.md).
-package enum ParquetType: Sendable, Equatable {
+package enum ParquetType: Sendable, Equatable, CaseIterable {
   case boolean
   case int32
   case int64

@@ -10,12 +10,12 @@ enum PhysicalType: Int32 {
   case byteArray = 6
 }
 
-/// `Encoding`.
+/// How values are laid out in a page: `Encoding` of parquet.thrift.
 ///
 /// Strings that do not repay a dictionary are PLAIN, never DELTA_LENGTH_BYTE_ARRAY: Spark's
 /// vectorised reader mixes up positions in that encoding when it starts inside a batch
 /// (SPARK-52240, fixed in 2025), and the codec takes back most of what it would save.
-enum Encoding: Int32 {
+package enum Encoding: Int32, Sendable {
   case plain = 0
   case runLength = 3
   case deltaBinaryPacked = 5
@@ -29,8 +29,8 @@ enum PageType: Int32 {
   case dictionary = 2
 }
 
-/// `CompressionCodec`.
-enum Codec: Int32 {
+/// How pages are compressed: `CompressionCodec` of parquet.thrift.
+package enum Codec: Int32, Sendable {
   case uncompressed = 0
   case snappy = 1
   case zstd = 6
