@@ -66,16 +66,17 @@ final class Committer {
     do throws(LedgerError) {
       try ledger.open()
       if ledger.state.isEmpty { _ = try ledger.put(creation(clusterID: clusterID)) }
-      if let known = ledger.state.clusterID, let clusterID, known != clusterID {
-        throw LedgerError.otherCluster(found: clusterID, expected: known)
-      }
     } catch {
       throw CommitFailure(error)
     }
     tableLogs = TableLogs(
       storage: storage, pipeline: options.pipeline, ledgerID: ledger.state.ledgerID,
       engineInfo: options.program, bookmarks: ledger.bookmarks)
+    // Also before a refusal: what is committed belongs into the tables, whoever answers for Kafka.
     try bringTablesUp(recovering: true)
+    if let known = ledger.state.clusterID, let clusterID, known != clusterID {
+      throw CommitFailure(LedgerError.otherCluster(found: clusterID, expected: known))
+    }
     try configureTables(clusterID: clusterID)
   }
 

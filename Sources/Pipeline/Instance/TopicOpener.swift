@@ -9,8 +9,9 @@ struct TopicOpener {
 
   /// The opening that `topic` needs, or nil when all its partitions are open.
   ///
-  /// A topic that was never opened starts as configured; partitions beyond an opened topic's count
-  /// are new and start at their beginning, whatever the configuration says.
+  /// A topic that was never opened starts as configured. Partitions beyond an opened topic's count
+  /// were made since, so that all they ever held is ours: they start at offset 0, also where
+  /// retention has been faster than we were. Then that is a lost position like any other.
   func opening(of topic: String, in state: ChainState) throws(KafkaError) -> TopicOpening? {
     let counts = try consumer.partitionCounts([topic], timeoutMillis: Session.requestMillis)
     let count = Int32(counts[topic] ?? 0)
@@ -25,7 +26,7 @@ struct TopicOpener {
       guard let range = ranges[partition] else {
         throw KafkaError(code: .unknownPartition, operation: "ask for the offsets of \(partition)")
       }
-      offsets.append(startsAtEnd ? range.end : range.beginning)
+      offsets.append(known != nil ? 0 : startsAtEnd ? range.end : range.beginning)
     }
     return TopicOpening(
       topic: topic, incarnation: known?.incarnation ?? 0, partitionCount: count,
