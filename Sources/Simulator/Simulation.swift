@@ -84,7 +84,7 @@ final class SimulationCourse {
     var trouble = Troublemaker(
       plan, host: host, fleet: fleet, observer: observer, tally: tally, random: random.split())
     var supervisor = Supervisor(
-      host, options: options, slotCount: plan.slotCount, random: random.split())
+      host, options: options, slotCount: plan.slotCount, tally: tally, random: random.split())
     let endNanos = world.monotonicNanos + plan.troubleNanos
     var troubleNanos = world.monotonicNanos + 2_000_000_000
     while world.monotonicNanos < endNanos {

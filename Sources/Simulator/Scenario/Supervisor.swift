@@ -12,11 +12,17 @@ struct Supervisor {
   private let host: ProcessHost
   private let options: PipelineOptions
   private var slots: [Slot]
+  private let tally: FaultTally
+  private var startedCount = 0
   private var random: SplitMix64
   /// Why processes have ended by themselves.
   private(set) var reasons: [String] = []
 
-  init(_ host: ProcessHost, options: PipelineOptions, slotCount: Int, random: SplitMix64) {
+  init(
+    _ host: ProcessHost, options: PipelineOptions, slotCount: Int, tally: FaultTally,
+    random: SplitMix64
+  ) {
+    self.tally = tally
     self.host = host
     self.options = options
     self.random = random
@@ -37,6 +43,9 @@ struct Supervisor {
           untilNanos: nowNanos + Int64.random(in: 50...6_000, using: &random) * 1_000_000)
       case .down(let untilNanos) where nowNanos >= untilNanos:
         slots[index] = .running(process: host.start(options, goal: .run))
+        startedCount += 1
+        // Others are there that have to share with it.
+        if startedCount > 1, !living.isEmpty { tally.note(.instanceAdded) }
       case .running, .down: break
       }
     }

@@ -77,6 +77,8 @@ struct Troublemaker {
     case .fillDisk, .failCalls, .slowDisk, .unclearPuts, .failSyncs, .misdeliver:
       lasting[kind] = nowNanos + millis(100...4_000)
       applyLasting()
+      // What a client delivers in error, it delivers around a change of hands.
+      if kind == .misdeliver { host.cluster.rebalance() }
     case .rebalance: host.cluster.rebalance()
     case .evict: evict()
     case .brokersAway: host.cluster.takeBrokersAway(millis: Int(millis(100...9_000) / 1_000_000))
@@ -182,10 +184,11 @@ struct Troublemaker {
     host.disk.disk.faults = disk
     var broker = BrokerFaults()
     if lasting[.misdeliver] != nil {
-      broker.staleDelivery = 0.5
+      broker.staleDelivery = 1
       broker.staleBelowSeek = 0.3
       broker.duplicateDelivery = 0.2
-      broker.forwardJump = 0.3
+      broker.forwardJump = 0.7
+      broker.eviction = 0.002
       broker.delayedBatch = 0.2
       broker.spuriousError = 0.02
       broker.failedRequest = 0.05
