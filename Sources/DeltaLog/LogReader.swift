@@ -37,6 +37,9 @@ package struct LogReader {
   /// Where the log stands after the commits read so far.
   package var bookmark: TableBookmark { replay.bookmark }
 
+  /// The file of a commit, relative to the root.
+  package func path(of version: Int64) -> String { table.commitPath(version) }
+
   /// The next commit, or nil at the log's end.
   ///
   /// Errors: `.malformedCommit`, `.logTruncated` (the commit was cleaned up behind a log
