@@ -98,7 +98,7 @@ extension KafkaConsumer {
 
   /// Sends a partition's records to its lane. Must come before the assignment: afterwards records
   /// could already be on their way to the control queue.
-  private func forward(_ start: StartPosition) -> Bool {
+  func forward(_ start: StartPosition) -> Bool {
     let client = openClient
     let queue = unsafe QueueHandle(
       adopting: rd_kafka_queue_get_partition(

@@ -37,6 +37,7 @@ extension ChainState {
     object.set("witness", partition.witness?.json)
     object.set("clock_us", partition.clockMicros.map { .int($0) })
     object.set("states", list: partition.states.map(\.json))
+    object.set("gaps", list: partition.gaps.map(\.json))
     return object.value
   }
 
@@ -84,5 +85,6 @@ extension ChainState.Partition {
       notDeliveredCount: try reader.integer("not_delivered"))
     if let witness = reader.optionalObject("witness") { self.witness = try Witness(witness) }
     for state in try reader.objects("states") { states.append(try StateReference(state)) }
+    for gap in try reader.objects("gaps") { gaps.append(try OffsetGap(gap)) }
   }
 }

@@ -22,6 +22,8 @@ package struct ChainState: Equatable, Sendable {
     package var clockMicros: Int64?
     /// The newest two state snapshots, newest last.
     package var states: [StateReference] = []
+    /// The gaps that a replay may have to cross again, oldest first: see `forgetGaps`.
+    package var gaps: [OffsetGap] = []
     /// Offsets skipped as gaps, and not delivered, since the opening.
     package var skippedCount: Int64 = 0
     package var notDeliveredCount: Int64 = 0
@@ -76,8 +78,11 @@ package struct ChainState: Equatable, Sendable {
 extension ChainState {
   /// Why `entry` may not be the next one, or nil if it may.
   package func conflict(with entry: LedgerEntry) -> Conflict? {
+    if let reason = clusterFault(of: entry) { return Conflict(key: nil, reason: reason) }
+    var opened: Set<String> = []
     for opening in entry.openings {
-      if let reason = fault(of: opening) {
+      let isTwice = !opened.insert(opening.topic).inserted
+      if let reason = isTwice ? "the entry opens its topic twice" : fault(of: opening) {
         let key = PartitionKey(
           topic: opening.topic, incarnation: opening.incarnation,
           partition: opening.firstPartition)
@@ -92,6 +97,21 @@ extension ChainState {
       }
     }
     return nil
+  }
+
+  /// Offsets mean something on one cluster only: an entry of another one is valid only if it opens
+  /// the next incarnation of every topic, so that nothing of the old cluster can move any more.
+  private func clusterFault(of entry: LedgerEntry) -> String? {
+    guard let known = clusterID, let found = entry.clusterID, found != known else { return nil }
+    let renewed = Set(
+      entry.openings.filter { nextIncarnation(of: $0.topic) == $0.incarnation }.map(\.topic))
+    if topics.keys.allSatisfy(renewed.contains) { return nil }
+    return "it is of cluster \(found), the chain's offsets are of cluster \(known)"
+  }
+
+  /// The incarnation that a re-creation of the topic would get; 0 for one never opened.
+  package func nextIncarnation(of topic: String) -> Int64 {
+    topics[topic].map { $0.incarnation + 1 } ?? 0
   }
 
   private func fault(of opening: TopicOpening) -> String? {
@@ -121,7 +141,23 @@ extension ChainState {
     if let state = move.state, state.cut > move.to {
       return "its state's cut \(state.cut) lies beyond \(move.to)"
     }
-    return nil
+    return faultOfGaps(in: move)
+  }
+
+  /// Gaps follow each other and end with the move at the latest; what is skipped and what is not
+  /// delivered fits into it (I4).
+  private func faultOfGaps(in move: PartitionMove) -> String? {
+    var end: Int64 = 0
+    var passedCount = move.notDelivered
+    for gap in move.gaps {
+      if gap.from < end || gap.to <= gap.from || gap.to > move.to {
+        return "its gap \(gap.from) to \(gap.to) is out of place"
+      }
+      end = gap.to
+      passedCount += gap.skippedCount(from: move.from)
+    }
+    return passedCount <= move.to - move.from
+      ? nil : "it passes over more offsets than lie between \(move.from) and \(move.to)"
   }
 
   /// Takes an entry that `conflict(with:)` has nothing against.
@@ -155,10 +191,12 @@ extension ChainState {
     partition.lastVersion = version
     partition.to = move.to
     partition.notDeliveredCount += move.notDelivered
-    for gap in move.gaps { partition.skippedCount += max(0, gap.to - max(gap.from, move.from)) }
+    for gap in move.gaps { partition.skippedCount += gap.skippedCount(from: move.from) }
+    partition.gaps += move.gaps
     if let witness = move.witness { partition.witness = witness }
     if let clock = move.clockMicros { partition.clockMicros = clock }
     if let state = move.state { partition.states = partition.states.suffix(1) + [state] }
+    partition.forgetGaps()
     partitions[move.key] = partition
   }
 
@@ -169,5 +207,45 @@ extension ChainState {
       if let schema = action["metaData"]?["schemaString"]?.stringValue { table.schemaText = schema }
     }
     tables[actions.table] = table
+  }
+}
+
+extension ChainState.Partition {
+  /// Forgets the gaps that no replay can meet: those below the older snapshot that Kafka no longer
+  /// has. What a person skipped may still be there, for a replay from the very start, so that is
+  /// kept for good: people decide rarely.
+  fileprivate mutating func forgetGaps() {
+    guard states.count == 2 else { return }
+    gaps.removeAll { $0.to <= states[0].cut && $0.reason != OffsetGap.skipped }
+  }
+
+  /// Where `offset` leads when the known gaps are crossed: itself, or the end of the gap it is in.
+  package func crossingGaps(from offset: Int64) -> Int64 { gaps.end(from: offset) }
+}
+
+extension OffsetGap {
+  /// Offsets of the gap that a move beginning at `from` accounts for.
+  package func skippedCount(from: Int64) -> Int64 { max(0, to - max(self.from, from)) }
+}
+
+extension [OffsetGap] {
+  /// `offset`, or where the gaps that it lies in end.
+  package func end(from offset: Int64) -> Int64 {
+    var offset = offset
+    while let gap = first(where: { $0.from <= offset && offset < $0.to }) { offset = gap.to }
+    return offset
+  }
+
+  /// The stretches of `range` that no gap covers, in order.
+  package func uncovered(in range: Range<Int64>) -> [Range<Int64>] {
+    var stretches: [Range<Int64>] = []
+    var next = range.lowerBound
+    for gap in sorted(by: { $0.from < $1.from })
+    where gap.to > next && gap.from < range.upperBound {
+      if gap.from > next { stretches.append(next..<gap.from) }
+      next = gap.to
+    }
+    if next < range.upperBound { stretches.append(next..<range.upperBound) }
+    return stretches
   }
 }

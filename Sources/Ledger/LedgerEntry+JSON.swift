@@ -144,12 +144,27 @@ extension Witness {
 }
 
 extension OffsetGap {
-  var json: JSONValue { ["from": .int(from), "to": .int(to), "reason": .string(reason)] }
+  /// The decider is left out where it is the configuration.
+  var json: JSONValue {
+    var gap = ObjectBuilder()
+    gap.set("from", from)
+    gap.set("to", to)
+    gap.set("reason", reason)
+    if decidedBy != .configuration { gap.set("decided_by", decidedBy.rawValue) }
+    return gap.value
+  }
 
   init(_ reader: ObjectReader) throws(LedgerError) {
     self.init(
       from: try reader.integer("from"), to: try reader.integer("to"),
       reason: try reader.text("reason"))
+    if reader.value["decided_by"] != nil {
+      let text = try reader.text("decided_by")
+      guard let decider = Decider(rawValue: text) else {
+        throw .unknownFormat(path: reader.path, found: "a gap decided by \"\(text)\"")
+      }
+      decidedBy = decider
+    }
   }
 }
 

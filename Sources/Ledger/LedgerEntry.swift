@@ -164,19 +164,37 @@ package struct StateReference: Equatable, Sendable {
   }
 }
 
-/// Offsets of a partition that Kafka no longer had, skipped because the configuration said so.
-/// With reason `state` they lie below the move's `from`: their rows are in the tables, but the
-/// event-time state could not be brought up to date with them.
+/// Offsets of a partition that were passed over without being read: because Kafka no longer had
+/// them and the configuration let them go, or because a person said so.
 package struct OffsetGap: Equatable, Sendable {
-  package var from: Int64
-  package var to: Int64
-  /// `retention`, `recreated` or `state`.
-  package var reason: String
+  /// Who let the offsets go.
+  package enum Decider: String, Sendable {
+    /// `kafka.on_position_lost: skip_and_record`.
+    case configuration
+    /// A person, with `downlinkd offsets skip`.
+    case person = "operator"
+  }
 
-  package init(from: Int64, to: Int64, reason: String) {
+  /// Kafka no longer had them.
+  package static let retention = "retention"
+  /// Kafka no longer had them, and they lie below the move's `from`: their rows are in the tables,
+  /// but the event-time state could not be brought up to date with them.
+  package static let state = "state"
+  /// Kafka still had them; a person went on behind them.
+  package static let skipped = "skipped"
+
+  package var from: Int64
+  /// The first offset behind the gap.
+  package var to: Int64
+  /// `retention`, `state` or `skipped`.
+  package var reason: String
+  package var decidedBy: Decider
+
+  package init(from: Int64, to: Int64, reason: String, decidedBy: Decider = .configuration) {
     self.from = from
     self.to = to
     self.reason = reason
+    self.decidedBy = decidedBy
   }
 }
 

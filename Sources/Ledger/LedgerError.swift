@@ -22,10 +22,11 @@ package enum LedgerError: Error, Sendable {
 
 /// Where an entry does not fit the chain.
 package struct Conflict: Equatable, Sendable {
-  package var key: PartitionKey
+  /// Nil where it is about no partition of its own: another cluster.
+  package var key: PartitionKey?
   package var reason: String
 
-  package init(key: PartitionKey, reason: String) {
+  package init(key: PartitionKey?, reason: String) {
     self.key = key
     self.reason = reason
   }
@@ -44,9 +45,11 @@ extension LedgerError: CustomStringConvertible {
         + "use another storage.root"
     case .otherCluster(let found, let expected):
       return "the brokers are cluster \(found), but the ledger's offsets are of cluster "
-        + "\(expected); point kafka.brokers at that cluster or use another storage.root"
+        + "\(expected); point kafka.brokers at that cluster, or read the new one from its "
+        + "beginning: `downlinkd offsets skip --config FILE --other-cluster`"
     case .conflict(let conflict):
-      return "\(conflict.key) was moved by another instance: \(conflict.reason)"
+      guard let key = conflict.key else { return "the chain has changed: \(conflict.reason)" }
+      return "\(key) was moved by another instance: \(conflict.reason)"
     case .raceLost(let version, let summary):
       return "ledger entry \(version) was put below summary \(summary): "
         + "the chain went on without us"

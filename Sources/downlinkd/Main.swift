@@ -15,7 +15,7 @@ struct Downlinkd: AsyncParsableCommand {
     version: Program.version,
     subcommands: [
       RunCommand.self, CheckCommand.self, StatusCommand.self, DemoCommand.self,
-      BrokerCommand.self, ProduceCommand.self,
+      BrokerCommand.self, ProduceCommand.self, OffsetsCommand.self,
     ])
 
   static func main() async {

@@ -73,8 +73,35 @@ import Testing
   @Test func `an end below the committed offset is another topic, whatever the policy`() {
     for policy in [PipelineOptions.PositionLostPolicy.stop, .skipAndRecord] {
       #expect(
-        resolve(chain, 0...99, policy: policy).hasPrefix("stop: t[0] ends at offset 99, but 100"))
+        resolve(chain, 0...99, policy: policy)
+          .hasPrefix("stop: t[0]: it ends at offset 99, but 100"))
     }
     #expect(resolve(chain, 0...100) == "90/90/100 witness")
+  }
+
+  // MARK: - Gaps that the chain knows
+
+  @Test func `what a known gap covers is not needed again`() {
+    var skipped = chain
+    skipped.to = 150
+    skipped.gaps = [OffsetGap(from: 100, to: 150, reason: OffsetGap.skipped)]
+    #expect(resolve(skipped, 90...200) == "90/90/150 witness")
+    skipped.states[1].cut = 100
+    // The state needs nothing before 150; only the witness is behind.
+    #expect(resolve(skipped, 0...200) == "99/100/150 witness")
+    #expect(resolve(skipped, 130...200) == "150/100/150")
+    #expect(resolve(skipped, 150...200) == "150/100/150")
+    #expect(resolve(skipped, 151...200).hasPrefix("stop: t[0]: offsets 150 to 151 were deleted"))
+  }
+
+  @Test func `only what no gap covers is lost`() {
+    var lossy = chain
+    lossy.gaps = [OffsetGap(from: 90, to: 95, reason: OffsetGap.state)]
+    #expect(resolve(lossy, 95...200) == "95/90/100 witness")
+    #expect(
+      resolve(lossy, 96...200).hasPrefix("stop: t[0]: offsets 95 to 96, needed to rebuild"))
+    #expect(
+      resolve(lossy, 96...200, policy: .skipAndRecord)
+        == "96/90/100 witness skip to 96: retention")
   }
 }

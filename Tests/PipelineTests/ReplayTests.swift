@@ -123,6 +123,91 @@ import Windows
     #expect(harness.cut()?.output.readings.recordOffsets == [15])
   }
 
+  // MARK: - Gaps that the chain knows
+
+  private func replay(
+    to: Int64, over gaps: [OffsetGap], from first: Int = 0
+  ) throws -> PartitionHarness {
+    var start = PartitionStart.test(to: to)
+    start.gaps = gaps
+    return PartitionHarness(start, source: try TestSources.wide())
+  }
+
+  /// The first pass reads up to 12, is told to go on at 20, and commits; a restart begins at 0 with
+  /// every record still there, or with those of the gap gone.
+  @Test(arguments: [1, 3, 40], [true, false])
+  func `a replay crosses a known gap as the first pass did`(
+    runLength: Int, isStillThere: Bool
+  ) throws {
+    let first = PartitionHarness(.test(), source: try TestSources.wide())
+    first.offer(Array(Self.records[..<12]), from: 0)
+    first.partition.skipGap(to: 20, reason: OffsetGap.retention)
+    _ = first.cut()
+    first.offer(Array(Self.records[20..<30]), from: 20)
+    _ = first.cut()
+    first.offer(Array(Self.records[30...]), from: 30)
+    let expected = try #require(first.cut())
+
+    for to in [Int64(20), 25, 30] {
+      let second = try replay(
+        to: to, over: [OffsetGap(from: 12, to: 20, reason: OffsetGap.retention)])
+      let offsets = (0..<40).filter { isStillThere || !(12..<20).contains($0) }
+      for part in stride(from: 0, to: offsets.count, by: runLength) {
+        let run = offsets[part..<min(offsets.count, part + runLength)]
+        second.offer(run.map { .record(Int64($0), Self.records[$0]) })
+        if run.contains(29) && to < 30 { _ = second.cut() }
+      }
+      // What lies between `to` and 30 belongs to an earlier cut.
+      if runLength == 40 && to < 30 { continue }
+      let found = try #require(second.cut())
+      if found.from == 30 { #expect(Self.text(found) == Self.text(expected), "to \(to)") }
+    }
+  }
+
+  @Test func `a known gap is not recorded again, what is lost beside it is`() throws {
+    let harness = try replay(
+      to: 20, over: [OffsetGap(from: 5, to: 10, reason: OffsetGap.state)])
+    harness.offer([Self.records[0]], from: 0)
+    harness.partition.skipGap(to: 25, reason: "retention")
+    #expect(try gaps(harness) == ["20-25", "1-5 state", "10-20 state", "20-25 retention"])
+  }
+
+  @Test func `a state that ends where a gap begins is up to date`() throws {
+    let harness = try replay(
+      to: 30, over: [OffsetGap(from: 0, to: 30, reason: OffsetGap.skipped)])
+    #expect(!harness.partition.isReplaying)
+    #expect(harness.partition.expected == 30)
+    harness.offer([Self.records[30]], from: 30)
+    #expect(harness.cut()?.output.readings.recordOffsets == [30])
+  }
+
+  @Test func `a wide gap is sought across, and a hole behind it is asked for again`() throws {
+    let wide = OffsetGap(from: 2, to: 50_000, reason: OffsetGap.skipped)
+    let harness = try replay(to: 50_000, over: [wide])
+    let answers = harness.offer([
+      .record(0, Self.records[0]), .record(1, Self.records[1]), .record(2, Self.records[2]),
+    ])
+    #expect(answers == ["", "refetch", ""])
+    #expect(harness.partition.refetchOffset == 50_000)
+    harness.partition.didRefetch()
+    #expect(harness.offer([.record(50_003, Self.records[3])]) == ["refetch"])
+    harness.partition.didRefetch()
+    #expect(harness.offer([.record(50_003, Self.records[3])]) == [""])
+    #expect(harness.cut()?.notDelivered == 3)
+  }
+
+  @Test func `from a witness far behind the position is sought at once`() throws {
+    let known = PartitionHarness(.test(), source: try TestSources.wide())
+    known.offer([Self.records[0], Self.records[1]], from: 0)
+    let cut = try #require(known.cut())
+    var start = PartitionStart.test(to: 50_000, witness: cut.witness)
+    start.gaps = [OffsetGap(from: 0, to: 50_000, reason: OffsetGap.skipped)]
+    let harness = PartitionHarness(start, source: try TestSources.wide())
+    let answers = harness.offer([.record(1, Self.records[1]), .record(2, Self.records[2])])
+    #expect(answers == ["refetch", ""])
+    #expect(harness.partition.refetchOffset == 50_000)
+  }
+
   @Test func `after a gap the next hole is asked for again`() throws {
     let harness = PartitionHarness(.test(), source: try TestSources.wide())
     harness.partition.skipGap(to: 5, reason: "retention")

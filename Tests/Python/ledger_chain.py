@@ -34,8 +34,12 @@ class Chain:
     # theirs are unknown.
     is_whole: bool = True
     positions: dict = field(default_factory=dict)
-    # (topic, partition) -> offsets at which open windows were fired by decision.
+    # (topic, incarnation, partition) -> offsets at which open windows were fired by decision.
     decisions: dict = field(default_factory=dict)
+    # (topic, incarnation, partition) -> [(from, to, reason, decided by)], as recorded.
+    gaps: dict = field(default_factory=dict)
+    # Where incarnations ended that another one followed: (topic, incarnation, partition) -> to.
+    ends: dict = field(default_factory=dict)
     # table -> {path below the table: (size, rows)}.
     adds: dict = field(default_factory=dict)
     # table -> paths some entry removes.
@@ -105,6 +109,9 @@ def take(chain, entry, version):
     if entry["version"] != version:
         chain.faults.append(f"the file of version {version} holds version {entry['version']}")
     for opening in entry.get("openings", []):
+        for key, position in chain.positions.items():
+            if key[0] == opening["topic"] and key[1] == opening["incarnation"] - 1:
+                chain.ends[key] = position.to
         for number, start in enumerate(opening["start_offsets"], opening["first_partition"]):
             key = (opening["topic"], opening["incarnation"], number)
             if key in chain.positions:
@@ -113,7 +120,7 @@ def take(chain, entry, version):
     for move in entry.get("partitions", []):
         take_move(chain, move, version)
     for decision in entry.get("decisions", []):
-        key = (decision["topic"], decision["partition"])
+        key = (decision["topic"], decision["incarnation"], decision["partition"])
         chain.decisions.setdefault(key, []).append(decision["offset"])
     for table in entry.get("tables", []):
         adds = chain.adds.setdefault(table["table"], {})
@@ -143,6 +150,8 @@ def take_move(chain, move, version):
             f"version {version}, {name}: prev is {move['prev']}, but version "
             f"{position.last_version} moved it last"
         )
+    if key in chain.ends:
+        chain.faults.append(f"version {version} moves {name} after its incarnation {key[1]} ended")
     if move["from"] != position.to:
         chain.faults.append(
             f"version {version}, {name}: from {move['from']}, but the chain stands at "
@@ -154,7 +163,11 @@ def take_move(chain, move, version):
     position.last_version = version
     position.not_delivered += move.get("not_delivered", 0)
     for gap in move.get("gaps", []):
-        position.skipped += gap["to"] - gap["from"]
+        # A gap in the state lies below the move: its offsets were accounted for before.
+        position.skipped += max(0, gap["to"] - max(gap["from"], move["from"]))
+        decided_by = gap.get("decided_by", "kafka.on_position_lost: skip_and_record")
+        found = (gap["from"], gap["to"], gap["reason"], decided_by)
+        chain.gaps.setdefault(key, []).append(found)
 
 
 def check_files(chain, root):

@@ -65,6 +65,8 @@ class Record:
     sequence: int | None = None
     has_append_time: bool = False
     is_dead: bool = False
+    # Of the topic: one more for each re-creation.
+    incarnation: int = 0
 
     @staticmethod
     def parse(line):
@@ -82,6 +84,7 @@ class Record:
             sequence=fields.get("sequence"),
             has_append_time=fields.get("append_time", False),
             is_dead=fields.get("dead", False),
+            incarnation=fields.get("incarnation", 0),
         )
         return fields["topic"], fields["partition"], record
 

@@ -95,7 +95,7 @@ def expected_anomalies(arguments, config):
         ends = {(topic, partition): at.to for (topic, _, partition), at in positions.items()}
     sources = {topic: source for source in Source.all_of(config) for topic in source.topics}
     references = {}
-    for topic, partition, record in produced_records(arguments.produced):
+    for (topic, _, partition), record in produced_records(arguments.produced):
         source = sources.get(topic)
         if source is None:
             continue

@@ -12,7 +12,8 @@ every record that Kafka acknowledged:
 
 A row is [event time in microseconds, {metric: value}] or null where it cannot be read; a record
 that is a dead letter has `"dead": true` and no rows; `"append_time": true` where the broker stamped
-it. Checked: every reading is there exactly once with equal values, or the record in `dead_letters`;
+it, `"incarnation": 1` where the topic was re-created before. With the ledger, what it says was
+passed over is not expected. Checked: every reading is there exactly once with equal values, or the record in `dead_letters`;
 nothing else is there; `windows` is what reference.py expects; three other engines count the same;
 statistics and file sizes are true; with --ledger the chain is whole and every offset accounted for.
 
@@ -47,10 +48,12 @@ OWN_COLUMNS = [
     "topic_incarnation", "kafka_partition", "kafka_offset", "kafka_timestamp", "row_index",
     "event_date",
 ]  # fmt: skip
-READING_KEY = ["kafka_topic", "kafka_partition", "kafka_offset", "row_index"]
+READING_KEY = [
+    "kafka_topic", "topic_incarnation", "kafka_partition", "kafka_offset", "row_index",
+]  # fmt: skip
 WINDOW_KEY = [
-    "source", "kafka_topic", "kafka_partition", "device_id", "metric", "window_name",
-    "window_start", "revision",
+    "source", "kafka_topic", "topic_incarnation", "kafka_partition", "device_id", "metric",
+    "window_name", "window_start", "revision",
 ]  # fmt: skip
 
 
@@ -123,6 +126,7 @@ class SourceCheck:
         kinds = {} if self.table is None else {f.name: f.type for f in self.table.schema}
         columns = [
             ("kafka_topic", pyarrow.string()),
+            ("topic_incarnation", pyarrow.int64()),
             ("kafka_partition", pyarrow.int64()),
             ("kafka_offset", pyarrow.int64()),
             ("row_index", pyarrow.int64()),
@@ -137,10 +141,9 @@ class SourceCheck:
             columns += [("metric", pyarrow.string()), ("value", kinds.get("value"))]
         else:
             columns += [(name, kinds[name]) for name in self.metrics]
-        self.readings = ExpectedRows(columns if self.table is not None else columns[:8])
+        self.readings = ExpectedRows(columns if self.table is not None else columns[:9])
 
-    def feed(self, topic, partition, record, decisions):
-        key = (topic, partition)
+    def feed(self, key, record, decisions):
         if key not in self.partitions:
             reference = PartitionReference(self.source, self.takes_device)
             self.partitions[key] = (reference, sorted(decisions.get(key, [])))
@@ -151,12 +154,11 @@ class SourceCheck:
         flags = reference.feed(record)
         for index, row in enumerate(record.rows):
             if row is not None:
-                self.append(topic, partition, record, index, row, flags[index])
+                self.append(key, record, index, row, flags[index])
 
-    def append(self, topic, partition, record, index, row, flags):
+    def append(self, key, record, index, row, flags):
         event_time, values = row
-        out = [topic, partition, record.offset, index, record.device, event_time, record.timestamp]
-        out.append(flags)
+        out = [*key, record.offset, index, record.device, event_time, record.timestamp, flags]
         if self.table is not None:
             out += [record.sequence] if self.has_sequence else []
             out += [record.attributes.get(name) for name in self.source.attributes]
@@ -169,9 +171,10 @@ class SourceCheck:
                 out += [fitting(values.get(name)) for name in self.metrics]
         self.readings.append(out)
 
-    def finish(self, fires_open_windows):
-        for reference, pending in self.partitions.values():
-            reference.finish(fires_open_windows or bool(pending))
+    def finish(self, fires_open_windows, ended):
+        """`ended` are partitions of incarnations that another one has followed."""
+        for key, (reference, pending) in self.partitions.items():
+            reference.finish(fires_open_windows and key not in ended or bool(pending))
 
 
 def fitting(value):
@@ -180,21 +183,53 @@ def fitting(value):
 
 
 def produced_records(path):
-    """(topic, partition, record) in offset order of each partition."""
+    """((topic, incarnation, partition), record) in offset order of each partition."""
+
+    def parsed(line):
+        topic, partition, record = Record.parse(line)
+        return (topic, record.incarnation, partition), record
+
     newest = {}
     with open(path, encoding="utf-8") as lines:
         is_ordered = True
         for line in lines:
-            topic, partition, record = Record.parse(line)
-            if record.offset <= newest.get((topic, partition), -1):
+            key, record = parsed(line)
+            if record.offset <= newest.get(key, -1):
                 is_ordered = False
                 break
-            newest[(topic, partition)] = record.offset
+            newest[key] = record.offset
     with open(path, encoding="utf-8") as lines:
-        parsed = (Record.parse(line) for line in lines)
+        records = (parsed(line) for line in lines)
         if not is_ordered:
-            parsed = sorted(parsed, key=lambda entry: (entry[0], entry[1], entry[2].offset))
-        yield from parsed
+            records = sorted(records, key=lambda entry: (entry[0], entry[1].offset))
+        yield from records
+
+
+class Expectation:
+    """Which of the produced records the tables must have, by what the ledger says."""
+
+    def __init__(self, chain, committed_only):
+        self.chain = chain
+        self.ends = {} if chain is None else dict(chain.ends)
+        if committed_only:
+            self.ends.update({key: at.to for key, at in chain.positions.items()})
+        self.committed_only = committed_only
+        # Offsets that were never read; a gap in the state had been read before.
+        self.skipped = {} if chain is None else {
+            key: [gap[:2] for gap in gaps if gap[2] != "state"] for key, gaps in chain.gaps.items()
+        }  # fmt: skip
+
+    def takes(self, key, offset):
+        end = self.ends.get(key, 0 if self.committed_only else None)
+        if end is not None and offset >= end:
+            return False
+        return not any(low <= offset < high for low, high in self.skipped.get(key, ()))
+
+    @property
+    def unjudged(self):
+        """Partitions whose state went on without records: their windows follow no reference."""
+        gaps = {} if self.chain is None else self.chain.gaps
+        return {key for key, found in gaps.items() if any(gap[2] == "state" for gap in found)}
 
 
 def attempt(verdict, check, *arguments):
@@ -300,10 +335,11 @@ def check_dead_letters(connection, verdict, root, dead):
     check_dates(connection, verdict, "dead_letters", "kafka_timestamp")
 
 
-def expected_windows(checks, attributes):
+def expected_windows(checks, attributes, unjudged):
     columns = [
         ("source", pyarrow.string()),
         ("kafka_topic", pyarrow.string()),
+        ("topic_incarnation", pyarrow.int64()),
         ("kafka_partition", pyarrow.int64()),
         ("device_id", pyarrow.string()),
         ("metric", pyarrow.string()),
@@ -320,12 +356,12 @@ def expected_windows(checks, attributes):
     columns += [("mean_scale", pyarrow.float64()), ("sum_scale", pyarrow.float64())]
     rows = ExpectedRows(columns)
     for check in checks:
-        for (topic, partition), (reference, _) in check.partitions.items():
-            for firing in reference.firings:
+        for key, (reference, _) in check.partitions.items():
+            for firing in reference.firings if key not in unjudged else ():
                 largest = max(abs(firing.min), abs(firing.max))
                 asked = firing.window.aggregates
                 rows.append(
-                    [check.source.name, topic, partition, firing.device, firing.metric]
+                    [check.source.name, *key, firing.device, firing.metric]
                     + [firing.window.name, firing.start, firing.revision, firing.end]
                     + [firing.attributes.get(name) for name in attributes]
                     + [getattr(firing, name) if name in asked else None for name in AGGREGATES]
@@ -334,9 +370,9 @@ def expected_windows(checks, attributes):
     return rows
 
 
-def check_windows(connection, verdict, root, checks, sample, sampled_devices):
+def check_windows(connection, verdict, root, checks, sample, sampled_devices, unjudged):
     attributes = sorted({name for check in checks for name in check.source.attributes})
-    rows = expected_windows(checks, attributes)
+    rows = expected_windows(checks, attributes, unjudged)
     path = root / "tables" / "windows"
     if not Table.exists(path):
         if rows.count:
@@ -346,7 +382,13 @@ def check_windows(connection, verdict, root, checks, sample, sampled_devices):
     verdict.faults(table.faults(connection))
     table.create_view(connection, "all_windows")
     connection.register("sampled", pyarrow.table({"device_id": sorted(sampled_devices)}))
-    only = "" if sample >= 1 else " WHERE device_id IN (SELECT device_id FROM sampled)"
+    only = " WHERE true" if sample >= 1 else " WHERE device_id IN (SELECT device_id FROM sampled)"
+    for topic, incarnation, partition in sorted(unjudged):
+        verdict.note(f"windows: {topic}[{partition}] is not judged, its state has a gap")
+        only += (
+            f" AND NOT (kafka_topic = '{topic}' AND topic_incarnation = {incarnation} "
+            f"AND kafka_partition = {partition})"
+        )
     connection.execute(f"CREATE OR REPLACE VIEW found AS SELECT * FROM all_windows{only}")
     connection.register("expected", rows.table())
     exact = ["window_end"] + attributes + ["count", "min", "max", "first", "last"]
@@ -387,7 +429,8 @@ def check_ledger(verdict, chain, checks, offsets, root):
     for (topic, incarnation, partition), position in sorted(chain.positions.items()):
         if topic not in topics:
             verdict.fault(f"the ledger moves {topic}, which the configuration does not name")
-        produced, newest = offsets.get((topic, partition), (0, position.to - 1))
+        key = (topic, incarnation, partition)
+        produced, newest = offsets.get(key, (0, position.to - 1))
         covered = position.to - position.start - position.not_delivered - position.skipped
         if newest >= position.to:
             verdict.fault(f"{topic}[{partition}]: committed to {position.to}, produced to {newest}")
@@ -396,8 +439,30 @@ def check_ledger(verdict, chain, checks, offsets, root):
                 f"{topic}[{partition}]: {position.start} … {position.to} without "
                 f"{position.not_delivered} not delivered are {covered} records, not {produced}"
             )
-    for topic, partition in sorted(offsets.keys() - {(t, p) for t, _, p in chain.positions}):
-        verdict.fault(f"{topic}[{partition}] was produced to, but no entry opens it")
+    for key in sorted(offsets.keys() - chain.positions.keys()):
+        verdict.fault(f"{key} was produced to, but no entry opens it")
+
+
+def check_gaps(connection, verdict, root, chain):
+    """`gaps` must say what the ledger says: what was passed over, and where incarnations ended."""
+    path = root / "tables" / "gaps"
+    if not chain.is_whole or not Table.exists(path):
+        return
+    table = Table(path)
+    verdict.faults(table.faults(connection))
+    table.create_view(connection, "found")
+    said = sorted(
+        [(*key, *gap) for key, gaps in chain.gaps.items() for gap in gaps]
+        + [(*key, to, None, "ended", "operator") for key, to in chain.ends.items()],
+        key=str,
+    )
+    found = connection.execute(
+        "SELECT kafka_topic, topic_incarnation, kafka_partition, from_offset, to_offset, "
+        "CASE WHEN to_offset IS NULL THEN 'ended' ELSE reason END, decided_by FROM found"
+    ).fetchall()
+    verdict.note(f"gaps: {len(said)} rows expected, {len(found)} found")
+    if sorted(found, key=str) != said:
+        verdict.fault("gaps: the table and the ledger differ", [f"table {found}", f"ledger {said}"])
 
 
 def verify(arguments):
@@ -409,7 +474,7 @@ def verify(arguments):
     if arguments.ledger or arguments.committed_only:
         chain = ledger_chain.read(root)
     decisions = {} if chain is None else chain.decisions
-    ends = {} if chain is None else {(t, p): at.to for (t, _, p), at in chain.positions.items()}
+    expectation = Expectation(chain, arguments.committed_only)
 
     sources = Source.all_of(config)
     sample = arguments.windows_sample or default_sample(root, sources)
@@ -426,6 +491,7 @@ def verify(arguments):
     dead = ExpectedRows(
         [
             ("kafka_topic", pyarrow.string()),
+            ("topic_incarnation", pyarrow.int64()),
             ("kafka_partition", pyarrow.int64()),
             ("kafka_offset", pyarrow.int64()),
             ("row_index", pyarrow.int64()),
@@ -433,31 +499,34 @@ def verify(arguments):
         ]
     )
     offsets = {}
-    for topic, partition, record in produced_records(arguments.produced):
-        if topic not in by_topic:
+    for key, record in produced_records(arguments.produced):
+        topic = key[0]
+        if topic not in by_topic or not expectation.takes(key, record.offset):
             continue
-        if arguments.committed_only and record.offset >= ends.get((topic, partition), 0):
-            continue
-        count, newest = offsets.get((topic, partition), (0, -1))
-        offsets[(topic, partition)] = (count + 1, max(newest, record.offset))
-        by_topic[topic].feed(topic, partition, record, decisions)
-        where = [topic, partition, record.offset]
+        count, newest = offsets.get(key, (0, -1))
+        offsets[key] = (count + 1, max(newest, record.offset))
+        by_topic[topic].feed(key, record, decisions)
+        where = [*key, record.offset]
         if record.is_dead:
             dead.append(where + [-1, record.timestamp])
         for index, row in enumerate(record.rows):
             if row is None:
                 dead.append(where + [index, record.timestamp])
     for check in checks:
-        check.finish(arguments.open_windows_fired)
+        check.finish(arguments.open_windows_fired, {} if chain is None else chain.ends)
 
     verdict.note(f"produced: {sum(count for count, _ in offsets.values())} records")
     connection = connect()
     for check in checks:
         attempt(verdict, check_readings, connection, verdict, check)
     attempt(verdict, check_dead_letters, connection, verdict, root, dead)
-    attempt(verdict, check_windows, connection, verdict, root, checks, sample, sampled)
+    attempt(
+        verdict, check_windows, connection, verdict, root, checks, sample, sampled,
+        expectation.unjudged,
+    )  # fmt: skip
     if chain is not None:
         check_ledger(verdict, chain, checks, offsets, root)
+        attempt(verdict, check_gaps, connection, verdict, root, chain)
     seconds = time.monotonic() - started
     if verdict.fault_count:
         print(f"verify: FAILED, {verdict.fault_count} differences ({seconds:.1f} s)")

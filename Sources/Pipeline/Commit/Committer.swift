@@ -207,6 +207,53 @@ final class Committer {
     }
   }
 
+  /// Puts what a person has decided about positions, with the rows that tell of it, and gives the
+  /// tables what it holds for them.
+  ///
+  /// - Returns: the entry's version.
+  /// - Throws: `.conflict` where the chain has moved since the decision was planned: nothing of it
+  ///   is in the chain then.
+  func put(_ decision: PositionDecision) throws(CommitFailure) -> Int64 {
+    let id = nextCommitID()
+    let kind = decision.openings.isEmpty ? LedgerEntry.Kind.commit : .open
+    var entry = draft(kind, id: id, clusterID: decision.clusterID ?? ledger.state.clusterID)
+    entry.openings = decision.openings
+    entry.partitions = decision.moves
+    var writer = DataFileWriter(
+      storage: storage, options: options, commitID: id, baseVersion: decision.baseVersion)
+    do throws(StorageError) {
+      try writer.write(GapsTable(rows: decision.gapRows))
+      try syncFolders(writer.files, [])
+    } catch {
+      throw CommitFailure(error)
+    }
+    add(writer.files, to: &entry)
+    entry.counters = [
+      Counter(name: "files", value: Int64(writer.files.count)),
+      Counter(name: "file_bytes", value: writer.files.reduce(0) { $0 + $1.byteCount }),
+    ]
+    let version = try putWhileItStands(entry, decision)
+    try bringTablesUp()
+    try summarize()
+    return version
+  }
+
+  /// Moves name what they are based on; an incarnation's end does not, so that nobody may have
+  /// moved the partitions it ends.
+  private func putWhileItStands(
+    _ entry: LedgerEntry, _ decision: PositionDecision
+  ) throws(CommitFailure) -> Int64 {
+    while true {
+      for end in decision.ends
+      where ledger.state.partitions[end.key]?.lastVersion != end.lastVersion {
+        throw .conflict("\(end.key) was moved meanwhile")
+      }
+      let only = decision.ends.isEmpty ? nil : ledger.state.nextVersion
+      if let put = try put(entry, onlyAt: only) { return put.version }
+      try refresh()
+    }
+  }
+
   // MARK: - Ownership
 
   /// A partition is ours: moves of it are based on what the chain says now.
@@ -341,6 +388,12 @@ final class Committer {
           state: cut.state.flatMap { $0.isClosed ? $0.reference : nil }))
       entry.decisions += cut.decisions
     }
+    add(files, to: &entry)
+    entry.counters = CommitCounters(cuts, files: files).counters
+    return entry
+  }
+
+  private func add(_ files: [WrittenFile], to entry: inout LedgerEntry) {
     let modifiedAtMillis = entry.writtenAtMicros / 1000
     for file in files {
       let action = file.addAction(modifiedAtMillis: modifiedAtMillis)
@@ -351,8 +404,6 @@ final class Committer {
         entry.tables.append(TableActions(table: table, actions: [action]))
       }
     }
-    entry.counters = CommitCounters(cuts, files: files).counters
-    return entry
   }
 
   private func summarize() throws(CommitFailure) {

@@ -24,33 +24,23 @@ struct PositionResolver {
     chain: ChainState.Partition, kafka: OffsetRange
   ) -> Verdict {
     let state = chain.states.last { !damagedStates.contains($0.path) }
-    let stateCut = state?.cut ?? chain.start
+    let neededFrom = chain.crossingGaps(from: state?.cut ?? chain.start)
     var start = PartitionStart(
       topicPartition: topicPartition, key: key, sourceIndex: sourceIndex, to: chain.to,
       state: state, openedAt: chain.start, witness: chain.witness,
-      fetchFrom: min(stateCut, chain.witness?.offset ?? stateCut))
-    if kafka.end < chain.to {
-      return .stop(
-        "\(topicPartition) ends at offset \(kafka.end), but \(chain.to) is committed: the topic "
-          + "was re-created or truncated; use another source name or storage.root")
-    }
-    if kafka.beginning <= start.fetchFrom { return .start(start) }
-    if kafka.beginning <= stateCut {
-      // Only the witness is gone: retention has passed the committed records, as it may.
-      start.fetchFrom = stateCut
-      start.witness = nil
+      fetchFrom: min(neededFrom, chain.witness?.offset ?? neededFrom), gaps: chain.gaps)
+    guard let fault = PositionFault.find(chain, neededFrom: neededFrom, kafka: kafka) else {
+      if kafka.beginning > start.fetchFrom {
+        // Only the witness is gone: retention has passed the committed records, as it may.
+        start.fetchFrom = neededFrom
+        start.witness = nil
+      }
       return .start(start)
     }
-    let lost =
-      kafka.beginning > chain.to
-      ? "offsets \(chain.to) to \(kafka.beginning) were deleted before they were read"
-      : "offsets \(stateCut) to \(kafka.beginning), needed to rebuild the windows, were deleted"
-    guard policy == .skipAndRecord else {
-      return .stop(
-        "\(topicPartition): \(lost); set kafka.on_position_lost: skip_and_record to record the "
-          + "gap and go on")
+    guard fault.isRetention, policy == .skipAndRecord else {
+      return .stop(fault.sentence(topicPartition))
     }
     start.fetchFrom = kafka.beginning
-    return .skip(start, to: kafka.beginning, reason: "retention")
+    return .skip(start, to: kafka.beginning, reason: OffsetGap.retention)
   }
 }

@@ -16,6 +16,7 @@ extension Session: RebalanceDelegate {
         try committer.refresh()
         return committer.state
       }
+      try checkCluster(of: state)
       let positions = try partitions.map { partition throws(SessionFailure) in
         try start(partition, state: state, kafka: ranges[partition])
       }

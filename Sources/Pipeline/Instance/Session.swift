@@ -93,6 +93,7 @@ final class Session: @unchecked Sendable {
       let opener = TopicOpener(consumer: consumer, start: options.start)
       try committer.update { committer in
         try committer.recover(clusterID: clusterID)
+        try checkTopics(counts, in: committer.state)
         for topic in topics {
           guard let opening = try opener.opening(of: topic, in: committer.state) else { continue }
           try committer.open(opening, clusterID: clusterID)
@@ -104,7 +105,9 @@ final class Session: @unchecked Sendable {
       status.endWait(for: .diskFull)
       return nil
     } catch let error as KafkaError {
-      guard error.isRetriable && hasRunBefore else { return .refused("\(error)") }
+      guard error.isRetriable && hasRunBefore else {
+        return .refused(sentence(ofUnknownTopic: error))
+      }
       status.wait(for: .brokersAway, "\(error)")
       return .failed(.reopen("\(error)"))
     } catch let error as CommitFailure {
@@ -113,6 +116,8 @@ final class Session: @unchecked Sendable {
         return .failed(.reopen(reason))
       }
       return refusal(error)
+    } catch let error as SessionFailure {
+      return .failed(error)
     } catch {
       return .refused("\(error)")
     }
@@ -122,7 +127,7 @@ final class Session: @unchecked Sendable {
   /// pipeline's very first start they are a fault of the configuration: nobody has seen these
   /// addresses work. A ledger is the proof that they once did, so that a machine may boot while
   /// Kafka is down.
-  private var hasRunBefore: Bool {
+  var hasRunBefore: Bool {
     if memory.hasStarted { return true }
     guard goal == .run, let names = try? storage.list(Ledger.folder) else { return false }
     return !names.isEmpty
@@ -222,6 +227,7 @@ final class Session: @unchecked Sendable {
     case .error(let error):
       if error.code == .allBrokersDown { status.wait(for: .brokersAway, "\(error)") }
       log.warning("Kafka: \(error)")
+      if error.isUnknownTopic { handleUnknownTopic(error) }
     case .fatal(let error): board.update { $0.fail(.reopen("Kafka: \(error)")) }
     }
   }
@@ -234,17 +240,6 @@ final class Session: @unchecked Sendable {
         "records": "\(lags.reduce(0, +))", "partitions": "\(lags.count)",
         "largest": "\(lags.max() ?? 0)", "group": "\(statistics.groupState)",
       ])
-  }
-
-  /// A position was lost while reading: skip to what Kafka has, or stop.
-  private func handle(_ loss: PositionLoss, _ consumer: any GroupConsumer) {
-    let name = "\(loss.topicPartition) at offset \(loss.offset)"
-    guard !loss.isOtherTopic, options.onPositionLost == .skipAndRecord else {
-      board.update { $0.fail(.stop("position lost: \(name): \(loss.reason)")) }
-      return
-    }
-    // Reopening resolves the position against what Kafka has now, as at every assignment.
-    board.update { $0.fail(.reopen("position lost: \(name): \(loss.reason)")) }
   }
 
   // MARK: - End

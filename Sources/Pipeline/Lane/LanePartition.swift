@@ -37,6 +37,8 @@ final class LanePartition {
   private(set) var cutFrom: Int64
   /// Below it the chain has accounted for every offset.
   private let replayUntil: Int64
+  /// What the first pass skipped of them, the replay skips too.
+  private let knownGaps: [OffsetGap]
   /// What is decoded repeats what the chain has. Ends with the replay, but only once event time has
   /// seen the last replayed record and its rows are dropped.
   private var dropsOutput: Bool
@@ -59,6 +61,8 @@ final class LanePartition {
     case fresh
     /// A hole was seen: everything is ignored until the lane has asked for `expected` again.
     case refetching
+    /// What comes next is too far behind to wait for: the lane asks for `expected` right away.
+    case seekingAhead
     /// Asked again; a hole is now believed.
     case refetched
     case steady
@@ -81,7 +85,9 @@ final class LanePartition {
     topicPartition = start.topicPartition
     self.source = source
     sourceIndex = start.sourceIndex
-    expected = state.cut
+    knownGaps = start.gaps
+    let first = start.gaps.end(from: state.cut)
+    expected = first
     stateCut = state.cut
     vocabulary = state.vocabulary
     windows = state.windows
@@ -89,7 +95,7 @@ final class LanePartition {
     self.output = output
     cutFrom = start.to
     replayUntil = start.to
-    dropsOutput = state.cut < start.to
+    dropsOutput = first < start.to
     unverifiedWitness = start.witness.flatMap { $0.offset >= start.fetchFrom ? $0 : nil }
     witness = start.witness
     if !dropsOutput { adoptDefinitions() }
@@ -136,7 +142,7 @@ final class LanePartition {
     decoder: inout RecordDecoder, headersJSON: (Int) -> String?
   ) -> Reaction {
     switch position {
-    case .lost, .refetching: return .none
+    case .lost, .refetching, .seekingAhead: return .none
     case .fresh, .refetched, .steady: break
     }
     if let witness = unverifiedWitness, header.offset > witness.offset, position == .fresh {
@@ -148,7 +154,7 @@ final class LanePartition {
       position = .lost
       return .lost(reason: reason, isOtherTopic: true)
     }
-    if header.offset < expected { return .none }
+    if header.offset < expected { return position == .fresh ? seekAhead(of: header) : .none }
     if header.offset > expected {
       if position == .fresh {
         position = .refetching
@@ -161,7 +167,19 @@ final class LanePartition {
     decode(header, at: index, in: batch, decoder: &decoder, headersJSON: headersJSON)
     lastIndex = index
     expected = header.offset + 1
-    return .none
+    if !dropsOutput { return .none }
+    expected = knownGaps.end(from: expected)
+    return seekAhead(of: header)
+  }
+
+  /// A gap that is worth a seek: fewer offsets are read and dropped faster than asked for.
+  private static let seekAheadCountMin: Int64 = 10_000
+
+  /// Goes to `expected` at once where Kafka would first send everything of a known gap.
+  private func seekAhead(of header: RecordHeader) -> Reaction {
+    if expected - header.offset <= Self.seekAheadCountMin { return .none }
+    position = .seekingAhead
+    return .refetch
   }
 
   private func decode(
@@ -207,7 +225,11 @@ final class LanePartition {
   /// The partition is at its end: offsets up to it are accounted for, delivered or not, so that
   /// trailing transaction markers do not hold the position.
   func acceptEnd(at offset: Int64) -> Reaction {
-    guard position != .lost, position != .refetching, offset > expected else { return .none }
+    switch position {
+    case .lost, .refetching, .seekingAhead: return .none
+    case .fresh, .refetched, .steady: break
+    }
+    if offset <= expected { return .none }
     if position == .fresh {
       position = .refetching
       return .refetch
@@ -228,18 +250,21 @@ final class LanePartition {
   var refetchOffset: Int64 { min(expected, unverifiedWitness?.offset ?? expected) }
 
   /// The lane has asked Kafka for `refetchOffset` again.
-  func didRefetch() { position = .refetched }
+  func didRefetch() { position = position == .seekingAhead ? .fresh : .refetched }
 
   /// Goes on at `offset` by decision: what lies between is a gap, not a loss nobody knows of.
   func skipGap(to offset: Int64, reason: String) {
+    if offset <= expected { return }
     if isReplaying {
       // Rows of these offsets are in the tables; only the state goes without them.
-      gaps.append(OffsetGap(from: expected, to: min(offset, replayUntil), reason: "state"))
+      gaps += knownGaps.uncovered(in: expected..<min(offset, replayUntil)).map {
+        OffsetGap(from: $0.lowerBound, to: $0.upperBound, reason: OffsetGap.state)
+      }
     }
     if offset > replayUntil {
       gaps.append(OffsetGap(from: max(expected, replayUntil), to: offset, reason: reason))
     }
-    expected = offset
+    expected = knownGaps.end(from: offset)
     if dropsOutput && !isReplaying { endReplay() }
     unverifiedWitness = nil
     position = .fresh
@@ -248,7 +273,7 @@ final class LanePartition {
   private func skipUndelivered(to offset: Int64) {
     // What lies below `replayUntil` was counted by the entry that covered it.
     notDelivered += max(0, offset - max(expected, replayUntil))
-    expected = offset
+    expected = dropsOutput ? knownGaps.end(from: offset) : offset
     if dropsOutput && !isReplaying { endReplay() }
   }
 
@@ -262,8 +287,7 @@ final class LanePartition {
     guard header.offset == known.offset else { return nil }
     let checksum = Witness.checksum(key: batch.key(at: index), payload: batch.payload(at: index))
     if checksum == known.checksum && header.timestampMicros == known.timestampMicros { return nil }
-    return "offset \(known.offset) holds another record than the one that was committed: "
-      + "the topic was re-created"
+    return PositionFault.otherRecord(offset: known.offset).detail
   }
 
   // MARK: - Event time

@@ -22,6 +22,8 @@ struct PartitionStart: Sendable {
   var witness: Witness?
   /// The first offset asked of Kafka.
   var fetchFrom: Int64
+  /// Gaps below `to` that the chain knows: the replay crosses them as the first pass did.
+  var gaps: [OffsetGap] = []
 }
 
 /// A fault that ends a session; the instance decides what follows.

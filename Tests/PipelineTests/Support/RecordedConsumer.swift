@@ -9,6 +9,7 @@ struct RecordedTopics: Sendable {
   var partitions: [TopicPartition: [TestRecord]]
   /// Offsets below were deleted by retention.
   var beginnings: [TopicPartition: Int64] = [:]
+  var clusterID = "recorded"
 
   /// The topics as they were when a share of every partition had been produced.
   func prefix(_ share: Double) -> RecordedTopics {
@@ -63,6 +64,9 @@ final class RecordedConsumer: GroupConsumer, @unchecked Sendable {
     for partition in topics.names where names.contains(partition.topic) {
       counts[partition.topic, default: 0] += 1
     }
+    for name in names where counts[name] == nil {
+      throw KafkaError(code: .unknownTopicOrPartition, operation: "read the metadata of \(name)")
+    }
     return counts
   }
 
@@ -78,7 +82,24 @@ final class RecordedConsumer: GroupConsumer, @unchecked Sendable {
     return ranges
   }
 
-  func clusterID(timeoutMillis: Int32) -> String? { "recorded" }
+  func clusterID(timeoutMillis: Int32) -> String? { topics.clusterID }
+
+  func firstRecords(
+    at positions: [TopicPartition: Int64], timeoutMillis: Int32
+  ) throws(KafkaError) -> [TopicPartition: ProbedRecord] {
+    var found: [TopicPartition: ProbedRecord] = [:]
+    for (partition, offset) in positions {
+      let records = topics.partitions[partition] ?? []
+      let first = (Int(offset)..<max(Int(offset), records.count)).first {
+        !records[$0].isUndelivered
+      }
+      guard let first else { continue }
+      found[partition] = ProbedRecord(
+        offset: Int64(first), timestampMicros: records[first].timestampMicros,
+        key: records[first].key, payload: records[first].payload)
+    }
+    return found
+  }
 
   func commitGroupOffsets(
     _ positions: [(partition: TopicPartition, nextOffset: Int64)]
@@ -97,6 +118,19 @@ final class RecordedConsumer: GroupConsumer, @unchecked Sendable {
   }
 
   func close(timeoutMillis: Int) {}
+}
+
+extension RecordedConsumer: PositionSource {
+  /// One that is never assigned anything, for questions only.
+  convenience init(asking topics: RecordedTopics) {
+    self.init(topics, laneCount: 1, seed: 0, delegate: NoRebalance())
+  }
+}
+
+private final class NoRebalance: RebalanceDelegate {
+  func assigned(_ partitions: [TopicPartition]) -> [StartPosition]? { nil }
+  func revoked(_ partitions: [TopicPartition]) {}
+  func lost(_ partitions: [TopicPartition]) {}
 }
 
 /// One lane's share: runs of random length from its partitions, ends of partition included.
