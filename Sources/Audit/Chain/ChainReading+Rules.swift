@@ -93,9 +93,10 @@ extension ChainReading {
     }
     if let conflict = state.conflict(with: entry) {
       let subject = Finding.Subject(path: path, partition: conflict.key)
+      let place = conflict.key.map { " at \($0)" } ?? ""
       findings.add(
         .error, invariant(of: conflict, entry), subject,
-        "it breaks the chain at \(conflict.key): \(conflict.reason)", advice: Self.remedy)
+        "it breaks the chain\(place): \(conflict.reason)", advice: Self.remedy)
       return
     }
     state.apply(entry)
@@ -105,9 +106,6 @@ extension ChainReading {
     if (entry.kind == .create) != state.isEmpty { return "a chain begins once, with entry 0" }
     if !state.isEmpty, entry.ledgerID != state.ledgerID {
       return "it belongs to ledger \(entry.ledgerID), not \(state.ledgerID)"
-    }
-    if let known = state.clusterID, let found = entry.clusterID, found != known {
-      return "its offsets are of cluster \(found), the ones before of \(known)"
     }
     for counter in entry.counters {
       let sum = state.counters[counter.name, default: 0].addingReportingOverflow(counter.value)
