@@ -35,6 +35,8 @@ struct DeltaCommit {
   private var hasDataAdd = false
   private var hasDataRemove = false
   private var hasFileAction = false
+  /// Why an action that we must understand makes no sense.
+  private var fault: String?
 
   /// Reads a commit. Unknown actions and members are passed over, as the protocol demands. `appID` is `<pipeline>/<ledger id>`.
   init(
@@ -42,6 +44,7 @@ struct DeltaCommit {
   ) throws(DeltaError) {
     self.init(
       try Self.lines(bytes, version: version, table: table), version: version, appID: appID)
+    if let fault { throw .malformedCommit(table: table, version: version, detail: fault) }
   }
 
   /// The actions of a commit's file, one JSON document a line.
@@ -75,7 +78,10 @@ struct DeltaCommit {
   private mutating func take(_ action: JSONValue, appID: String) {
     if let txn = action["txn"] { take(txn: txn, appID: appID) }
     if let metaData = action["metaData"] { self.metaData = metaData }
-    if let found = action["protocol"] { tableProtocol = TableProtocol(found) }
+    if let found = action["protocol"] {
+      tableProtocol = TableProtocol(found)
+      if tableProtocol == nil { fault = "a protocol action without versions" }
+    }
     if let info = action["commitInfo"] {
       operation = info["operation"]?.stringValue
     }
@@ -93,6 +99,8 @@ struct DeltaCommit {
     guard let found = txn["appId"]?.stringValue else { return }
     if found == appID {
       txnVersion = txn["version"]?.int64Value
+      // Taken for somebody else's commit, it would let its entries in a second time.
+      if txnVersion.map({ $0 < 0 }) ?? true { fault = "our txn action without a version" }
     } else if let slash = appID.lastIndex(of: "/"), found.hasPrefix(appID[...slash]) {
       otherLedgerAppID = found
     }
@@ -107,14 +115,16 @@ struct DeltaCommit {
 }
 
 extension TableProtocol {
-  /// From the body of a protocol action.
-  init(_ body: JSONValue) {
+  /// From the body of a protocol action; nil where that has not both versions.
+  init?(_ body: JSONValue) {
+    guard let reader = body["minReaderVersion"]?.int64Value,
+      let writer = body["minWriterVersion"]?.int64Value
+    else { return nil }
     let features = ["readerFeatures", "writerFeatures"].flatMap { key in
       (body[key]?.arrayValue ?? []).compactMap(\.stringValue)
     }
     self.init(
-      minReaderVersion: body["minReaderVersion"]?.int64Value ?? 1,
-      minWriterVersion: body["minWriterVersion"]?.int64Value ?? 1,
+      minReaderVersion: reader, minWriterVersion: writer,
       features: Set(features).sorted())
   }
 }

@@ -47,8 +47,10 @@ package struct TableBookmark: Equatable, Sendable {
 
   /// Reads back `json`; nil if it is not a bookmark.
   package init?(_ json: JSONValue) {
-    guard let deltaVersion = json["deltaVersion"]?.int64Value, deltaVersion >= -1,
-      let txnVersion = json["txnVersion"]?.int64Value, let found = json["protocol"]
+    // Versions beyond 2^60 would take centuries.
+    let versions: ClosedRange<Int64> = -1...(1 << 60)
+    guard let deltaVersion = json["deltaVersion"]?.int64Value, versions.contains(deltaVersion),
+      let txnVersion = json["txnVersion"]?.int64Value, versions.contains(txnVersion), let found = json["protocol"]
     else { return nil }
     self.init(
       deltaVersion: deltaVersion, txnVersion: txnVersion,

@@ -77,6 +77,31 @@ extension PartitionDetectors {
     return time
   }
 
+  /// Whether every index in a state that was read back stands for a word of `vocabulary`.
+  package func fits(_ vocabulary: borrowing Vocabulary) -> Bool {
+    guard devices.count <= vocabulary.devices.count else { return false }
+    let width = set.schema.attributes.count
+    for (place, word) in attributes.enumerated() where word != WordTable.none {
+      if word >= UInt32(vocabulary.attributes[place % width].count) { return false }
+    }
+    for watch in watches {
+      for case let summary? in watch.summaries {
+        let words = zip(summary.attributeCounts, vocabulary.attributes)
+        guard summary.examples.allSatisfy({ Int($0) < devices.count }),
+          words.allSatisfy({ counts, table in
+            counts.keys.allSatisfy { $0 == WordTable.none || Int($0) < table.count }
+          })
+        else { return false }
+      }
+    }
+    if !set.schema.isNarrow { return true }
+    let metricCount = vocabulary.metrics.count
+    return series.allSatisfy { Int($0.metric) < metricCount }
+      && slots.allSatisfy { list in
+        list.slots.allSatisfy { $0.key.metric == WordTable.none || Int($0.key.metric) < metricCount }
+      }
+  }
+
   // MARK: - What it is of
 
   /// What state cannot survive a change of, as text for people.

@@ -53,25 +53,42 @@ extension ChainState {
     let reader = ObjectReader(path: path, value: json)
     self.init(pipeline: try reader.text("pipeline"))
     ledgerID = try reader.text("ledger_id")
-    clusterID = json["cluster_id"]?.stringValue
-    nextVersion = try reader.integer("next_version")
+    clusterID = try reader.optionalText("cluster_id")
+    nextVersion = try reader.count("next_version", from: 1)
     for topic in try reader.objects("topics") {
-      guard let count = Int32(exactly: try topic.integer("partition_count")) else {
+      guard let count = Int32(exactly: try topic.count("partition_count")) else {
         throw .unreadable(path: path, detail: "a partition count is out of range")
       }
-      topics[try topic.text("topic")] = OpenTopic(
-        incarnation: try topic.integer("incarnation"), partitionCount: count)
+      let open = OpenTopic(incarnation: try topic.count("incarnation"), partitionCount: count)
+      try Self.add(open, as: try topic.name("topic"), to: &topics, path)
     }
-    for partition in try reader.objects("partitions") {
-      partitions[try PartitionKey(partition)] = try Partition(partition)
+    for reader in try reader.objects("partitions") {
+      let key = try PartitionKey(reader)
+      let partition = try Partition(reader)
+      if let fault = partition.fault(nextVersion: nextVersion) {
+        throw .unreadable(path: path, detail: "\(key): \(fault)")
+      }
+      try Self.add(partition, as: key, to: &partitions, path)
     }
-    for table in try reader.objects("tables") {
-      tables[try table.text("table")] = Table(
-        lastVersion: try table.integer("last_version"),
-        schemaText: table.value["schema"]?.stringValue)
+    for reader in try reader.objects("tables") {
+      let table = Table(
+        lastVersion: try reader.count("last_version"),
+        schemaText: try reader.optionalText("schema"))
+      try Self.add(table, as: try reader.name("table"), to: &tables, path)
     }
     for member in try reader.members("counters") {
-      counters[member.name] = member.value.int64Value
+      guard let value = member.value.int64Value, value >= 0 else {
+        throw .unreadable(path: path, detail: "counter \(member.name) is not a count")
+      }
+      try Self.add(value, as: member.name, to: &counters, path)
+    }
+  }
+
+  private static func add<Key: Hashable, Value>(
+    _ value: Value, as key: Key, to values: inout [Key: Value], _ path: String
+  ) throws(LedgerError) {
+    if values.updateValue(value, forKey: key) != nil {
+      throw .unreadable(path: path, detail: "\(key) is there twice")
     }
   }
 }
@@ -79,12 +96,23 @@ extension ChainState {
 extension ChainState.Partition {
   fileprivate init(_ reader: ObjectReader) throws(LedgerError) {
     self.init(
-      lastVersion: try reader.integer("last_version"), to: try reader.integer("to"),
-      start: try reader.integer("start"), clockMicros: reader.value["clock_us"]?.int64Value,
-      skippedCount: try reader.integer("skipped"),
-      notDeliveredCount: try reader.integer("not_delivered"))
+      lastVersion: try reader.count("last_version"), to: try reader.count("to"),
+      start: try reader.count("start"), clockMicros: try reader.optionalInteger("clock_us"),
+      skippedCount: try reader.count("skipped"),
+      notDeliveredCount: try reader.count("not_delivered"))
     if let witness = reader.optionalObject("witness") { self.witness = try Witness(witness) }
     for state in try reader.objects("states") { states.append(try StateReference(state)) }
     for gap in try reader.objects("gaps") { gaps.append(try OffsetGap(gap)) }
+  }
+
+  /// What in it no chain of `nextVersion` entries can have said.
+  fileprivate func fault(nextVersion: Int64) -> String? {
+    if lastVersion >= nextVersion { return "entry \(lastVersion) moved it, beyond the chain" }
+    if to < start { return "it stands at \(to), before its start \(start)" }
+    if states.count > 2 { return "more than two state snapshots" }
+    if states.contains(where: { $0.cut > to }) { return "a state's cut lies beyond \(to)" }
+    if states.count == 2, states[1].cut < states[0].cut { return "its states are out of order" }
+    if let witness, witness.offset >= to { return "its witness lies at or beyond \(to)" }
+    return nil
   }
 }

@@ -169,7 +169,11 @@ extension ChainState {
     for opening in entry.openings { apply(opening, version: entry.version) }
     for move in entry.partitions { apply(move, version: entry.version) }
     for table in entry.tables { apply(table, version: entry.version) }
-    for counter in entry.counters { counters[counter.name, default: 0] += counter.value }
+    for counter in entry.counters {
+      // Figures for people: they stand still rather than trap on entries that lie.
+      let sum = counters[counter.name, default: 0].addingReportingOverflow(counter.value)
+      counters[counter.name] = sum.overflow ? .max : sum.partialValue
+    }
     nextVersion += 1
   }
 

@@ -16,6 +16,42 @@ struct ObjectReader {
     return integer
   }
 
+  /// Text that may be absent; anything else in its place is a fault.
+  func optionalText(_ name: String) throws(LedgerError) -> String? {
+    value[name] == nil ? nil : try text(name)
+  }
+
+  func optionalInteger(_ name: String) throws(LedgerError) -> Int64? {
+    value[name] == nil ? nil : try integer(name)
+  }
+
+  /// An offset, a count or a version: from `low` to `countMax`, so that no sum of a few overflows.
+  func count(_ name: String, from low: Int64 = 0) throws(LedgerError) -> Int64 {
+    let count = try integer(name)
+    guard (low...Self.countMax).contains(count) else {
+      throw .unreadable(path: path, detail: "field \"\(name)\" cannot be \(count)")
+    }
+    return count
+  }
+
+  /// 2^60: Kafka's offsets and our versions take centuries to get there.
+  static let countMax: Int64 = 1 << 60
+
+  /// A name that becomes part of a path.
+  func name(_ name: String) throws(LedgerError) -> String {
+    let text = try text(name)
+    guard Self.isPathComponent(text[...]) else {
+      throw .unreadable(path: path, detail: "field \"\(name)\" cannot be \"\(text)\"")
+    }
+    return text
+  }
+
+  /// Whether it names a file or folder right here and nothing else.
+  static func isPathComponent(_ text: Substring) -> Bool {
+    !text.isEmpty && text != "." && text != ".."
+      && !text.utf8.contains { $0 == UInt8(ascii: "/") || $0 < 0x20 }
+  }
+
   func checksum(_ name: String) throws(LedgerError) -> UInt64 {
     guard let checksum = UInt64(try text(name), radix: 16) else {
       throw missing(name, "a hexadecimal checksum")

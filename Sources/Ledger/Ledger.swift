@@ -74,9 +74,9 @@ package final class Ledger {
       if try load(summary: version) { break }
       damagedSummaries.insert(version)
     }
-    if let newest = summaries.last, lastSummary < 0, try !exists(Self.entryPath(0)) {
+    if !summaries.isEmpty, lastSummary < 0, try !exists(Self.entryPath(0)) {
       throw .unreadable(
-        path: Self.summaryPath(newest),
+        path: summaries.reversed().map(Self.summaryPath).joined(separator: " and "),
         detail: "no summary is readable and the oldest entries are retired")
     }
     try refresh()
@@ -95,6 +95,12 @@ package final class Ledger {
       guard let newest = try summaryVersions().last, newest >= state.nextVersion else { break }
       // Somebody may have put the entry and its summary since we looked; else it is retired.
       if try !exists(Self.entryPath(state.nextVersion)) {
+        if damagedSummaries.contains(newest) {
+          throw .unreadable(
+            path: Self.summaryPath(newest),
+            detail: "it is damaged, and entry \(state.nextVersion), from where the chain could be "
+              + "read without it, is not there")
+        }
         throw .raceLost(version: state.nextVersion, summary: newest)
       }
     }
@@ -205,7 +211,7 @@ package final class Ledger {
   private func putIfAbsent(_ entry: LedgerEntry) throws(LedgerError) -> Bool {
     let path = Self.entryPath(entry.version)
     do {
-      return try storage.putIfAbsent(path, entry.json.bytes) == .stored
+      return try storage.putIfAbsent(path, entry.fileBytes) == .stored
     } catch {
       // A failed sync leaves durability unknown: nothing may be concluded from what is visible.
       if error.kind == .syncFailed { throw .storage(error) }
@@ -244,7 +250,8 @@ package final class Ledger {
       throw .otherPipeline(path: path, found: loaded.state.pipeline, expected: state.pipeline)
     }
     state = loaded.state
-    bookmarks = Dictionary(uniqueKeysWithValues: loaded.bookmarks.map { ($0.name, $0.value) })
+    // Names that differ as bytes may be equal as text.
+    bookmarks = Dictionary(loaded.bookmarks.map { ($0.name, $0.value) }) { first, _ in first }
     lastSummary = version
     return true
   }
@@ -296,12 +303,20 @@ package final class Ledger {
 
   /// The version of an entry's file; nil for other files.
   package static func entryVersion(ofName name: String) -> Int64? {
-    name.hasSuffix(".json") ? Int64(name.dropLast(".json".count)) : nil
+    name.hasSuffix(".json") ? version(name.dropLast(".json".count)) : nil
   }
 
   /// The version of a summary's file; nil for other files.
   package static func summaryVersion(ofName name: String) -> Int64? {
-    name.hasPrefix("summary-") ? Int64(name.dropFirst("summary-".count)) : nil
+    name.hasPrefix("summary-") ? version(name.dropFirst("summary-".count)) : nil
+  }
+
+  /// Exactly twenty digits: a copy that somebody made beside a file is not of the chain.
+  private static func version(_ digits: Substring) -> Int64? {
+    guard digits.utf8.count == 20,
+      digits.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains)
+    else { return nil }
+    return Int64(digits).flatMap { $0 <= ObjectReader.countMax ? $0 : nil }
   }
 
   private func storageCall<Result>(

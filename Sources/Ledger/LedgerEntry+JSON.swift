@@ -23,11 +23,37 @@ extension LedgerEntry {
     return entry.value
   }
 
+  /// The bytes of the entry's file: the canonical text, with the xxHash64 of what stands before it
+  /// as the last member.
+  ///
+  /// JSON alone would let a changed digit pass for another offset.
+  package var fileBytes: [UInt8] {
+    var bytes = json.bytes
+    bytes.removeLast()
+    let checksum = RandomID.hex(XXHash64.hash(bytes))
+    return bytes + Array(Self.checksumStart.utf8) + Array(checksum.utf8) + Array("\"}".utf8)
+  }
+
+  private static let checksumStart = ",\"checksum\":\""
+
+  /// Whether the checksum at the end is that of what stands before it. An entry without one is
+  /// taken as it is: early programs wrote none.
+  private static func isWhole(_ bytes: [UInt8]) -> Bool {
+    let tailCount = checksumStart.utf8.count + 16 + 2
+    let tail = bytes.suffix(tailCount)
+    guard tail.starts(with: checksumStart.utf8), tail.count == tailCount else { return true }
+    let checksum = tail.dropFirst(checksumStart.utf8.count).prefix(16)
+    return RandomID.hex(XXHash64.hash(Array(bytes.dropLast(tailCount)))).utf8.elementsEqual(checksum)
+  }
+
   /// Reads the entry in `path`, which must hold `version`.
   package init(
     parsing bytes: [UInt8], path: String, version: Int64
   ) throws(LedgerError) {
     let reader = ObjectReader(path: path, value: try Self.parse(bytes, path: path))
+    guard Self.isWhole(bytes) else {
+      throw .unreadable(path: path, detail: "its checksum is not that of its content")
+    }
     let format = try reader.integer("format")
     guard format == Self.currentFormat else {
       throw .unknownFormat(path: path, found: "format \(format)")
@@ -42,7 +68,7 @@ extension LedgerEntry {
     self.init(
       kind: kind, commitID: try CommitID(try reader.nested("commit_id")),
       ledgerID: try reader.text("ledger_id"), pipeline: try reader.text("pipeline"),
-      clusterID: reader.value["cluster_id"]?.stringValue,
+      clusterID: try reader.optionalText("cluster_id"),
       configFingerprint: try reader.text("config"), program: try reader.text("program"),
       writtenAtMicros: try reader.integer("written_at_us"))
     self.version = version
@@ -52,8 +78,8 @@ extension LedgerEntry {
     for decision in try reader.objects("decisions") { decisions.append(try Decision(decision)) }
     if reader.value["counters"] != nil {
       for member in try reader.members("counters") {
-        guard let value = member.value.int64Value else {
-          throw .unreadable(path: path, detail: "counter \(member.name) is not an integer")
+        guard let value = member.value.int64Value, (0...ObjectReader.countMax).contains(value) else {
+          throw .unreadable(path: path, detail: "counter \(member.name) is not a count")
         }
         counters.append(Counter(name: member.name, value: value))
       }
@@ -96,11 +122,11 @@ extension PartitionKey {
   }
 
   init(_ reader: ObjectReader) throws(LedgerError) {
-    guard let partition = Int32(exactly: try reader.integer("partition")) else {
+    guard let partition = Int32(exactly: try reader.count("partition")) else {
       throw .unreadable(path: reader.path, detail: "a partition number is out of range")
     }
     self.init(
-      topic: try reader.text("topic"), incarnation: try reader.integer("incarnation"),
+      topic: try reader.name("topic"), incarnation: try reader.count("incarnation"),
       partition: partition)
   }
 }
@@ -118,12 +144,13 @@ extension TopicOpening {
     let starts = try reader.integers("start_offsets")
     guard let count = Int32(exactly: try reader.integer("partition_count")),
       let first = Int32(exactly: try reader.integer("first_partition")), first >= 0,
-      starts.count == Int(count) - Int(first)
+      starts.count == Int(count) - Int(first),
+      starts.allSatisfy((0...ObjectReader.countMax).contains)
     else {
       throw .unreadable(path: reader.path, detail: "an opening's partition counts do not agree")
     }
     self.init(
-      topic: try reader.text("topic"), incarnation: try reader.integer("incarnation"),
+      topic: try reader.name("topic"), incarnation: try reader.count("incarnation"),
       partitionCount: count, firstPartition: first, startOffsets: starts)
   }
 }
@@ -138,7 +165,7 @@ extension Witness {
 
   init(_ reader: ObjectReader) throws(LedgerError) {
     self.init(
-      offset: try reader.integer("offset"), timestampMicros: try reader.integer("timestamp_us"),
+      offset: try reader.count("offset"), timestampMicros: try reader.integer("timestamp_us"),
       checksum: try reader.checksum("checksum"))
   }
 }
@@ -156,8 +183,11 @@ extension OffsetGap {
 
   init(_ reader: ObjectReader) throws(LedgerError) {
     self.init(
-      from: try reader.integer("from"), to: try reader.integer("to"),
+      from: try reader.count("from"), to: try reader.count("to"),
       reason: try reader.text("reason"))
+    if to < from {
+      throw .unreadable(path: reader.path, detail: "a gap goes back from \(from) to \(to)")
+    }
     if reader.value["decided_by"] != nil {
       let text = try reader.text("decided_by")
       guard let decider = Decider(rawValue: text) else {
@@ -178,8 +208,13 @@ extension StateReference {
 
   init(_ reader: ObjectReader) throws(LedgerError) {
     self.init(
-      path: try reader.text("path"), cut: try reader.integer("cut"),
-      byteCount: try reader.integer("size"), checksum: try reader.checksum("checksum"))
+      path: try reader.text("path"), cut: try reader.count("cut"),
+      byteCount: try reader.count("size"), checksum: try reader.checksum("checksum"))
+    // It is read, and one day deleted.
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[0] == "_state", ObjectReader.isPathComponent(parts[1]) else {
+      throw .unreadable(path: reader.path, detail: "\"\(path)\" names no state snapshot")
+    }
   }
 }
 
@@ -201,12 +236,25 @@ extension PartitionMove {
   init(_ reader: ObjectReader) throws(LedgerError) {
     self.init(
       key: try PartitionKey(reader), previous: try reader.integer("prev"),
-      from: try reader.integer("from"), to: try reader.integer("to"),
-      notDelivered: try reader.integer("not_delivered"),
-      clockMicros: reader.value["clock_us"]?.int64Value)
+      from: try reader.count("from"), to: try reader.count("to"),
+      notDelivered: try reader.count("not_delivered"),
+      clockMicros: try reader.optionalInteger("clock_us"))
     for gap in try reader.objects("gaps") { gaps.append(try OffsetGap(gap)) }
     if let witness = reader.optionalObject("witness") { self.witness = try Witness(witness) }
     if let state = reader.optionalObject("state") { self.state = try StateReference(state) }
+    if let fault { throw .unreadable(path: reader.path, detail: "\(key): \(fault)") }
+  }
+
+  /// What in it contradicts itself, whatever the chain says.
+  private var fault: String? {
+    if to < from { return "it would go back from \(from) to \(to)" }
+    if notDelivered > to - from { return "more not delivered than offsets" }
+    for (index, gap) in gaps.enumerated() {
+      if gap.to > to { return "a gap ends beyond \(to)" }
+      if index > 0, gap.from < gaps[index - 1].to { return "gaps overlap" }
+    }
+    if let witness, witness.offset >= to { return "its witness lies at or beyond \(to)" }
+    return nil
   }
 }
 
@@ -214,7 +262,7 @@ extension TableActions {
   var json: JSONValue { ["table": .string(table), "actions": .array(actions)] }
 
   init(_ reader: ObjectReader) throws(LedgerError) {
-    self.init(table: try reader.text("table"), actions: try reader.array("actions"))
+    self.init(table: try reader.name("table"), actions: try reader.array("actions"))
   }
 }
 
@@ -232,6 +280,6 @@ extension Decision {
     guard let kind = Kind(rawValue: kindText) else {
       throw .unknownFormat(path: reader.path, found: "decision \"\(kindText)\"")
     }
-    self.init(kind: kind, key: try PartitionKey(reader), offset: try reader.integer("offset"))
+    self.init(kind: kind, key: try PartitionKey(reader), offset: try reader.count("offset"))
   }
 }

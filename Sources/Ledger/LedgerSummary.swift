@@ -43,6 +43,9 @@ package struct LedgerSummary: Equatable, Sendable {
     guard json["format"]?.int64Value == LedgerEntry.currentFormat else {
       throw .unknownFormat(path: path, found: "its format")
     }
+    guard bookmarks.members != nil else {
+      throw .unreadable(path: path, detail: "its bookmarks are not an object")
+    }
     self.init(
       state: try ChainState(json: body, path: path), bookmarks: bookmarks.members ?? [])
     if self.version != version { return nil }

@@ -26,10 +26,16 @@ package struct Vocabulary: Sendable {
     metrics.encode(into: &writer)
   }
 
-  package init(from reader: inout ByteReader) throws(ByteReaderError) {
+  /// - Parameter attributeCount: of the source; another number in the bytes is `malformed`.
+  package init(
+    from reader: inout ByteReader, attributeCount: Int
+  ) throws(ByteReaderError) {
     devices = try WordTable(from: &reader)
     attributes = []
-    for _ in 0..<(try reader.readCount()) { attributes.append(try WordTable(from: &reader)) }
+    guard try reader.readCount() == attributeCount else {
+      throw .malformed(filePosition: reader.filePosition)
+    }
+    for _ in 0..<attributeCount { attributes.append(try WordTable(from: &reader)) }
     metrics = try WordTable(from: &reader)
   }
 }

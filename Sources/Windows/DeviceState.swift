@@ -16,6 +16,16 @@ struct DeviceState: Equatable {
   /// The watermark at which something may become due: see `nextEdge(after:)`. Follows from the
   /// rest.
   var nextEdge = Int64.min
+
+  /// Whether the saved times are ones that records can have led to: the first watermark brings F
+  /// and D, D ≤ F, and no watermark overtakes the newest event time.
+  var isSound: Bool {
+    if watermark == EventTime.none {
+      return firedThrough == EventTime.none && droppedThrough == EventTime.none
+    }
+    return droppedThrough != EventTime.none && droppedThrough <= firedThrough
+      && watermark <= newest
+  }
 }
 
 extension PartitionWindows {

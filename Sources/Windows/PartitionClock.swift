@@ -28,7 +28,7 @@ struct PartitionClock: Equatable {
 
   /// Equal to `WordTable.none`.
   static let noDevice = UInt32.max
-  private static let repeatsToConfirm = 3
+  static let repeatsToConfirm = 3
 
   /// Takes one record's stamp. `timestamp` out of the safe range counts as absent.
   mutating func observe(

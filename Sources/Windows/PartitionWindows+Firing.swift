@@ -163,7 +163,7 @@ extension PartitionWindows {
         firstSlice: UInt32(slice), revisionEntry: UInt32(entry)))
   }
 
-  private func window(_ index: Int, ofBlock block: Int) -> WindowGrid.Window? {
+  func window(_ index: Int, ofBlock block: Int) -> WindowGrid.Window? {
     set.grids[Int(blocks[block].grid)].windows.first { $0.index == index }
   }
 

@@ -58,7 +58,9 @@ extension PartitionWindows {
       for queue in [RecencyList.Queue.idle, .awake] {
         for _ in 0..<(try reader.readCount(elementByteCount: 4)) {
           let device = try reader.read(UInt32.self)
-          guard device < UInt32(deviceCount) else {
+          guard device < UInt32(deviceCount), !recency.isIn(.idle, device),
+            !recency.isIn(.awake, device)
+          else {
             throw .malformed(filePosition: reader.filePosition)
           }
           recency.append(device, to: queue)
@@ -67,6 +69,30 @@ extension PartitionWindows {
     } catch {
       throw .damagedState(detail: "\(error)")
     }
+  }
+
+  /// Whether every index in a state that was read back stands for a word of `vocabulary`.
+  package func fits(_ vocabulary: borrowing Vocabulary) -> Bool {
+    guard devices.count <= vocabulary.devices.count else { return false }
+    let width = set.schema.attributes.count
+    for (place, word) in attributes.enumerated() where word != WordTable.none {
+      if word >= UInt32(vocabulary.attributes[place % width].count) { return false }
+    }
+    if !set.schema.isNarrow { return true }
+    for series in seriesOfDevice {
+      var previous: ArraySlice<UInt8> = []
+      for index in series {
+        let metric = blocks[Int(index)].metric
+        guard metric < UInt32(vocabulary.metrics.count) else { return false }
+        let name = vocabulary.metrics.bytes(of: metric)
+        let mask = set.mask(metric: vocabulary.metrics.text(of: metric))
+        guard mask == set.mask(ofGrid: Int(blocks[Int(index)].grid)),
+          index == series.first || previous.lexicographicallyPrecedes(name)
+        else { return false }
+        previous = name
+      }
+    }
+    return true
   }
 
   // MARK: - What it is of
@@ -138,6 +164,9 @@ extension PartitionWindows {
     clock.isProvisional = try reader.readByte() != 0
     clock.provisionalDevice = try reader.read()
     clock.heldCount = try reader.read()
+    guard clock.heldCount < PartitionClock.repeatsToConfirm else {
+      throw .malformed(filePosition: reader.filePosition)
+    }
     clock.heldDevice = try reader.read()
     clock.heldMicros = try readTime(from: &reader)
   }
@@ -170,6 +199,7 @@ extension PartitionWindows {
     state.firedThrough = try readTime(from: &reader)
     state.droppedThrough = try readTime(from: &reader)
     state.lastRecordClock = try readTime(from: &reader)
+    guard state.isSound else { throw .malformed(filePosition: reader.filePosition) }
     if state.newest != EventTime.none { noteNewest(state.newest) }
     if state.watermark != EventTime.none { state.nextEdge = nextEdge(after: state) }
     devices[device] = state
@@ -179,7 +209,7 @@ extension PartitionWindows {
       try decodeSeries(ofDevice: device, from: &reader)
     } else {
       for group in set.groups.indices {
-        try decodeBlock(device * set.groups.count + group, from: &reader)
+        try decodeBlock(device * set.groups.count + group, of: state, from: &reader)
       }
     }
   }
@@ -206,7 +236,11 @@ extension PartitionWindows {
       }
       let grid = set.grid(mask: mask)
       let block = addSeries(device: UInt32(device), metric: metric, grid: grid, at: place)
-      try decodeBlock(block, from: &reader)
+      try decodeBlock(block, of: devices[device], from: &reader)
+      // Rows of one value are never cells.
+      guard blocks[block].isUniform else {
+        throw .malformed(filePosition: reader.filePosition)
+      }
     }
   }
 
@@ -221,7 +255,7 @@ extension PartitionWindows {
   }
 
   private mutating func decodeBlock(
-    _ index: Int, from reader: inout ByteReader
+    _ index: Int, of device: DeviceState, from reader: inout ByteReader
   ) throws(ByteReaderError) {
     let grid = Int(blocks[index].grid)
     try blocks[index].decode(from: &reader, widths: set.grids[grid].widths)
@@ -232,5 +266,40 @@ extension PartitionWindows {
         words: words[...], windowCount: set.definitions.count)
       if !isAppended { throw .malformed(filePosition: reader.filePosition) }
     }
+    guard isSound(block: index, of: device) else {
+      throw .malformed(filePosition: reader.filePosition)
+    }
+  }
+
+  /// Whether a block is one that the device's times allow: there are slices only behind a first
+  /// watermark; last rows are given up below D only; a window that fires again lies above D and has
+  /// slices.
+  private func isSound(block index: Int, of device: DeviceState) -> Bool {
+    let dropped = device.droppedThrough
+    let count = blocks[index].count
+    if dropped == EventTime.none { return count == 0 && blocks[index].revisions.count == 0 }
+    let (lastFrom, widths) = (blocks[index].lastFrom, set.grids[Int(blocks[index].grid)].widths)
+    if count > 0, lastFrom > 0 {
+      guard blocks[index].start(lastFrom) + widths[levelOf(lastFrom, block: index)] <= dropped
+      else { return false }
+    }
+    for entry in 0..<blocks[index].revisions.count {
+      let end = blocks[index].revisions.end(entry)
+      guard end > dropped,
+        let window = window(blocks[index].revisions.window(entry), ofBlock: index)
+      else { return false }
+      let slice = blocks[index].firstIndex(
+        startingAtOrAfter: end - window.size,
+        from: blocks[index].firstIndex(ofLevel: window.level))
+      guard slice < count, blocks[index].start(slice) < end else { return false }
+    }
+    return true
+  }
+
+  /// The level that a slice is of.
+  private func levelOf(_ slice: Int, block index: Int) -> Int {
+    var level = 0
+    while blocks[index].firstIndex(ofLevel: level) > slice { level += 1 }
+    return level
   }
 }

@@ -47,6 +47,13 @@ extension SliceBlock {
     }
     let shape = RowShape(metricCount: metricCount, isUniform: isUniform)
     let rows = try reader.readMemory(of: UInt64.self, count: savedCount * shape.wordCount)
+    // A count of a slice is one of readings; sums of them must not overflow.
+    let keyCount = isUniform ? 1 : metricCount
+    let least: UInt64 = isUniform ? 1 : 0
+    for row in stride(from: 0, to: rows.count, by: shape.wordCount) {
+      guard rows[row..<row + keyCount].allSatisfy({ (least...Self.readingCountMax).contains($0) })
+      else { throw .malformed(filePosition: reader.filePosition) }
+    }
     let lastRows = try reader.readMemory(
       of: UInt64.self, count: (savedCount - lastFrom) * shape.lastWordCount)
     allocate(
@@ -60,6 +67,9 @@ extension SliceBlock {
     unsafe UnsafeMutableRawPointer(lastRow(lastFrom).times)
       .copyMemory(from: lastRows, byteCount: lastRows.count * 8)
   }
+
+  /// Readings of a slice: a million a second for years.
+  private static let readingCountMax: UInt64 = 1 << 48
 
   /// Whether starts ascend and lie on the edges of their levels, coarsest first.
   private static func areStarts(

@@ -48,9 +48,19 @@ import Testing
     #expect(resolve(fresh, 0...200) == "10/10/100")
   }
 
-  @Test func `a damaged snapshot gives way to the older one, and that to the beginning`() {
+  @Test func `a damaged snapshot gives way to the older one, the only one to the beginning`() {
     #expect(resolve(chain, 0...200, damaged: ["s90"]) == "60/60/100 witness")
-    #expect(resolve(chain, 0...200, damaged: ["s90", "s60"]) == "10/10/100 witness")
+    var young = chain
+    young.states.removeFirst()
+    #expect(resolve(young, 0...200, damaged: ["s90"]) == "10/10/100 witness")
+  }
+
+  @Test func `two damaged snapshots are a stop that names both, never a start from zero`() {
+    let verdict = resolve(chain, 0...200, policy: .skipAndRecord, damaged: ["s90", "s60"])
+    #expect(verdict.hasPrefix("stop: "))
+    for words in ["s60", "s90", "restore one of them", "storage.root"] {
+      #expect(verdict.contains(words), "\(verdict)")
+    }
   }
 
   @Test func `retention may take the witness, not what the state needs`() {

@@ -95,9 +95,10 @@ import Windows
 
   /// A whole file with a true checksum.
   private func store(_ bytes: [UInt8], _ storage: any Storage) throws -> StateReference {
-    _ = try storage.putIfAbsent("_state/x", bytes)
+    let path = "_state/x-telemetry-0-0.state"
+    _ = try storage.putIfAbsent(path, bytes)
     return StateReference(
-      path: "_state/x", cut: 0, byteCount: Int64(bytes.count), checksum: XXHash64.hash(bytes))
+      path: path, cut: 20, byteCount: Int64(bytes.count), checksum: XXHash64.hash(bytes))
   }
 
   @Test func `other windows are incompatible, with both told`() throws {

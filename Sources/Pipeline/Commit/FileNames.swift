@@ -21,4 +21,9 @@ enum FileNames {
   }
 
   static let stateFolder = "_state"
+
+  /// Whether a state's path is one that `state` gives for the partition.
+  static func isState(_ path: String, of key: PartitionKey) -> Bool {
+    path.hasSuffix("-\(key.topic)-\(key.incarnation)-\(key.partition).state")
+  }
 }

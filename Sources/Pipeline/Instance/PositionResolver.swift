@@ -24,6 +24,12 @@ struct PositionResolver {
     chain: ChainState.Partition, kafka: OffsetRange
   ) -> Verdict {
     let state = chain.states.last { !damagedStates.contains($0.path) }
+    if state == nil, chain.states.count > 1 {
+      let paths = chain.states.map(\.path).joined(separator: " and ")
+      return .stop(
+        "cannot take up \(topicPartition): its state snapshots \(paths) are damaged or missing; "
+          + "restore one of them, or begin anew with another storage.root")
+    }
     let neededFrom = chain.crossingGaps(from: state?.cut ?? chain.start)
     var start = PartitionStart(
       topicPartition: topicPartition, key: key, sourceIndex: sourceIndex, to: chain.to,

@@ -60,30 +60,58 @@ enum StateSnapshot {
     guard XXHash64.hash(bytes) == reference.checksum else {
       throw .damaged("\(reference.path): its checksum is not the one in the ledger")
     }
+    guard FileNames.isState(reference.path, of: key) else {
+      throw .incompatible("\(reference.path) is not a state of \(key)")
+    }
     var reader = ByteReader(bytes)
     do {
       guard try reader.readBytes(count: magic.count) == magic else {
         throw StateError.incompatible("\(reference.path) has another format")
       }
       let cut = try reader.read(Int64.self)
-      let vocabulary = try Vocabulary(from: &reader)
+      guard cut == reference.cut else {
+        throw StateError.damaged(
+          "\(reference.path): it was taken at offset \(cut), the ledger says \(reference.cut)")
+      }
+      let vocabulary = try Vocabulary(
+        from: &reader, attributeCount: source.plan.schema.attributes.count)
       let windows = try PartitionWindows(
         schema: source.plan.schema, windows: source.windows, options: source.eventTime,
         from: &reader)
       let detectors = try PartitionDetectors(
         schema: source.plan.schema, origin: AnomalyOrigin(key),
         outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros, from: &reader)
+      guard reader.isAtEnd, windows.fits(vocabulary), detectors.fits(vocabulary) else {
+        throw StateError.damaged("\(reference.path): its parts do not fit together")
+      }
       return RestoredState(
         cut: cut, vocabulary: vocabulary, windows: windows, detectors: detectors)
     } catch let error as StateError {
       throw error
     } catch let error as WindowsError {
-      throw .incompatible("\(reference.path): \(error)")
+      throw error.isDamage
+        ? .damaged("\(reference.path): \(error)") : .incompatible("\(reference.path): \(error)")
     } catch let error as DetectorsError {
-      throw .incompatible("\(reference.path): \(error)")
+      throw error.isDamage
+        ? .damaged("\(reference.path): \(error)") : .incompatible("\(reference.path): \(error)")
     } catch {
       throw .damaged("\(reference.path): \(error)")
     }
+  }
+}
+
+extension WindowsError {
+  /// Whether the bytes make no sense, rather than not fit the configuration.
+  fileprivate var isDamage: Bool {
+    if case .damagedState = self { return true }
+    return false
+  }
+}
+
+extension DetectorsError {
+  fileprivate var isDamage: Bool {
+    if case .damagedState = self { return true }
+    return false
   }
 }
 
