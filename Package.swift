@@ -75,6 +75,14 @@ let package = Package(
         "Base", "Telemetry", "Storage", "Metrics", "Kafka", "Decode", "Windows", "Detectors",
         "Parquet", "DeltaLog", "Ledger", .product(name: "Logging", package: "swift-log"),
       ]),
+    module("Audit", uses: ["Base", "Storage", "Parquet", "DeltaLog", "Ledger"]),
+    module(
+      "Simulator",
+      uses: [
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Parquet",
+        "DeltaLog", "Ledger", "Pipeline", "Audit",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     module(
       "Status",
       uses: [
@@ -97,10 +105,16 @@ let package = Package(
       name: "downlinkd",
       dependencies: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Parquet",
-        "Pipeline", "Config", "Status", "CSystemd",
+        "DeltaLog", "Ledger", "Pipeline", "Audit", "Config", "Status", "CSystemd",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "downlinkd-simulator",
+      dependencies: [
+        "Base", "Simulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
 
@@ -140,6 +154,13 @@ let package = Package(
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Parquet", "DeltaLog",
         "Ledger", .product(name: "Logging", package: "swift-log"),
       ]),
+    tests(
+      "Audit",
+      uses: [
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Parquet",
+        "DeltaLog", "Ledger", "Pipeline", .product(name: "Logging", package: "swift-log"),
+      ]),
+    tests("Simulator", uses: ["Base", "Telemetry", "Storage", "Kafka", "Pipeline"]),
     tests("Config", uses: ["Base", "Telemetry"]),
     tests(
       "Status",

@@ -9,9 +9,9 @@ enum ModuleLevels {
     ["Kafka", "Decode"],
     ["Windows", "Detectors", "Parquet"],
     ["DeltaLog", "Ledger"],
-    ["Pipeline"],
-    ["Config", "Status"],
-    ["downlinkd", "Simulator"],
+    ["Pipeline", "Audit"],
+    ["Config", "Status", "Simulator"],
+    ["downlinkd", "downlinkd-simulator"],
   ]
 
   /// Modules that are not ours and only some of ours may import.
@@ -24,7 +24,7 @@ enum ModuleLevels {
     "CSnappy": ["Parquet"],
     "CSystemd": ["Status", "downlinkd"],
     "Yams": ["Config"],
-    "ArgumentParser": ["downlinkd"],
+    "ArgumentParser": ["downlinkd", "downlinkd-simulator"],
     "ServiceLifecycle": ["Status", "downlinkd"],
     "Hummingbird": ["Status"],
     "HummingbirdCore": ["Status"],
@@ -35,8 +35,8 @@ enum ModuleLevels {
     "NIOPosix": ["Status"],
     "UnixSignals": ["downlinkd"],
     // Yams brings Foundation along; it stops at Config.
-    "Foundation": ["Config", "Status", "downlinkd", "Simulator"],
-    "FoundationEssentials": ["Config", "Status", "downlinkd", "Simulator"],
+    "Foundation": ["Config", "Status", "downlinkd"],
+    "FoundationEssentials": ["Config", "Status", "downlinkd"],
     "Logging": ["Pipeline", "Config", "Status", "downlinkd", "Simulator"],
   ]
 
