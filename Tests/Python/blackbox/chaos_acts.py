@@ -244,30 +244,44 @@ def both_states_damaged(scenario):
 
 
 def position_lost(scenario):
-    """Records that were never read are gone: a stop, then a gap as a person has decided."""
+    """Records that were never read are gone: a stop, then a gap as a person has decided; and once
+    more under an instance that was asleep meanwhile."""
     partitions = {fleet.SNAPSHOTS: 1}
     act = Act(scenario, EmbeddedBroker(scenario, partitions).address, partitions)
     act.read(200)
     act.send_padded(KEPT_BYTES * 2)
     act.expect_stop("deleted", EXIT_UNAVAILABLE)
-    low = act.beginning()
+    lost = [(200, act.beginning())]
     config = json.loads(act.config.read_text())
     config["kafka"]["on_position_lost"] = "skip_and_record"
     act.config = scenario.write_config(config)
     act.catch_up()
+
+    daemon = scenario.daemon(act.config)
+    daemon.wait_for_log('"partition taken up"')
+    daemon.send(signal.SIGSTOP)
+    end = act.producer.count
+    act.send_padded(KEPT_BYTES * 2)
+    lost.append((end, act.beginning()))
+    daemon.send(signal.SIGCONT)
+    wait_for("it finds its position again", lambda: '"offsets are lost' in daemon.log())
+    require(daemon.stop() == EXIT_OK, f"the stop:\n{daemon.last_lines()}")
+
+    act.send(300)
+    scenario.catch_up(act.config, "--fire-open-windows")
     connection = duckdb.connect()
     Table(act.root / "tables/gaps").create_view(connection, "gaps")
-    gaps = connection.execute("SELECT from_offset, to_offset FROM gaps").fetchall()
-    require(gaps == [(200, low)], f"gaps {gaps}, but 200 … {low} are lost")
+    gaps = connection.execute("SELECT from_offset, to_offset FROM gaps ORDER BY ALL").fetchall()
+    require(gaps == lost, f"gaps {gaps}, but {lost} are lost")
     kept = scenario.folder / "kept.jsonl"
-    act.send(300)
     with open(kept, "w", encoding="utf-8") as file:
         for line in act.produced.read_text(encoding="utf-8").splitlines(keepends=True):
-            if not 200 <= json.loads(line)["offset"] < low:
+            offset = json.loads(line)["offset"]
+            if not any(start <= offset < end for start, end in lost):
                 file.write(line)
-    scenario.catch_up(act.config, "--fire-open-windows")
     scenario.verify(act.root, kept, act.config, "--ledger", "--open-windows-fired")
-    return "position lost (retention)", f"stops; allowed to, records a gap of {low - 200}"
+    counts = [end - start for start, end in lost]
+    return "position lost (at start, under a sleeper)", f"stops; allowed to, gaps of {counts}"
 
 
 def owed_file_missing(scenario):

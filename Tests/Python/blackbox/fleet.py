@@ -4,6 +4,7 @@ Everything follows from a seed but the offsets, which Kafka gives; what Kafka ac
 written to produced.jsonl, the input of verify_tables.py.
 """
 
+import hashlib
 import json
 import math
 import random
@@ -142,6 +143,8 @@ class Producer:
         self.partitions = partitions
         self.count = 0
         self.faults = []
+        # What was said of each payload, and which payload was acknowledged where.
+        self.sent, self.acknowledged = {}, {}
         self.log_path = log_path
         self.log = open(log_path, "a", encoding="utf-8")
         self.kafka = confluent_kafka.Producer(
@@ -162,11 +165,14 @@ class Producer:
     def send(self, topic, device, payload, timestamp_ms, members, partition=None):
         if partition is None:
             partition = zlib.crc32((device or "").encode()) % self.partitions[topic]
+        digest = digest_of(payload)
+        self.sent[digest] = members
 
         def delivered(error, message):
             if error is not None:
                 self.faults.append(str(error))
                 return
+            self.acknowledged[topic, partition, message.offset()] = digest
             line = {
                 "topic": topic,
                 "partition": partition,
@@ -201,6 +207,56 @@ class Producer:
         self.log.flush()
         if left or self.faults:
             raise Failure(f"{left} records were not acknowledged, {self.faults[:3]}")
+
+
+def digest_of(payload):
+    return hashlib.blake2b(payload or b"", digest_size=12).digest()
+
+
+def write_topic_log(producer, brokers, path):
+    """What is in the topics, in the form of produced.jsonl: where brokers fail, a producer does not
+    learn of every record it has stored, nor of every offset. Everything acknowledged must be there,
+    and nothing that was not sent. Returns how many records nobody acknowledged there.
+    """
+    consumer = confluent_kafka.Consumer(
+        {"bootstrap.servers": brokers, "group.id": "topic-log", "enable.auto.commit": False,
+            "enable.partition.eof": True, "auto.offset.reset": "error", "log_level": 2}
+    )  # fmt: skip
+    left = {
+        (topic, number)
+        for topic, count in producer.partitions.items() for number in range(count)
+    }  # fmt: skip
+    consumer.assign([confluent_kafka.TopicPartition(*where, 0) for where in left])
+    expected, surplus, deadline = dict(producer.acknowledged), 0, time.monotonic() + 120
+    with open(path, "w", encoding="utf-8") as log:
+        while left:
+            if time.monotonic() > deadline:
+                raise Failure(f"the topic cannot be read to its end: {left}")
+            message = consumer.poll(1)
+            if message is None:
+                continue
+            topic, partition, offset = message.topic(), message.partition(), message.offset()
+            if error := message.error():
+                if error.code() == confluent_kafka.KafkaError._PARTITION_EOF:
+                    left.discard((topic, partition))
+                continue
+            digest = digest_of(message.value())
+            if digest not in producer.sent:
+                raise Failure(f"nobody sent what is at {topic}[{partition}] offset {offset}")
+            acknowledged = expected.pop((topic, partition, offset), None)
+            if acknowledged not in (None, digest):
+                raise Failure(f"another record was acknowledged at {topic}[{partition}] {offset}")
+            surplus += acknowledged is None
+            line = {
+                "topic": topic, "partition": partition, "offset": offset,
+                "timestamp_ms": message.timestamp()[1], **producer.sent[digest],
+            }  # fmt: skip
+            log.write(json.dumps(line) + "\n")
+    consumer.close()
+    lost = [where for where in expected if where[2] is not None]
+    if lost:
+        raise Failure(f"{len(lost)} acknowledged records are not in the topic: {lost[:3]}")
+    return surplus
 
 
 class StrictBroker:

@@ -241,6 +241,8 @@ class Scenario:
             text=True,
             timeout=seconds,
         )
+        if self.has_ended:
+            raise Failure("everything is being ended")
         print(done.stdout, end="", flush=True)
         (self.folder / f"{script}.log").write_text(done.stdout, encoding="utf-8")
         require(done.returncode == 0, f"{script} found differences (exit code {done.returncode})")
