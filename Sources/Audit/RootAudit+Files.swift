@@ -129,14 +129,14 @@ extension RootAudit {
     if after.isWhole, reading.isComplete, proof.holds(forBase: name.baseVersion) {
       figures.orphans.add(size)
       note(
-        .durability, .table(reading.name, path: path),
+        .table(reading.name, path: path),
         "an orphan of \(size) bytes: nothing names it, and no entry ever can, as no partition "
           + "stands at entry \(name.baseVersion) any more",
         advice: "it may be deleted", isFirst: figures.orphans.count <= Self.noteCountMax)
     } else {
       figures.undecided.add(size)
       note(
-        .durability, .table(reading.name, path: path),
+        .table(reading.name, path: path),
         "nothing names it (\(size) bytes): left by a commit that failed, or of one under way",
         isFirst: figures.undecided.count <= Self.noteCountMax)
     }
@@ -204,13 +204,13 @@ extension RootAudit {
     if after.isWhole, isRetired {
       figures.orphans.add(size)
       note(
-        .durability, .file(path),
+        .file(path),
         "an orphan of \(size) bytes: newer snapshots have pushed it out",
         advice: "it may be deleted", isFirst: figures.orphans.count <= Self.noteCountMax)
     } else {
       figures.undecided.add(size)
       note(
-        .durability, .file(path),
+        .file(path),
         "nothing names it (\(size) bytes): left by a commit that failed, or of one under way",
         isFirst: figures.undecided.count <= Self.noteCountMax)
     }
@@ -237,12 +237,12 @@ extension RootAudit {
     for file in walk.unfinished { figures.unfinished.add(file.byteCount) }
     if let oldest = walk.unfinished.max(by: { $0.ageSeconds < $1.ageSeconds }) {
       note(
-        nil, .file(oldest.path),
-        "\(figures.unfinished.count) temporary files (\(figures.unfinished.byteCount) bytes), the "
+        .file(oldest.path),
+        "temporary files: \(figures.unfinished.count) (\(figures.unfinished.byteCount) bytes), the "
           + "oldest unchanged for \(oldest.ageSeconds) s: being written, or left by one that died")
     }
     if after.end == 0, findings.listed.isEmpty {
-      note(nil, .file(Ledger.folder), "the chain is empty: nothing was ever committed here")
+      note(.file(Ledger.folder), "the chain is empty: nothing was ever committed here")
     }
   }
 
@@ -250,16 +250,15 @@ extension RootAudit {
   private static let noteCountMax = 20
 
   private mutating func note(
-    _ invariant: Invariant?, _ subject: Finding.Subject, _ sentence: String, advice: String = "",
-    isFirst: Bool = true
+    _ subject: Finding.Subject, _ sentence: String, advice: String = "", isFirst: Bool = true
   ) {
-    if isFirst { findings.add(.note, invariant, subject, sentence, advice: advice) }
+    if isFirst { findings.add(.note, nil, subject, sentence, advice: advice) }
   }
 
   private mutating func noteForeign(_ path: String, _ size: Int64) {
     figures.foreign.add(size)
     note(
-      nil, .file(path), "not a file of this pipeline (\(size) bytes)",
+      .file(path), "not a file of this pipeline (\(size) bytes)",
       isFirst: figures.foreign.count <= Self.noteCountMax)
   }
 

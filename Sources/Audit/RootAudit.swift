@@ -53,13 +53,6 @@ package struct RootAudit {
     return AuditReport(audit.findings, audit.figures)
   }
 
-  /// Where the chain stands now, partition by partition.
-  package static func positions(
-    _ storage: any Storage, pipeline: String
-  ) throws(AuditError) -> [PartitionFigure] {
-    try ChainReading.read(storage, pipeline: pipeline).partitionFigures
-  }
-
   private init(_ storage: any Storage, _ options: Options) throws(AuditError) {
     self.storage = storage
     self.options = options

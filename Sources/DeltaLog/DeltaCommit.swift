@@ -36,7 +36,7 @@ struct DeltaCommit {
   private var hasDataRemove = false
   private var hasFileAction = false
   /// Why an action that we must understand makes no sense.
-  private var fault: String?
+  private(set) var fault: String?
 
   /// Reads a commit. Unknown actions and members are passed over, as the protocol demands. `appID` is `<pipeline>/<ledger id>`.
   init(

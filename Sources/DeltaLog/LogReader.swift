@@ -77,6 +77,9 @@ package struct LogReader {
     }
     let lines = try DeltaCommit.lines(bytes, version: version, table: table.table)
     let parsed = DeltaCommit(lines, version: version, appID: table.appID)
+    if let fault = parsed.fault {
+      throw .malformedCommit(table: table.table, version: version, detail: fault)
+    }
     let isOurs = parsed.txnVersion != nil
     let info = lines.lazy.compactMap { $0["commitInfo"] }.first
     let foreign = ForeignCommit(

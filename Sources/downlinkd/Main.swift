@@ -16,6 +16,7 @@ struct Downlinkd: AsyncParsableCommand {
     subcommands: [
       RunCommand.self, CheckCommand.self, StatusCommand.self, DemoCommand.self,
       BrokerCommand.self, ProduceCommand.self, OffsetsCommand.self,
+      VerifyCommand.self,
     ])
 
   static func main() async {
@@ -39,6 +40,8 @@ enum Program {
 
 /// Exit codes of sysexits.h that mean something to a service manager.
 enum Exit {
+  /// EX_DATAERR: what was committed is not as it should be, says `verify`.
+  static let findings: Int32 = 65
   /// EX_UNAVAILABLE: a fault of the world; starting again may help.
   static let unavailable: Int32 = 69
   /// EX_IOERR: a disk, the brokers or the group did not let it get on for longer than a limit;

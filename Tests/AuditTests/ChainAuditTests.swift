@@ -7,13 +7,6 @@ import Testing
 @testable import Audit
 
 extension AuditReport {
-  /// Errors and warnings as lines.
-  var lines: [String] {
-    findings.filter { $0.severity != .note }.map {
-      "\($0.severity.rawValue) \($0.subject.path ?? $0.subject.table ?? ""): \($0.sentence)"
-    }
-  }
-
   var noteText: String {
     findings.filter { $0.severity == .note }.map(\.sentence).joined(separator: "\n")
   }
@@ -319,48 +312,5 @@ private func replace(_ storage: MemoryStorage, _ path: String, _ bytes: [UInt8])
     let report = try audit(storage)
     #expect(report.count(of: .error) == 300)
     #expect(report.findings.count { $0.severity == .error } == FindingList.listedCountMax)
-  }
-}
-
-@Suite struct PositionCheckTests {
-  private func figure(_ to: Int64, partition: Int32 = 0) -> PartitionFigure {
-    PartitionFigure(
-      key: PartitionKey(topic: "t", incarnation: 0, partition: partition), start: 0, to: to,
-      notDeliveredCount: 0, skippedCount: 0, lastVersion: 1,
-      witness: Witness(offset: to - 1, timestampMicros: 5, checksum: 7), isOpen: true)
-  }
-
-  private func sentences(
-    _ figures: [PartitionFigure], after: [PartitionFigure]? = nil, cluster: String? = "c",
-    count: Int? = 1, beginning: Int64 = 0, end: Int64 = 20, witness: Witness? = nil
-  ) -> [String] {
-    PositionCheck.findings(
-      clusterID: "c", before: figures, after: after ?? figures,
-      brokers: BrokerPositions(
-        clusterID: cluster, partitionCounts: count.map { ["t": $0] } ?? [:],
-        partitions: [figures[0].key: .init(beginning: beginning, end: end, witness: witness)])
-    ).map(\.sentence)
-  }
-
-  @Test func `positions within the topic hold`() {
-    #expect(sentences([figure(10)]) == [])
-    #expect(sentences([figure(20)], beginning: 20) == [], "everything was read and deleted")
-    let witness = Witness(offset: 9, timestampMicros: 5, checksum: 7)
-    #expect(sentences([figure(10)], witness: witness) == [])
-    #expect(sentences([figure(10)], cluster: nil) == [])
-  }
-
-  @Test func `each contradiction is named`() {
-    #expect(sentences([figure(10)], cluster: "d").first?.contains("are cluster d") == true)
-    #expect(sentences([figure(10)], count: nil).first?.contains("no topic t") == true)
-    #expect(sentences([figure(10)], count: 0).first?.contains("is gone") == true)
-    #expect(sentences([figure(21)]).first?.contains("ends at offset 20") == true)
-    #expect(sentences([figure(10)], beginning: 11).first?.contains("were deleted") == true)
-    let other = Witness(offset: 9, timestampMicros: 5, checksum: 8)
-    #expect(sentences([figure(10)], witness: other).first?.contains("another record") == true)
-  }
-
-  @Test func `a pipeline that runs on while the brokers are asked is no contradiction`() {
-    #expect(sentences([figure(10)], after: [figure(15)], beginning: 12) == [])
   }
 }

@@ -26,12 +26,16 @@ struct OffsetsAccess {
 
   /// Ends the program with exit code 78 where the configuration, or its root, does not fit.
   ///
-  /// - Parameter brokers: asked instead of the configured ones.
-  init(config: String, brokers: String?) throws {
+  /// - Parameters:
+  ///   - brokers: asked instead of the configured ones.
+  ///   - access: `.readOnly` for those who only look: then nothing is made or tried out.
+  init(
+    config: String, brokers: String?, access: POSIXStorage.Access = .readWrite
+  ) throws {
     let (configuration, wiring) = try Checked.load(config)
     let storage: POSIXStorage
     do {
-      storage = try POSIXStorage(root: configuration.storage.root)
+      storage = try POSIXStorage(root: configuration.storage.root, access: access)
     } catch {
       complain("\(config): storage.root: \(error)")
       throw ExitCode(Exit.configuration)

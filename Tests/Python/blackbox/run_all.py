@@ -26,6 +26,7 @@ SCENARIOS = [
     "disk_full",
     "wind_farm_run",
     "demo",
+    "audit",
     "kill_loop",
     "chaos",
 ]
