@@ -50,7 +50,8 @@ package struct TableBookmark: Equatable, Sendable {
     // Versions beyond 2^60 would take centuries.
     let versions: ClosedRange<Int64> = -1...(1 << 60)
     guard let deltaVersion = json["deltaVersion"]?.int64Value, versions.contains(deltaVersion),
-      let txnVersion = json["txnVersion"]?.int64Value, versions.contains(txnVersion), let found = json["protocol"]
+      let txnVersion = json["txnVersion"]?.int64Value, versions.contains(txnVersion),
+      let found = json["protocol"]
     else { return nil }
     self.init(
       deltaVersion: deltaVersion, txnVersion: txnVersion,

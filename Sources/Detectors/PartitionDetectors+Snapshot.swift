@@ -98,7 +98,8 @@ extension PartitionDetectors {
     let metricCount = vocabulary.metrics.count
     return series.allSatisfy { Int($0.metric) < metricCount }
       && slots.allSatisfy { list in
-        list.slots.allSatisfy { $0.key.metric == WordTable.none || Int($0.key.metric) < metricCount }
+        list.slots.lazy.map(\.key.metric)
+          .allSatisfy { $0 == WordTable.none || Int($0) < metricCount }
       }
   }
 

@@ -43,7 +43,8 @@ extension LedgerEntry {
     let tail = bytes.suffix(tailCount)
     guard tail.starts(with: checksumStart.utf8), tail.count == tailCount else { return true }
     let checksum = tail.dropFirst(checksumStart.utf8.count).prefix(16)
-    return RandomID.hex(XXHash64.hash(Array(bytes.dropLast(tailCount)))).utf8.elementsEqual(checksum)
+    let content = Array(bytes.dropLast(tailCount))
+    return RandomID.hex(XXHash64.hash(content)).utf8.elementsEqual(checksum)
   }
 
   /// Reads the entry in `path`, which must hold `version`.
@@ -78,7 +79,9 @@ extension LedgerEntry {
     for decision in try reader.objects("decisions") { decisions.append(try Decision(decision)) }
     if reader.value["counters"] != nil {
       for member in try reader.members("counters") {
-        guard let value = member.value.int64Value, (0...ObjectReader.countMax).contains(value) else {
+        guard let value = member.value.int64Value,
+          (0...ObjectReader.countMax).contains(value)
+        else {
           throw .unreadable(path: path, detail: "counter \(member.name) is not a count")
         }
         counters.append(Counter(name: member.name, value: value))

@@ -47,6 +47,30 @@ import Testing
     }
   }
 
+  /// What is written to exhaust a reader: nesting, aliases of aliases, keys without end, long words.
+  @Test(arguments: [
+    String(repeating: "[", count: 500_000), String(repeating: "{a: ", count: 200_000),
+    String(repeating: "- ", count: 300_000), String(repeating: "? ", count: 300_000),
+    "pipeline: " + String(repeating: "[", count: 100_000),
+    (0..<3_000).map { String(repeating: " ", count: $0 / 8) + "a\($0):\n" }.joined(),
+    "a: &a [x, x]\n" + (0..<30).map { "b\($0): &b\($0) [*a, *a]\n" }.joined(),
+    "a: &a [*a, *a]\n", "a: &a {b: *a}\n", String(repeating: "a: 1\n", count: 20_000),
+    "pipeline: " + String(repeating: "x", count: 1_000_000),
+    "lanes: " + String(repeating: "9", count: 900_000), "lanes: -9223372036854775809",
+    "storage: {commit: {interval: 99999999999999999999h}}",
+    "storage: {commit: {bytes: 18446744073709551616GiB}}", "lanes: 1e309", "lanes: .nan",
+    "windows: [{name: w, size: 9223372036854775807us, slide: 1us}]",
+  ])
+  func `what is written to exhaust a reader is refused in time`(text: String) throws {
+    let clock = ContinuousClock()
+    let span = clock.measure {
+      #expect(throws: ConfigFaults.self) {
+        _ = try Configuration.parse(Array(text.utf8), file: "x.yaml", environment: [:])
+      }
+    }
+    #expect(span < .seconds(30), "\(text.prefix(40))")
+  }
+
   private func getenvInt(_ name: String) -> Int? {
     guard let text = unsafe getenv(name) else { return nil }
     return unsafe Int(String(cString: text))

@@ -1,4 +1,5 @@
 import Base
+import Ledger
 import Storage
 import Telemetry
 import Testing
@@ -150,6 +151,49 @@ import Testing
     }
     #expect(try instance(topics, storage, Run(lanes: 2)).run() == Self.complete)
     try compare([try undisturbed(topics), storage])
+  }
+
+  /// Damages what `isMeant` names, after two runs that each left a snapshot of every partition.
+  private func afterDamage(
+    of isMeant: (String) -> Bool
+  ) throws -> (result: InstanceResult, damaged: [String]) {
+    let topics = Self.fleet(5, recordCount: 300)
+    let storage = MemoryStorage()
+    for share in [0.3, 0.6] {
+      let run = Run(firesOpenWindows: false)
+      #expect(try instance(topics.prefix(share), storage, run).run() == Self.complete)
+    }
+    let damaged = storage.paths.filter(isMeant)
+    for path in damaged {
+      var bytes = try storage.read(path)
+      bytes[bytes.count / 3] ^= 1
+      try storage.delete(path)
+      _ = try storage.putIfAbsent(path, bytes)
+    }
+    return (try instance(topics, storage, Run(lanes: 2)).run(), damaged)
+  }
+
+  @Test func `both snapshots damaged is a stop that names them, never a start from zero`() throws {
+    let (result, damaged) = try afterDamage {
+      $0.hasPrefix("_state/") && $0.hasSuffix("-telemetry-0-1.state")
+    }
+    #expect(damaged.count == 2)
+    guard case .failed(let reason) = result else {
+      Issue.record("\(result)")
+      return
+    }
+    for path in damaged { #expect(reason.contains(path), "\(reason)") }
+    #expect(reason.contains("restore one of them"))
+  }
+
+  @Test func `a damaged entry is a stop that names it`() throws {
+    let (result, damaged) = try afterDamage { $0 == Ledger.entryPath(4) }
+    #expect(damaged.count == 1)
+    guard case .refused(let reason) = result else {
+      Issue.record("\(result)")
+      return
+    }
+    #expect(reason.contains(damaged[0]) && reason.contains("downlinkd verify"), "\(reason)")
   }
 
   // MARK: - Two instances

@@ -24,8 +24,8 @@ package struct StallRule: Sendable {
     case gone
   }
 
-  /// A stall must last for this long before it is believed. With half of the unit's `WatchdogSec=60s`
-  /// before it, this and `leaveNanos` end the process before the watchdog would.
+  /// A stall must last for this long before it is believed. With half of the unit's
+  /// `WatchdogSec=60s` before it, this and `leaveNanos` end the process before the watchdog would.
   package static let patienceNanos: Int64 = 15_000_000_000
   /// What an orderly end may take: leaving the group, one commit.
   package static let leaveNanos: Int64 = 10_000_000_000

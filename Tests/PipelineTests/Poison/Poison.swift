@@ -205,7 +205,9 @@ enum JSONMutation {
     case 0: changed.remove(at: index)
     case 1: changed.append(members[index])
     case 2: changed.swapAt(index, random.below(members.count))
-    default: changed[index] = JSONMember(random.pick(["", "format", "e\u{301}"]), members[index].value)
+    default:
+      let name = random.pick(["", "format", "e\u{301}"])
+      changed[index] = JSONMember(name, members[index].value)
     }
     return changed
   }

@@ -128,7 +128,8 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(5))) func `entries with true checksums may lie about anything`() throws {
+  @Test(.timeLimit(.minutes(5)))
+  func `entries with true checksums may lie about anything`() throws {
     let storage = try Self.chain()
     let entries = try storage.paths.filter { $0.hasSuffix(".json") }.map { path in
       (path, try JSONValue(parsing: try storage.read(path)))
@@ -147,10 +148,12 @@ import Testing
   }
 
   /// The same entries alone, many more of them: read, held against the chain, taken.
-  @Test(.timeLimit(.minutes(5))) func `an entry is read or refused, and what is read can be taken`() throws {
+  @Test(.timeLimit(.minutes(5)))
+  func `an entry is read or refused, and what is read can be taken`() throws {
     let storage = try Self.chain()
     let path = try #require(storage.paths.last { $0.hasSuffix(".json") })
-    let version = try #require(Ledger.entryVersion(ofName: String(path.dropFirst("_ledger/".count))))
+    let name = String(path.dropFirst("_ledger/".count))
+    let version = try #require(Ledger.entryVersion(ofName: name))
     let json = try JSONValue(parsing: try storage.read(path))
     let body = JSONValue.object((json.members ?? []).filter { $0.name != "checksum" })
     let before = try Self.state(storage, before: version)
@@ -196,7 +199,8 @@ import Testing
     return bytes + Array(",\"checksum\":\"\(checksum)\"}".utf8)
   }
 
-  @Test(.timeLimit(.minutes(5))) func `summaries with true checksums may lie about anything`() throws {
+  @Test(.timeLimit(.minutes(5)))
+  func `summaries with true checksums may lie about anything`() throws {
     let storage = try Self.chain()
     let path = try #require(storage.paths.last { $0.contains("summary-") })
     let json = try JSONValue(parsing: try storage.read(path))
