@@ -22,6 +22,8 @@ package enum DeltaError: Error, Sendable, CustomStringConvertible {
   case refusedProperty(table: String, version: Int64, key: String)
   /// The table has taken a ledger version that the ledger does not have.
   case aheadOfLedger(table: String, txnVersion: Int64, ledgerEnd: Int64)
+  /// A file that the ledger owes the table is not there: naming it would break the table.
+  case owedFileMissing(table: String, path: String)
   /// The table was written by this pipeline under another ledger.
   case foreignLedger(table: String, appID: String)
 
@@ -51,6 +53,9 @@ package enum DeltaError: Error, Sendable, CustomStringConvertible {
     case .aheadOfLedger(let table, let txnVersion, let ledgerEnd):
       "table \(table): it has taken ledger version \(txnVersion), but the ledger ends at "
         + "\(ledgerEnd); restore the ledger that belongs to the table"
+    case .owedFileMissing(let table, let path):
+      "table \(table): “\(path)” is committed in the ledger, not yet in the table's log, and not on "
+        + "disk; restore the file (nothing but a person or another program can have deleted it)"
     case .foreignLedger(let table, let appID):
       "table \(table): it belongs to another ledger (“\(appID)”); restore that ledger or move the "
         + "table away"

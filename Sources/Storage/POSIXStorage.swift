@@ -293,6 +293,10 @@ package final class POSIXStorage: Storage {
     do {
       try fileSystem.link(target, as: link, in: rootDescriptor)
     } catch {
+      // Anything else is a fault of the moment, not of the file system's kind.
+      guard [EPERM, EOPNOTSUPP, ENOSYS, EMLINK].contains(error.code) else {
+        throw StorageError(error, .open, path: root)
+      }
       throw StorageError(
         .unsupported, .open, path: root, code: error.code,
         detail: "its file system has no hard links: \(error.text)")

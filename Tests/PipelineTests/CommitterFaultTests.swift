@@ -54,6 +54,29 @@ import Testing
     }
   }
 
+  /// Found by chaos.py: the table came to name a file that nobody has.
+  @Test func `a file that a table is owed and that is gone stops the start by its name`() throws {
+    let (expected, _) = try Self.undisturbed()
+    let rehearsal = TestStorage()
+    _ = try CommitDriver.run(rehearsal)
+    let commit = try #require(rehearsal.operations.lastIndex { $0.hasPrefix("put _ledger/0") })
+    let storage = TestStorage()
+    storage.die(after: commit + 1)
+    #expect(throws: (any Error).self) { _ = try CommitDriver.run(storage) }
+    let created = try #require(storage.operations.last { $0.hasSuffix(".parquet") })
+    let path = String(try #require(created.split(separator: " ").last))
+    let bytes = try storage.memory.read(path)
+    try storage.memory.delete(path)
+    let failure = #expect(throws: CommitFailure.self) {
+      _ = try CommitDriver(TestStorage(storage.memory), incarnation: "later")
+    }
+    let name = try #require(path.split(separator: "/").last)
+    #expect("\(try #require(failure))".contains(name))
+    #expect(try storage.memory.putIfAbsent(path, bytes) == .stored)
+    #expect(try CommitDriver.run(TestStorage(storage.memory), incarnation: "last") == 1)
+    #expect(try RootContent(storage.memory) == expected)
+  }
+
   @Test func `a second death during recovery changes nothing`() throws {
     let (expected, operationCount) = try Self.undisturbed()
     for operation in stride(from: 3, to: operationCount, by: 7) {

@@ -70,6 +70,7 @@ struct TableLogs {
     }
     var foreign: [(table: String, commit: ForeignCommit)] = []
     for (table, actions) in owed.sorted(by: { $0.key < $1.key }) {
+      foreign += try checkFilesAreThere(table, actions)
       let progress = try log(of: table).apply(
         actions, ledgerEnd: ledgerEnd, after: bookmarks[table] ?? .empty)
       bookmarks[table] = progress.bookmark
@@ -77,6 +78,43 @@ struct TableLogs {
       CrashPoint.reached(.betweenTables)
     }
     return foreign
+  }
+
+  /// A table must not come to name what is not there. A file may be gone that the table has taken
+  /// meanwhile by somebody else's hand: other engines rewrite and vacuum what they know. Cost: one
+  /// look-up a file.
+  private mutating func checkFilesAreThere(
+    _ table: String, _ owed: [LedgerActions]
+  ) throws(DeltaError) -> [(table: String, commit: ForeignCommit)] {
+    let taken = bookmarks[table]?.txnVersion ?? TableBookmark.empty.txnVersion
+    guard let missing = try firstMissing(table, owed.filter { $0.ledgerVersion > taken }) else {
+      return []
+    }
+    let progress = try log(of: table).catchUp(after: bookmarks[table] ?? .empty)
+    bookmarks[table] = progress.bookmark
+    if progress.bookmark.txnVersion < missing.ledgerVersion {
+      throw .owedFileMissing(table: table, path: missing.path)
+    }
+    return progress.foreignCommits.map { (table, $0) }
+  }
+
+  private func firstMissing(
+    _ table: String, _ owed: [LedgerActions]
+  ) throws(DeltaError) -> (ledgerVersion: Int64, path: String)? {
+    for actions in owed {
+      for action in actions.actions {
+        guard let encoded = action["add"]?["path"]?.stringValue,
+          let path = DeltaPath.percentDecoded(encoded)
+        else { continue }
+        do throws(StorageError) {
+          if try storage.exists("\(FileNames.tableFolder(table))/\(path)") { continue }
+        } catch {
+          throw .storage(error, table: table)
+        }
+        return (actions.ledgerVersion, path)
+      }
+    }
+    return nil
   }
 
   /// The bookmarks as a summary keeps them.

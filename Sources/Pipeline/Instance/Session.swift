@@ -105,9 +105,11 @@ final class Session: @unchecked Sendable {
       status.endWait(for: .diskFull)
       return nil
     } catch let error as KafkaError {
-      guard error.isRetriable && hasRunBefore else {
+      guard error.isRetriable && hasLedger else {
         return .refused(sentence(ofUnknownTopic: error))
       }
+      // Who waits for a finite run decides himself whether to try again.
+      guard hasRunBefore else { return .failed(.stop("\(error)")) }
       status.wait(for: .brokersAway, "\(error)")
       return .failed(.reopen("\(error)"))
     } catch let error as CommitFailure {
@@ -128,10 +130,10 @@ final class Session: @unchecked Sendable {
   /// addresses work. A ledger is the proof that they once did, so that a machine may boot while
   /// Kafka is down.
   var hasRunBefore: Bool {
-    if memory.hasStarted { return true }
-    guard goal == .run, let names = try? storage.list(Ledger.folder) else { return false }
-    return !names.isEmpty
+    memory.hasStarted || goal == .run && hasLedger
   }
+
+  private var hasLedger: Bool { (try? storage.list(Ledger.folder))?.isEmpty == false }
 
   private func refusal(_ failure: CommitFailure) -> SessionEnd {
     switch failure {
