@@ -232,7 +232,8 @@ struct ColumnChunkWriter: ~Copyable {
     if !isDictionaryEncoded {
       return values.pageEnd(from: value, byteCountMax: options.pageByteCountMax) - value
     }
-    let fitting = options.pageByteCountMax * 8 / max(1, dictionary.indexWidth)
+    // One at least, or a page limit of less than an index would never come to an end.
+    let fitting = max(1, options.pageByteCountMax * 8 / max(1, dictionary.indexWidth))
     let left = dictionary.codedCount(of: values.count) - value
     return dictionary.entryCount == 1 ? left : min(fitting, left)
   }
