@@ -4,7 +4,7 @@
 
 Two instances join one after the other, one leaves in order (SIGTERM), one is killed; again and
 again. A partition stands still from its last commit by one owner to the first commit by the next,
-by the entries' own `written_at`; only commits that cover new records count. The time divides at the
+by the entries' own times; only commits that cover new records count. The time divides at the
 moment the broker's SyncGroup answer arrives at the new owner:
 
     broker's part   last commit (a crash: the kill) → SyncGroup answer. The session's time-out, and
@@ -182,7 +182,9 @@ def cell(values):
 
 
 def report(found):
-    yield "| event | partitions moved | stands still | before | broker's part | own part | kept: longest |"
+    heads = ["event", "partitions moved", "stands still", "before", "broker's part", "own part",
+        "kept: longest"]  # fmt: skip
+    yield f"| {' | '.join(heads)} |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for event, (handovers, longest) in found.items():
         columns = [

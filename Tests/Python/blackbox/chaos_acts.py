@@ -131,8 +131,8 @@ def fingerprint(root):
 
 
 def newest_entry(root):
-    names = [path for path in (root / "_ledger").iterdir() if re.fullmatch(r"\d{20}.json", path.name)]
-    return max(names)
+    paths = (root / "_ledger").iterdir()
+    return max(path for path in paths if re.fullmatch(r"\d{20}.json", path.name))
 
 
 # ---- the acts -----------------------------------------------------------------------------------
@@ -345,7 +345,8 @@ def false_alarm(scenario):
 
 ACTS = [
     topic_made_anew, both_states_damaged, position_lost, broker_with_another_log,
-    newest_entry_damaged, newest_entry_gone, start_on_full_disk, owed_file_missing, false_alarm, other_cluster,
+    newest_entry_damaged, newest_entry_gone, start_on_full_disk, owed_file_missing, false_alarm,
+    other_cluster,
 ]  # fmt: skip
 
 
