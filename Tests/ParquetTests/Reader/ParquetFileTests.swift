@@ -171,7 +171,7 @@ import Testing
 
   @Test func `codecs and encodings that the writer does not have are named`() throws {
     let bytes = Self.table().file()
-    // The page header of `value`: three rows, PLAIN, run lengths; made encoding 7, DELTA_BYTE_ARRAY.
+    // The page header of `value`: three rows, PLAIN, run lengths; made DELTA_BYTE_ARRAY (7).
     let header: [UInt8] = [0x2C, 0x15, 6, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0]
     var foreign = header
     foreign[4] = 14
