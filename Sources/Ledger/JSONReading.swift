@@ -25,6 +25,13 @@ struct ObjectReader {
     value[name] == nil ? nil : try integer(name)
   }
 
+  /// True or false; absent is false.
+  func flag(_ name: String) throws(LedgerError) -> Bool {
+    guard let value = value[name] else { return false }
+    guard let flag = value.boolValue else { throw missing(name, "true or false") }
+    return flag
+  }
+
   /// An offset, a count or a version: from `low` to `countMax`, so that no sum of a few overflows.
   func count(_ name: String, from low: Int64 = 0) throws(LedgerError) -> Int64 {
     let count = try integer(name)

@@ -203,16 +203,20 @@ extension OffsetGap {
 
 extension StateReference {
   var json: JSONValue {
-    [
-      "path": .string(path), "cut": .int(cut), "size": .int(byteCount),
-      "checksum": .string(RandomID.hex(checksum)),
-    ]
+    var object = ObjectBuilder()
+    object.set("path", path)
+    object.set("cut", cut)
+    object.set("size", byteCount)
+    object.set("checksum", RandomID.hex(checksum))
+    object.set("needed", isNeeded ? .bool(true) : nil)
+    return object.value
   }
 
   init(_ reader: ObjectReader) throws(LedgerError) {
     self.init(
       path: try reader.text("path"), cut: try reader.count("cut"),
-      byteCount: try reader.count("size"), checksum: try reader.checksum("checksum"))
+      byteCount: try reader.count("size"), checksum: try reader.checksum("checksum"),
+      isNeeded: try reader.flag("needed"))
     // It is read, and one day deleted.
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2, parts[0] == "_state", ObjectReader.isPathComponent(parts[1]) else {

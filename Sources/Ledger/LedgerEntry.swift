@@ -155,12 +155,18 @@ package struct StateReference: Equatable, Sendable {
   package var byteCount: Int64
   /// xxHash64 of the file.
   package var checksum: UInt64
+  /// Whether no older snapshot may stand in: this one holds what a replay would not repeat, such as
+  /// windows that a decision fired.
+  package var isNeeded: Bool
 
-  package init(path: String, cut: Int64, byteCount: Int64, checksum: UInt64) {
+  package init(
+    path: String, cut: Int64, byteCount: Int64, checksum: UInt64, isNeeded: Bool = false
+  ) {
     self.path = path
     self.cut = cut
     self.byteCount = byteCount
     self.checksum = checksum
+    self.isNeeded = isNeeded
   }
 }
 

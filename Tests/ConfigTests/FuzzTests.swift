@@ -47,7 +47,7 @@ import Testing
     }
   }
 
-  /// What is written to exhaust a reader: nesting, aliases of aliases, keys without end, long words.
+  /// What is written to exhaust a reader: nesting, aliases of aliases, keys without end.
   @Test(arguments: [
     String(repeating: "[", count: 500_000), String(repeating: "{a: ", count: 200_000),
     String(repeating: "- ", count: 300_000), String(repeating: "? ", count: 300_000),

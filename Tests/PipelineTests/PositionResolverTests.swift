@@ -55,6 +55,26 @@ import Testing
     #expect(resolve(young, 0...200, damaged: ["s90"]) == "10/10/100 witness")
   }
 
+  @Test func `a snapshot that holds a decision has no stand-in`() {
+    for index in [0, 1] {
+      var decided = chain
+      decided.states[index].isNeeded = true
+      let verdict = resolve(decided, 0...200, damaged: ["s90"])
+      // An older one may be missed as long as the newer is whole.
+      #expect(resolve(decided, 0...200, damaged: ["s60"]) == "90/90/100 witness")
+      if index == 0 {
+        #expect(verdict == "60/60/100 witness")
+      } else {
+        #expect(verdict.hasPrefix("stop: ") && verdict.contains("s90"), "\(verdict)")
+        #expect(verdict.contains("restore it"), "\(verdict)")
+      }
+    }
+    var young = chain
+    young.states.removeFirst()
+    young.states[0].isNeeded = true
+    #expect(resolve(young, 0...200, damaged: ["s90"]).hasPrefix("stop: "))
+  }
+
   @Test func `two damaged snapshots are a stop that names both, never a start from zero`() {
     let verdict = resolve(chain, 0...200, policy: .skipAndRecord, damaged: ["s90", "s60"])
     #expect(verdict.hasPrefix("stop: "))

@@ -380,12 +380,13 @@ final class Committer {
   ) -> LedgerEntry {
     var entry = draft(.commit, id: id, clusterID: ledger.state.clusterID)
     for cut in cuts {
+      var state = cut.state.flatMap { $0.isClosed ? $0.reference : nil }
+      state?.isNeeded = cut.needsState != nil
       entry.partitions.append(
         PartitionMove(
           key: cut.key, previous: bases[cut.key] ?? -1, from: cut.from, to: cut.to,
           notDelivered: cut.notDelivered, gaps: cut.gaps, witness: cut.witness,
-          clockMicros: cut.clockMicros,
-          state: cut.state.flatMap { $0.isClosed ? $0.reference : nil }))
+          clockMicros: cut.clockMicros, state: state))
       entry.decisions += cut.decisions
     }
     add(files, to: &entry)

@@ -24,11 +24,9 @@ struct PositionResolver {
     chain: ChainState.Partition, kafka: OffsetRange
   ) -> Verdict {
     let state = chain.states.last { !damagedStates.contains($0.path) }
-    if state == nil, chain.states.count > 1 {
-      let paths = chain.states.map(\.path).joined(separator: " and ")
+    if let reason = damage(of: chain, usable: state) {
       return .stop(
-        "cannot take up \(topicPartition): its state snapshots \(paths) are damaged or missing; "
-          + "restore one of them, or begin anew with another storage.root")
+        "cannot take up \(topicPartition): \(reason), or begin anew with another storage.root")
     }
     let neededFrom = chain.crossingGaps(from: state?.cut ?? chain.start)
     var start = PartitionStart(
@@ -48,5 +46,20 @@ struct PositionResolver {
     }
     start.fetchFrom = kafka.beginning
     return .skip(start, to: kafka.beginning, reason: OffsetGap.retention)
+  }
+
+  /// Why the snapshots that are left do not carry on, with what to do about it; nil if they do.
+  /// A partition's only snapshot may be missed: without it everything since the start is read.
+  private func damage(of chain: ChainState.Partition, usable: StateReference?) -> String? {
+    let missed = usable.map { usable in chain.states.drop { $0 != usable }.dropFirst() }
+      ?? chain.states[...]
+    if let needed = missed.last(where: \.isNeeded) {
+      return "its state snapshot \(needed.path) is damaged or missing, and it holds what an older "
+        + "one would do again: windows that were fired by decision, or a change of detectors; "
+        + "restore it"
+    }
+    guard usable == nil, chain.states.count > 1 else { return nil }
+    let paths = chain.states.map(\.path).joined(separator: " and ")
+    return "its state snapshots \(paths) are damaged or missing; restore one of them"
   }
 }
