@@ -82,6 +82,8 @@ class Troupe:
         self.instances, self.started = [], []
         self.deleted_orphans = 0
         self.mixups = 0
+        # Snapshots that this has damaged.
+        self.damaged = set()
 
     # ---- instances
 
@@ -257,10 +259,11 @@ class Troupe:
 
         def usable():
             self.check_alive()
-            found = restart_state.snapshots(self.root)
-            return [paths for paths in found.values() if len(paths) >= 2]
+            found = restart_state.snapshots(self.root).values()
+            # Both damaged is a stop: an act of its own.
+            return [one for one in found if len(one) >= 2 and one[-2] not in self.damaged]
 
-        wait_for("a partition has two snapshots", usable)
+        wait_for("a partition has two good snapshots", usable)
         count = self.kill_all()
         chosen = usable()
         self.random.shuffle(chosen)
@@ -268,6 +271,7 @@ class Troupe:
         how = self.random.choice(restart_state.DAMAGES[:4])
         for paths in chosen[: self.random.randrange(1, 3)]:
             how(paths, self.random)
+            self.damaged.add(paths[-1])
         for _ in range(count):
             self.start()
         self.settle()

@@ -1,5 +1,6 @@
-"""State snapshots that are gone, damaged, cut short or swapped: the program takes the older one or
-reads the topic again, and its rows are, bit for bit, those of a run that nothing disturbed.
+"""State snapshots that are gone, damaged, cut short or swapped: the program takes the older one, and
+its rows are, bit for bit, those of a run that nothing disturbed. Where both are lost it stops and
+says so; with the files put back it goes on.
 """
 
 import signal
@@ -85,6 +86,13 @@ def work_and_end(scenario, config, producer, made):
     return daemon
 
 
+def expect_stop(scenario, config):
+    daemon = scenario.daemon(config)
+    code = daemon.wait()
+    require(code == harness.EXIT_UNAVAILABLE, f"ended with {code}:\n{daemon.last_lines()}")
+    require(daemon.has_logged("damaged or missing"), f"it says not why:\n{daemon.last_lines()}")
+
+
 def run(scenario):
     brokers = scenario.broker(**PARTITIONS)
     root = scenario.folder / "data"
@@ -99,7 +107,14 @@ def run(scenario):
 
     for how in DAMAGES if not scenario.is_quick else DAMAGES[1::2]:
         work_and_end(scenario, config, producer, made)
+        kept = {path: path.read_bytes() for path in (root / "_state").iterdir()}
         count = damage(scenario, root, how)
+        if how is lose_both:
+            expect_stop(scenario, config)
+            for path, data in kept.items():
+                path.write_bytes(data)
+            scenario.note(f"{how.__name__} of {count} partitions: a stop; they are put back")
+            continue
         daemon = scenario.daemon(config)
         producer.send_all(made, 100)
         daemon.wait_for_log('"committed"')
