@@ -15,7 +15,7 @@ package import Storage
 /// name them; and what is missing is looked for once more before it is said.
 ///
 /// Cost: one pass over the logs, and over the data files where their contents are read. Memory:
-/// about 80 bytes a file of the largest table, and one data file.
+/// about 100 bytes a file of the tables, and one data file.
 package struct RootAudit {
   /// What is audited, and how thoroughly.
   package struct Options: Sendable {

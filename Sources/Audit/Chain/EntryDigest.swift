@@ -3,7 +3,7 @@ import DeltaLog
 import Ledger
 
 /// What an audit keeps of an entry: its name, and for each table the hashes of its actions and the
-/// files it adds. Eight bytes an action and 48 a file, where the entry's own text is kilobytes.
+/// files it adds. Eight bytes an action and 64 a file, where the entry's own text is kilobytes.
 struct EntryDigest {
   let version: Int64
   let commitID: CommitID

@@ -1,11 +1,11 @@
 import Base
 import DeltaLog
 
-/// What an add action says of its file, small enough to keep for every file of a table: 40 bytes,
-/// about 80 in a dictionary.
+/// What an add action says of its file, small enough to keep for every file of a table: 56 bytes,
+/// about 100 in a dictionary (measured: a process of 130 MB for 200,000 files in one folder).
 ///
-/// Files are known by the hash of their path, not by the path: a million files then take 80 MB
-/// instead of 300. That two of a million share a hash happens to one root in forty million, and
+/// Files are known by the hash of their path, not by the path: a million files then take 100 MB
+/// instead of 350. That two of a million share a hash happens to one root in forty million, and
 /// would be reported as a file added twice. The path is read again from the log where it is needed.
 struct FileFacts {
   /// Where the action stands.

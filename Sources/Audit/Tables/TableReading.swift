@@ -6,7 +6,7 @@ import Storage
 /// One table's log, read from its beginning to its end: the files it names, and what it took from
 /// the chain.
 ///
-/// Memory: about 80 bytes a file that the table consists of and 16 one that was removed, and eight
+/// Memory: about 100 bytes a file that the table consists of and 16 one that was removed, and eight
 /// an action of the newest commits of ours.
 struct TableReading {
   /// A commit of ours, for comparison with the entries it copies.

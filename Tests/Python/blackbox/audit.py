@@ -103,9 +103,9 @@ DAMAGE = [
     ("an entry has another byte", lambda r: flip(newest_entry(r)), " error"),
     ("an entry lies about its base",
      lambda r: change_newest_entry(r, lambda e: e["partitions"][0].update(prev=1)), "[I2]"),
-    ("an entry leaves out offsets",
+    ("an entry takes an offset twice",
      lambda r: change_newest_entry(r, lambda e: e["partitions"][0].update(
-         {"from": e["partitions"][0]["from"] + 1})), "the chain stands at offset"),
+         {"from": e["partitions"][0]["from"] - 1})), "the chain stands at offset"),
     ("an entry counts a record twice",
      lambda r: change_newest_entry(r, lambda e: e["counters"].update(
          records_read=e["counters"].get("records_read", 0) + 1)), "does not add up"),
