@@ -31,7 +31,8 @@ package protocol SimulatedLock: AnyObject, Sendable {
 /// The world this process lives in: the operating system's, unless a simulator says otherwise.
 @safe
 package enum World {
-  /// Set once by a simulator, before any of its threads starts; never in production.
+  /// Set by a simulator alone, never in production.
+  // nonisolated(unsafe) because it changes only while no other thread of ours runs.
   private nonisolated(unsafe) static var installed: (any SimulatedWorld)?
 
   /// The simulated world, or nil in the real one.

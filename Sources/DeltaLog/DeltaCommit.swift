@@ -38,7 +38,8 @@ struct DeltaCommit {
   /// Why an action that we must understand makes no sense.
   private(set) var fault: String?
 
-  /// Reads a commit. Unknown actions and members are passed over, as the protocol demands. `appID` is `<pipeline>/<ledger id>`.
+  /// Reads a commit. Unknown actions and members are passed over, as the protocol demands. `appID`
+  /// is `<pipeline>/<ledger id>`.
   init(
     parsing bytes: [UInt8], version: Int64, appID: String, table: String
   ) throws(DeltaError) {

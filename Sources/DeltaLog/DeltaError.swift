@@ -54,8 +54,8 @@ package enum DeltaError: Error, Sendable, CustomStringConvertible {
       "table \(table): it has taken ledger version \(txnVersion), but the ledger ends at "
         + "\(ledgerEnd); restore the ledger that belongs to the table"
     case .owedFileMissing(let table, let path):
-      "table \(table): “\(path)” is committed in the ledger, not yet in the table's log, and not on "
-        + "disk; restore the file (nothing but a person or another program can have deleted it)"
+      "table \(table): “\(path)” is committed in the ledger, not yet in the table's log, and not "
+        + "on disk; restore the file (nothing but a person or another program can have deleted it)"
     case .foreignLedger(let table, let appID):
       "table \(table): it belongs to another ledger (“\(appID)”); restore that ledger or move the "
         + "table away"

@@ -4,8 +4,9 @@ import Glibc
 ///
 /// `DOWNLINK_CRASH_POINT=log_put_after:3` kills this process with SIGKILL when it reaches
 /// `log_put_after` for the third time; with `:hang` behind it, the thread that reaches it does not
-/// return, as from a disk that has stopped answering. The variable is read once; unset, a point costs one comparison. Points lie
-/// on the commit and assignment paths only, never in a loop over records.
+/// return, as from a disk that has stopped answering. The variable is read once; unset, a point
+/// costs one comparison. Points lie on the commit and assignment paths only, never in a loop over
+/// records.
 package enum CrashPoint: String, CaseIterable, Sendable {
   /// Partitions were assigned; nothing has been read.
   case assigned = "after_assign"

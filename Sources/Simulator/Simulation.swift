@@ -1,6 +1,8 @@
+import Audit
 import Base
 import Ledger
 import Pipeline
+import Storage
 import Telemetry
 
 /// One seed from beginning to end: trouble, calm, and the questions afterwards.
@@ -11,8 +13,8 @@ import Telemetry
 ///     reference      another one over a copy of the topics, undisturbed
 ///     check          chain, files, offsets, rows
 package enum Simulation {
-  /// Runs a seed. Must be called on a thread that nothing else of ours runs beside; the process ends
-  /// with a sentence if the simulation gets stuck.
+  /// Runs a seed. Must be called on a thread that nothing else of ours runs beside; the process
+  /// ends with a sentence if the simulation gets stuck.
   ///
   /// - Parameter say: hears what happens, line by line; nil for silence.
   package static func run(
@@ -68,14 +70,34 @@ final class SimulationCourse {
     var trouble = makeTrouble(options)
     trouble.end()
     stopAll()
-    let result = complete(trouble.hasReloaded ? (try? plan.options(changed: true)) ?? options : options)
+    let changed = trouble.hasReloaded ? try? plan.options(changed: true) : nil
+    let result = complete(changed ?? options)
     let checker = FinalCheck(
       plan: plan, fleet: fleet, disk: disk, observer: observer, list: list, tally: tally,
       hasReloaded: trouble.hasReloaded, endsAtReplacement: trouble.endsAtReplacement)
     if checker.accepts(result) {
       checker.check(result, reference: { self.runReference(options, gaps: $0) })
     }
+    audit()
     return report
+  }
+
+  /// `downlinkd verify` has nothing to say about what any simulation leaves behind, but for what
+  /// was damaged on purpose: written apart from the pipeline, it would find what both it and the
+  /// checks above take for granted.
+  private func audit() {
+    let outcome: String?
+    do {
+      let storage = try POSIXStorage(
+        root: ObservedDisk.root, access: .readOnly, fileSystem: disk.mount(process: 0))
+      let report = try RootAudit.run(storage, .init(pipeline: "fleet"))
+      let damaged = [FaultKind.stateDamaged, .summaryDamaged].contains { tally.taken[$0] != nil }
+      let errors = report.findings.filter { $0.severity == .error }
+      outcome = errors.isEmpty || damaged ? nil : "verify: \(errors[0])"
+    } catch {
+      outcome = "verify cannot look: \(error)"
+    }
+    list.check(.everyFileIsThere, outcome)
   }
 
   // MARK: - Trouble
@@ -146,7 +168,8 @@ final class SimulationCourse {
     fleet.copy(to: cluster) { partition, offset in
       gaps.contains { $0.loses(offset, of: partition) }
     }
-    let other = ProcessHost(world: world, disk: otherDisk, cluster: cluster, firstProcess: 1_000_000, say: nil)
+    let other = ProcessHost(
+      world: world, disk: otherDisk, cluster: cluster, firstProcess: 1_000_000, say: nil)
     var undisturbed = options
     undisturbed.commit.intervalMillis = 60_000
     undisturbed.commit.byteCount = 1 << 26

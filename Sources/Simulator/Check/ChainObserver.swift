@@ -7,8 +7,7 @@ import Ledger
 /// Looks at the moment an entry gets its name, before its writer goes on: what the entry names
 /// must be durable by then, whatever happens next.
 final class ChainObserver: @unchecked Sendable {
-  // @unchecked: looked through by one simulated thread at a time, the one that has the turn, and
-  // no look gives the turn away.
+  // @unchecked because only the simulated thread that has the turn looks, and holds it meanwhile.
   private struct Partition {
     var to: Int64
     var version: Int64

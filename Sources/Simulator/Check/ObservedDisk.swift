@@ -5,7 +5,7 @@ import Storage
 /// A simulated disk under the eyes of a `ChainObserver`: every link below the ledger or a table's
 /// log is looked at before the process that made it goes on.
 final class ObservedDisk: @unchecked Sendable {
-  // @unchecked: `observer` is set once, before any process has mounted the disk.
+  // @unchecked because `observer` is set once, before any process has mounted the disk.
   /// The folder the pipeline is given as its root.
   static let root = "root"
 

@@ -85,7 +85,8 @@ struct TableRows {
       if case .integer(let value)? = cells[name] { value } else { nil }
     }
     func string(_ name: String) -> String? {
-      if case .bytes(let bytes)? = cells[name] { String(decoding: bytes, as: UTF8.self) } else { nil }
+      guard case .bytes(let bytes)? = cells[name] else { return nil }
+      return String(decoding: bytes, as: UTF8.self)
     }
     guard let topic = string("kafka_topic"), let partition = integer("kafka_partition") else {
       return TableRow(text: text, topicPartition: nil, place: nil, gap: nil)

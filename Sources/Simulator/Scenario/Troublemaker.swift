@@ -5,8 +5,8 @@ import Pipeline
 import Storage
 import Telemetry
 
-/// What goes wrong in a simulation, step by step: draws kinds by their weights and carries them out.
-/// Environment's thread.
+/// What goes wrong in a simulation, step by step: draws kinds by their weights and carries them
+/// out. Environment's thread.
 struct Troublemaker {
   private let plan: ScenarioPlan
   private let host: ProcessHost

@@ -3,7 +3,7 @@ import Base
 /// A `Monitor`'s lock in a simulation. Held by at most one simulated thread; as only one runs at a
 /// time, taking a free one is an assignment.
 final class DeterministicLock: SimulatedLock, @unchecked Sendable {
-  // @unchecked: touched only by the thread that has the turn.
+  // @unchecked because only the thread that has the turn touches it.
   private unowned let world: DeterministicWorld
   /// The process whose thread made it.
   let process: Int

@@ -18,7 +18,7 @@ import Glibc
 /// only. Cost: one switch of real threads, about 5 µs, where the turn moves.
 @safe
 final class DeterministicWorld: SimulatedWorld, @unchecked Sendable {
-  // @unchecked: see the invariants.
+  // @unchecked because of the invariants: one thread at a time.
   private var random: SplitMix64
   private var threads: [SimulatedThread] = []
   private var current: SimulatedThread
@@ -223,8 +223,8 @@ final class DeterministicWorld: SimulatedWorld, @unchecked Sendable {
   }
 
   private func isFrozen(_ thread: SimulatedThread) -> Bool {
-    guard let until = frozenUntil[thread.process], thread.foreignLockCount == 0 else { return false }
-    return now < until
+    guard let until = frozenUntil[thread.process] else { return false }
+    return now < until && thread.foreignLockCount == 0
   }
 
   private func wakeOverdue() {

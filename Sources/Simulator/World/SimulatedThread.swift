@@ -7,7 +7,7 @@ import Glibc
 /// semaphores that pass the turn order all accesses.
 @safe
 final class SimulatedThread: @unchecked Sendable {
-  // @unchecked for the reason above.
+  // @unchecked because of what is said above.
   enum Standing {
     case running
     /// Would run if it were its turn.

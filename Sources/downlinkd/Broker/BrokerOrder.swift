@@ -3,9 +3,9 @@ import Kafka
 /// A line of `downlinkd broker --orders`: a fault to bring about, or to end.
 ///
 ///     topic <name:partitions>                         create a topic
-///     error <request> <count> <code> [<code> …]       the next requests fail, with the codes in turn
+///     error <request> <count> <code> [<code> …]       the next requests fail, codes in turn
 ///     clear <request>                                 no more of them
-///     down <broker> [<duration>]                      refuse connections, for a while or until `up`
+///     down <broker> [<duration>]                      refuse connections, a while or until `up`
 ///     up <broker>
 ///     delay <broker> <duration> [<duration>]          answer late, for a while or from now on
 ///     coordinator <group> <broker>                    move a group's coordinator
