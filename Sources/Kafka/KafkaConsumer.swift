@@ -41,6 +41,8 @@ package final class KafkaConsumer: @unchecked Sendable {
   private var isSubscribed = false
   /// Whether the group has assigned us anything yet.
   var wasAssigned = false
+  /// Whether a topic went away while we were subscribed: the library cannot be taken down then.
+  private let hasLostTopic = Monitor(false)
   /// Events of the `poll` or `leaveGroup` under way.
   var pendingEvents: [ConsumerEvent] = []
 
@@ -138,19 +140,25 @@ package final class KafkaConsumer: @unchecked Sendable {
   /// library's threads have ended, usually milliseconds.
   ///
   /// A client that left the group before it was ever assigned anything is kept until the process
-  /// ends where the library could not destroy it: a few idle threads for each such start.
+  /// ends where the library could not destroy it: a few idle threads for each such start. So is one
+  /// of whose topics the brokers have said that they do not exist any more: librdkafka 2.0 waits for
+  /// ever for its main thread then (seen with topics deleted under a running consumer).
   package func close(timeoutMillis: Int = 5000) {
     guard let client else { return }
     leaveGroup(timeoutMillis: timeoutMillis)
     for lane in lanes { lane.shut() }
     controlQueue = nil
-    if isSubscribed && !wasAssigned && !LibraryVersion.survivesDestroyBeforeAssignment {
+    let isTooEarly = !wasAssigned && !LibraryVersion.survivesDestroyBeforeAssignment
+    if isSubscribed && (isTooEarly || hasLostTopic.update({ $0 })) {
       _ = unsafe Unmanaged.passRetained(client)
     }
     self.client = nil
   }
 
   // MARK: Access
+
+  /// The brokers have said that a topic does not exist.
+  func noteUnknownTopic() { hasLostTopic.update { $0 = true } }
 
   /// The queue of a lane.
   package func lane(_ index: Int) -> LaneQueue { lanes[index] }

@@ -58,6 +58,35 @@ extension Session {
     return PositionFault.find(chain, neededFrom: chain.to, kafka: range[partition])
   }
 
+  /// Partitions have gone. Of a topic that was deleted the library says no more than that: it takes
+  /// the partitions away, and a pipeline would wait for them for ever.
+  func doubtTopics() {
+    topicsDoubtedUntilNanos = MonotonicClock.nowNanos() + Self.doubtNanos
+  }
+
+  private static let doubtNanos: Int64 = 1_000_000_000
+  /// Brokers that do not answer are asked again after this.
+  private static let doubtAgainNanos: Int64 = 5_000_000_000
+  private static let doubtRequestMillis: Int32 = 2_000
+
+  /// Asks, once after every loss of partitions, whether all topics are still there.
+  func resolveTopicDoubt(_ consumer: any GroupConsumer) {
+    guard let due = topicsDoubtedUntilNanos, MonotonicClock.nowNanos() >= due else { return }
+    let topics = options.sources.flatMap(\.topics)
+    let state = committer.update { $0.state }
+    do {
+      let counts = try consumer.partitionCounts(topics, timeoutMillis: Self.doubtRequestMillis)
+      try checkTopics(counts, in: state)
+      topicsDoubtedUntilNanos = nil
+    } catch let error as SessionFailure {
+      board.update { $0.fail(error) }
+    } catch let error as KafkaError where error.isUnknownTopic {
+      handleUnknownTopic(error)
+    } catch {
+      topicsDoubtedUntilNanos = MonotonicClock.nowNanos() + Self.doubtAgainNanos
+    }
+  }
+
   /// A topic that was there is gone: nothing of it can be read, and nobody would notice.
   func handleUnknownTopic(_ error: KafkaError) {
     board.update { $0.fail(.reopen("a topic or partition is gone: \(error)")) }

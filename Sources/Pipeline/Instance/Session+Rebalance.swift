@@ -97,6 +97,7 @@ extension Session: RebalanceDelegate {
     // What is read and not committed would be read again by the next owner: commit it first.
     if board.update({ $0.failure }) == nil { commit() }
     letGo(partitions)
+    doubtTopics()
   }
 
   func lost(_ partitions: [TopicPartition]) {
@@ -105,6 +106,7 @@ extension Session: RebalanceDelegate {
     if !isDraining { status.enter(.joining) }
     hasLostWhileDraining = hasLostWhileDraining || isDraining
     letGo(partitions)
+    doubtTopics()
   }
 }
 

@@ -43,6 +43,8 @@ final class Session: @unchecked Sendable {
   /// Which lane has which partition; control thread only.
   private(set) var assignment: [TopicPartition: Int] = [:]
   private(set) var keys: [TopicPartition: PartitionKey] = [:]
+  /// When to ask whether the topics are still there, since partitions have gone; nil: no doubt.
+  var topicsDoubtedUntilNanos: Int64?
   /// Whether the group has told us our part, which may be none.
   var hasBeenAssigned = false
   /// Set when the last commits of the session are being made: they bring the state along.
@@ -207,6 +209,7 @@ final class Session: @unchecked Sendable {
       if let failure = now.failure { return .failed(failure) }
       for loss in now.losses { handle(loss, consumer) }
       if now.stop { return .stopped(isComplete: false) }
+      resolveTopicDoubt(consumer)
       guard goal != .run else { continue }
       let nowNanos = MonotonicClock.nowNanos()
       if nowNanos - lastLookNanos >= Self.chainLookMillis * 1_000_000 || ownPartIsRead() {

@@ -27,6 +27,7 @@ SCENARIOS = [
     "wind_farm_run",
     "demo",
     "audit",
+    "positions",
     "kill_loop",
     "chaos",
 ]
