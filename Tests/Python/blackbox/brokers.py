@@ -62,6 +62,7 @@ class KeptBroker:
     def __init__(self, scenario, name="noida"):
         program = Path(sys.executable).parent / "noida-db"
         require(os.access(program, os.X_OK), f"no {program}: run make setup")
+        self.scenario = scenario
         self.program, self.name, self.folder = program, name, scenario.folder
         self.data = scenario.folder / f"{name}.data"
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -80,6 +81,10 @@ class KeptBroker:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
+        if self.scenario.has_ended:
+            # Ended from another thread just now, which has not seen this one.
+            self.stop()
+            raise Failure("everything is being ended")
 
         def answers():
             require(self.popen.poll() is None, f"{self.name} ended with {self.popen.poll()}")
