@@ -4,12 +4,11 @@ names, so that another log can stand where one was.
 """
 
 import contextlib
+import importlib.util
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -60,8 +59,11 @@ class KeptBroker:
     """
 
     def __init__(self, scenario, name="noida"):
-        program = Path(sys.executable).parent / "noida-db"
-        require(os.access(program, os.X_OK), f"no {program}: run make setup")
+        # Itself, not its Python wrapper, which would be gone before everything is saved.
+        package = importlib.util.find_spec("noida_db")
+        require(package is not None, "no noida-db: run make setup")
+        program = Path(package.origin).with_name("noida-db")
+        program.chmod(0o755)
         self.scenario = scenario
         self.program, self.name, self.folder = program, name, scenario.folder
         self.data = scenario.folder / f"{name}.data"
@@ -74,12 +76,10 @@ class KeptBroker:
 
     def start(self):
         with open(self.folder / f"{self.name}.log", "ab") as log:
-            # A group of its own: the program is a child of the starter.
             self.popen = subprocess.Popen(
                 [self.program, "start", "--data-dir", self.data, "--only", "kafka",
                     "--kafka-port", str(self.port)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                start_new_session=True,
             )  # fmt: skip
         if self.scenario.has_ended:
             # Ended from another thread just now, which has not seen this one.
@@ -98,12 +98,12 @@ class KeptBroker:
         """In order: what it holds is on disk afterwards."""
         if self.popen is None or self.popen.poll() is not None:
             return
-        os.killpg(self.popen.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        self.popen.terminate()
+        try:
             self.popen.wait(20)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait(10)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait(10)
 
     def create(self, partitions):
         # Our records are old: with the usual retention they would be deleted at once.
