@@ -239,7 +239,8 @@ struct KafkaConsumerTests {
       return newest()?.partitions.first?.lag == 0
     }
     let statistics = try #require(newest())
-    #expect(statistics.partitions.map(\.partition) == (0..<2).map { cluster.partition($0) })
+    try #require(
+      statistics.partitions.map(\.partition) == (0..<2).map { cluster.partition($0) })
     #expect(statistics.partitions[0].endOffset == 50)
     #expect(statistics.partitions[0].nextOffset == 50)
     #expect(statistics.partitions[0].beginningOffset == 0)

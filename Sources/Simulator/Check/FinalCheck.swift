@@ -47,6 +47,10 @@ struct FinalCheck {
   /// What only a person can mend, and this simulation has brought about.
   private func mayStopForGood(_ reason: String) -> Bool {
     if fleet.isReplaced { return true }
+    // A snapshot behind a change of detectors has no stand-in.
+    if tally.taken[.stateDamaged] != nil, reason.contains("what an older one would do again") {
+      return true
+    }
     // Retention may also take what only the state still needed.
     return plan.onPositionLost == .stop && (plan.weights[.deleteRecords] ?? 0) > 0
       && reason.contains("deleted")
