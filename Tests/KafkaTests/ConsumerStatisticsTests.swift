@@ -33,6 +33,31 @@ struct ConsumerStatisticsTests {
     #expect(try ConsumerStatistics(json: Array(text.utf8)).partitions.isEmpty)
   }
 
+  @Test func `a partition is within reach while the broker it comes from is connected`() throws {
+    func isWithinReach(_ broker: String, state: String) throws -> Bool? {
+      let brokers = #"{"b":{"nodeid":2,"name":"b:1","state":"\#(state)","source":"learned"},"#
+        + #""seed":{"nodeid":-1,"name":"s:1","state":"UP","source":"configured"}}"#
+      let text = partition(#""ls_offset":1,\#(broker)"#)
+      let whole = #"{"brokers":\#(brokers),"# + text.dropFirst()
+      return try ConsumerStatistics(json: Array(whole.utf8)).partitions.first?.isWithinReach
+    }
+    #expect(try isWithinReach(#""broker":2,"leader":2"#, state: "UP") == true)
+    #expect(try isWithinReach(#""broker":2,"leader":2"#, state: "DOWN") == false)
+    #expect(try isWithinReach(#""broker":-1,"leader":-1"#, state: "UP") == false)
+    #expect(try isWithinReach(#""x":0"#, state: "UP") == true, "where it does not say")
+  }
+
+  @Test(arguments: [
+    ("up", "steady", true), ("up", "wait-join", false), ("wait-coord", "steady", false),
+    ("", "", true),
+  ])
+  func `a settled member is in a steady group that answers`(
+    state: String, join: String, isSettled: Bool
+  ) throws {
+    let text = #"{"cgrp":{"state":"\#(state)","join_state":"\#(join)"}}"#
+    #expect(try ConsumerStatistics(json: Array(text.utf8)).isSettled == isSettled)
+  }
+
   @Test func `missing members are tolerated, broken text is an error`() throws {
     let statistics = try ConsumerStatistics(json: Array("{}".utf8))
     #expect(statistics.partitions.isEmpty && statistics.groupState.isEmpty)

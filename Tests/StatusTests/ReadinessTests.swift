@@ -57,6 +57,17 @@ import Testing
     #expect(status.readiness == Readiness(isReady: true, sentence: "ready: 0 partitions"))
   }
 
+  @Test func `an instance without partitions in a group that does not settle is not ready`() {
+    var status = Example.busy()
+    status.joinState = "wait-join"
+    #expect(status.readiness.isReady, "what it has it still fetches")
+    status.partitions = []
+    #expect(!status.readiness.isReady)
+    #expect(status.readiness.sentence == "joining the group again, no partitions (wait-join)")
+    status.joinState = "steady"
+    #expect(status.readiness.isReady)
+  }
+
   @Test func `what is wrong is said while recovering`() {
     var status = Example.fresh()
     status.trouble = "the ledger cannot be read"

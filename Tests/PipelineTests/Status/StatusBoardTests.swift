@@ -1,3 +1,4 @@
+import Base
 import Ledger
 import Metrics
 import Telemetry
@@ -101,6 +102,77 @@ import Testing
     #expect(wait?.detail.contains("wait-coord") == true)
     board.note(try group("up"))
     #expect(board.status(progress: [], sources: sources).wait == nil)
+  }
+
+  /// A board whose limits are a second, so that a test can see them pass.
+  private func impatientBoard() throws -> (StatusBoard, [SourceOptions]) {
+    var options = try TestSources.options(intervalMillis: 100)
+    options.progressLimits = try #require(
+      ProgressLimits(text: "commit=1,failing=1,joining=1,control=60"))
+    return (StatusBoard(options: options), options.sources)
+  }
+
+  /// The stall as it is after two seconds of looking, as the service does.
+  private func stallInTime(
+    _ board: StatusBoard, _ sources: [SourceOptions], progress: [LaneProgress] = []
+  ) -> String? {
+    for _ in 0..<22 {
+      if let stall = board.status(progress: progress, sources: sources).stall { return stall }
+      _ = Monitor(0).wait(timeoutMillis: 100) { _ -> Bool? in nil }
+    }
+    return nil
+  }
+
+  @Test func `a commit under way is watched until it ends`() throws {
+    let (board, sources) = try impatientBoard()
+    board.enter(.running)
+    board.commitBegan()
+    #expect(stallInTime(board, sources)?.hasPrefix("a commit has been under way") == true)
+    board.commitEnded()
+    #expect(board.status(progress: [], sources: sources).stall == nil)
+  }
+
+  @Test func `sessions that fail are counted, with the last reason`() throws {
+    let (board, sources) = try impatientBoard()
+    for reason in ["one", "two"] {
+      board.beginSession()
+      board.enter(.running)
+      board.sessionFailed(reason)
+      _ = board.status(progress: [], sources: sources)
+    }
+    let stall = stallInTime(board, sources)
+    #expect(stall?.contains("sessions failed without progress") == true, "\(stall ?? "none")")
+    #expect(stall?.contains("because two") == true)
+  }
+
+  @Test func `a member of a group that does not settle is out of it`() throws {
+    let (board, sources) = try impatientBoard()
+    board.enter(.running)
+    board.note(try statistics(#"{"cgrp":{"state":"up","join_state":"wait-join"}}"#))
+    #expect(stallInTime(board, sources)?.hasPrefix("out of the group") == true)
+    board.note(try statistics(#"{"cgrp":{"state":"up","join_state":"steady"}}"#))
+    #expect(board.status(progress: [], sources: sources).stall == nil)
+  }
+
+  @Test func `records behind a leader that is away are not owed`() throws {
+    let (board, sources) = try impatientBoard()
+    board.enter(.running)
+    board.take(.test(to: 40), lane: 0)
+    func statistics(state: String) throws -> ConsumerStatistics {
+      try self.statistics(
+        """
+        {"brokers":{"a":{"nodeid":1,"name":"a:1","state":"UP","source":"learned"},
+         "b":{"nodeid":2,"name":"b:1","state":"\(state)","source":"learned"}},
+         "topics":{"telemetry":{"partitions":{"0":{"partition":0,"fetch_state":"active",
+         "broker":2,"ls_offset":100,"app_offset":40}}}}}
+        """)
+    }
+    let progress = [Self.progress(position: 40)]
+    board.note(try statistics(state: "DOWN"))
+    #expect(stallInTime(board, sources, progress: progress) == nil)
+    board.note(try statistics(state: "UP"))
+    let stall = stallInTime(board, sources, progress: progress)
+    #expect(stall?.contains("while 60 records wait") == true, "\(stall ?? "none")")
   }
 
   @Test func `open anomalies add up over partitions, by source, detector and severity`() throws {
