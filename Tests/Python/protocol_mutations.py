@@ -124,17 +124,10 @@ PUT = [
     Mutation("put overwrites what is there", 2, (
         before(FILE, LINK,
                "if $on { try? storage.fileSystem.unlink(path, in: storage.rootDescriptor) }"),)),
-    Mutation("put creates the final name", 2, (
-        Edit(FILE, LINK, """\
-if $on, operation == .put {
-  let target = try storage.fileSystem.create(path, in: storage.rootDescriptor)
-  let source = try storage.fileSystem.open(temporaryPath, in: storage.rootDescriptor)
-  let bytes = try storage.fileSystem.readAll(source, sizeHint: 0)
-  try storage.fileSystem.close(source)
-  try storage.fileSystem.write(bytes, to: target)
-  try storage.fileSystem.sync(target)
-  try storage.fileSystem.close(target)
-} else { $old }"""),)),
+    Mutation("put shows the final name before the bytes", 2, (
+        before(FILE, "try storage.fileSystem.write(bytes, to: descriptor)",
+               "if $on, operation == .put { " + LINK + " }"),
+        Edit(FILE, LINK, "if !$on || operation != .put { $old }"),)),
     Mutation("EEXIST taken for success", 2, (
         before(POSIX, "if error.kind == .exists { return .alreadyExists }",
                "if $on, error.kind == .exists { return .stored }"),)),
