@@ -141,8 +141,8 @@ package final class KafkaConsumer: @unchecked Sendable {
   ///
   /// A client that left the group before it was ever assigned anything is kept until the process
   /// ends where the library could not destroy it: a few idle threads for each such start. So is one
-  /// of whose topics the brokers have said that they do not exist any more: librdkafka 2.0 waits for
-  /// ever for its main thread then (seen with topics deleted under a running consumer).
+  /// whose topics the brokers have said not to exist any more: librdkafka 2.0 then waits for ever
+  /// for its main thread (seen with topics deleted under a running consumer).
   package func close(timeoutMillis: Int = 5000) {
     guard let client else { return }
     leaveGroup(timeoutMillis: timeoutMillis)
