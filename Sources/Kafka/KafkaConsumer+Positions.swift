@@ -72,7 +72,6 @@ extension KafkaConsumer {
       throw KafkaError(code: .unknownTopic, operation: operation)
     }
     let description = unsafe metadata.pointee.topics[0]
-    if KafkaErrorCode(unsafe description.err) == .unknownTopicOrPartition { noteUnknownTopic() }
     try check(unsafe description.err, operation)
     return unsafe Int(description.partition_cnt)
   }

@@ -41,8 +41,6 @@ package final class KafkaConsumer: @unchecked Sendable {
   private var isSubscribed = false
   /// Whether the group has assigned us anything yet.
   var wasAssigned = false
-  /// Whether a topic went away while we were subscribed: the library cannot be taken down then.
-  private let hasLostTopic = Monitor(false)
   /// Events of the `poll` or `leaveGroup` under way.
   var pendingEvents: [ConsumerEvent] = []
 
@@ -140,25 +138,30 @@ package final class KafkaConsumer: @unchecked Sendable {
   /// library's threads have ended, usually milliseconds.
   ///
   /// A client that left the group before it was ever assigned anything is kept until the process
-  /// ends where the library could not destroy it: a few idle threads for each such start. So is one
-  /// whose topics the brokers have said not to exist any more: librdkafka 2.0 then waits for ever
-  /// for its main thread (seen with topics deleted under a running consumer).
+  /// ends where the library could not destroy it: a few idle threads for each such start. One that
+  /// does not end within some seconds is left to itself: with topics deleted under a running
+  /// consumer librdkafka 2.0 waits for ever for a thread of its own.
   package func close(timeoutMillis: Int = 5000) {
-    guard let client else { return }
+    if client == nil { return }
     leaveGroup(timeoutMillis: timeoutMillis)
     for lane in lanes { lane.shut() }
     controlQueue = nil
+    guard let last = detachClient() else { return }
     let isTooEarly = !wasAssigned && !LibraryVersion.survivesDestroyBeforeAssignment
-    if isSubscribed && (isTooEarly || hasLostTopic.update({ $0 })) {
-      _ = unsafe Unmanaged.passRetained(client)
-    }
+    if !(isSubscribed && isTooEarly) { last.end(withinMillis: Self.endMillis) }
+  }
+
+  /// Longer than any end that comes.
+  private static let endMillis = 3_000
+
+  /// The last reference to the client, out of the hands of ARC.
+  private func detachClient() -> LastReference? {
+    guard let client else { return nil }
     self.client = nil
+    return unsafe LastReference(Unmanaged.passRetained(client))
   }
 
   // MARK: Access
-
-  /// The brokers have said that a topic does not exist.
-  func noteUnknownTopic() { hasLostTopic.update { $0 = true } }
 
   /// The queue of a lane.
   package func lane(_ index: Int) -> LaneQueue { lanes[index] }
@@ -177,4 +180,23 @@ package final class KafkaConsumer: @unchecked Sendable {
   /// Lets the fetchers look at the lanes' queues at once. The lanes do it by themselves as they
   /// drain; this is for a control thread that has reason to. Cheap, never blocks, any thread.
   package func wakeFetchers() { openClient.wakeFetchers() }
+}
+
+/// A client that nobody uses any more and that is not destroyed yet.
+@safe
+private struct LastReference: @unchecked Sendable {
+  // @unchecked because it is released once, by the thread that `end` starts.
+  private let client: Unmanaged<SharedClient>
+
+  init(_ client: Unmanaged<SharedClient>) { unsafe self.client = client }
+
+  /// Destroys the client on a thread of its own, and waits for that no longer than given.
+  func end(withinMillis millis: Int) {
+    let hasEnded = Monitor(false)
+    _ = WorkerThread(name: "client-end") {
+      unsafe client.release()
+      hasEnded.update { $0 = true }
+    }
+    _ = hasEnded.wait(timeoutMillis: millis) { $0 ? true : nil }
+  }
 }
