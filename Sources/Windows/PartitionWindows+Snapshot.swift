@@ -278,10 +278,10 @@ extension PartitionWindows {
     let dropped = device.droppedThrough
     let count = blocks[index].count
     if dropped == EventTime.none { return count == 0 && blocks[index].revisions.count == 0 }
-    let (lastFrom, widths) = (blocks[index].lastFrom, set.grids[Int(blocks[index].grid)].widths)
-    if count > 0, lastFrom > 0 {
-      guard blocks[index].start(lastFrom) + widths[levelOf(lastFrom, block: index)] <= dropped
-      else { return false }
+    // It ended at or before D when the rows before it were given up; a coarser slice that it was
+    // folded into since may end later, but begins before.
+    if count > 0, blocks[index].lastFrom > 0 {
+      guard blocks[index].start(blocks[index].lastFrom) < dropped else { return false }
     }
     for entry in 0..<blocks[index].revisions.count {
       let end = blocks[index].revisions.end(entry)
@@ -294,12 +294,5 @@ extension PartitionWindows {
       guard slice < count, blocks[index].start(slice) < end else { return false }
     }
     return true
-  }
-
-  /// The level that a slice is of.
-  private func levelOf(_ slice: Int, block index: Int) -> Int {
-    var level = 0
-    while blocks[index].firstIndex(ofLevel: level) > slice { level += 1 }
-    return level
   }
 }
