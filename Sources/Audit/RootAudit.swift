@@ -38,7 +38,7 @@ package struct RootAudit {
   /// What the chain said before the logs were read, and after.
   var before: ChainReading
   var after: ChainReading
-  /// The entries of both, ascending.
+  /// The entries of both that are of the chain for certain, ascending.
   var digests: [EntryDigest] = []
 
   /// Audits a root. Finding faults is no error; not being able to look is one.
@@ -82,6 +82,7 @@ package struct RootAudit {
       readings.append(reading)
     }
     try readChainAgain()
+    keepProvenEntries(readings)
     for index in readings.indices {
       readings[index].judge(
         digests, knownEnd: before.state.nextVersion, chainEnd: after.end,
@@ -103,6 +104,27 @@ package struct RootAudit {
     !name.isEmpty && !name.contains("/") && name != "." && name != ".."
   }
 
+  /// Leaves out entries below what is kept for recovery and for the tables: whoever put such a
+  /// file may have come too late (`ChainReading`).
+  private mutating func keepProvenEntries(_ readings: [TableReading]) {
+    guard let base = after.base else { return }
+    let behind = readings.filter { reading in
+      guard let table = after.state.tables[reading.name] else { return false }
+      return table.lastVersion > reading.figure.txnVersion
+    }
+    let keptFrom = min(base, behind.map(\.figure.txnVersion).min() ?? .max)
+    for digest in digests where digest.version < keptFrom {
+      findings.add(
+        .note, .moves, .file(Ledger.entryPath(digest.version)),
+        "it lies below entry \(max(0, keptFrom)), from where on they are kept: due to be deleted, "
+          + "or put too late by an instance that had been away. Nothing is based on it, and the "
+          + "next summary deletes it")
+    }
+    digests.removeAll { $0.version < keptFrom }
+    figures.firstVersion = digests.first?.version
+    figures.entryCount = digests.count
+  }
+
   private mutating func readChainAgain() throws(AuditError) {
     after = try ChainReading.read(storage, pipeline: options.pipeline)
     findings.add(after.findings)
@@ -110,9 +132,7 @@ package struct RootAudit {
     digests = before.digests.filter { $0.version < first } + after.digests
     figures.ledgerID = after.state.ledgerID
     figures.clusterID = after.state.clusterID
-    figures.firstVersion = after.digests.first?.version
     figures.lastVersion = after.end - 1
-    figures.entryCount = after.digests.count
     figures.summaryVersions = after.summaries.keys.sorted()
     figures.partitions = after.partitionFigures
     if !after.isWhole {
@@ -121,8 +141,8 @@ package struct RootAudit {
           + "orphans are not judged")
     } else if !after.beganAtZero {
       figures.unchecked.append(
-        "entries before \(figures.firstVersion ?? 0) are retired: what they said is known by the "
-          + "summaries, and the tables' commits of them are not compared word for word")
+        "entries before \(after.digests.first?.version ?? 0) are retired: what they said is known "
+          + "by the summaries, and the tables' commits of them are not compared word for word")
     }
   }
 

@@ -16,9 +16,12 @@ package enum Simulation {
   /// Runs a seed. Must be called on a thread that nothing else of ours runs beside; the process
   /// ends with a sentence if the simulation gets stuck.
   ///
-  /// - Parameter say: hears what happens, line by line; nil for silence.
+  /// - Parameters:
+  ///   - say: hears what happens, line by line; nil for silence.
+  ///   - keep: is given every file that the simulation leaves behind, by its path below the
+  ///     pipeline's root.
   package static func run(
-    seed: UInt64, say: (@Sendable (String) -> Void)?
+    seed: UInt64, say: (@Sendable (String) -> Void)?, keep: ((String, [UInt8]) -> Void)? = nil
   ) -> SimulationReport {
     let world = DeterministicWorld(seed: seed, stepCountMax: 20_000_000) { picture in
       preconditionFailure("seed \(seed) is stuck: \(picture)")
@@ -28,6 +31,7 @@ package enum Simulation {
     let course = SimulationCourse(ScenarioPlan(seed: seed), world: world, say: say)
     let report = course.run()
     world.joinAll()
+    if let keep { course.keepFiles(keep) }
     return report
   }
 }
@@ -182,6 +186,13 @@ final class SimulationCourse {
     }
     other.kill(process)
     return (otherDisk, .failed("the undisturbed run was not done within ten minutes"))
+  }
+
+  func keepFiles(_ keep: (String, [UInt8]) -> Void) {
+    let prefix = ObservedDisk.root + "/"
+    for path in disk.disk.paths where path.hasPrefix(prefix) {
+      keep(String(path.dropFirst(prefix.count)), disk.disk.read(path) ?? [])
+    }
   }
 
   private var report: SimulationReport {

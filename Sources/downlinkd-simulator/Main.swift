@@ -19,6 +19,9 @@ struct SimulatorCommand: ParsableCommand {
   @Option(help: "Run this one seed and tell what happens.")
   var seed: UInt64?
 
+  @Option(help: "With --seed: write the files it leaves behind into this new folder.")
+  var keep: String?
+
   @Option(help: "Number of seeds.")
   var seeds = 2_000
 
@@ -43,7 +46,8 @@ struct SimulatorCommand: ParsableCommand {
 
   private func runOne(_ seed: UInt64) throws {
     Self.makeHashesRepeat()
-    let report = Simulation.run(seed: seed) { Self.say($0) }
+    let folder = try keep.map { try KeptFolder($0) }
+    let report = Simulation.run(seed: seed, say: { Self.say($0) }, keep: folder?.write)
     var summary = SimulationSummary()
     summary.add(report)
     print(summary.text)
@@ -89,5 +93,30 @@ struct SimulatorCommand: ParsableCommand {
       if !summary.unmet.isEmpty || summary.medianFaultCount < 5 { throw ExitCode(1) }
     }
     if !summary.failed.isEmpty { throw ExitCode(1) }
+  }
+}
+
+/// A new folder that takes what a simulation leaves behind, for `downlinkd verify` and people.
+private struct KeptFolder {
+  let path: String
+
+  init(_ path: String) throws {
+    guard unsafe mkdir(path, 0o755) == 0 else {
+      throw ValidationError("--keep \(path): \(unsafe String(cString: strerror(errno)))")
+    }
+    self.path = path
+  }
+
+  func write(_ name: String, _ bytes: [UInt8]) {
+    var folder = path
+    for part in name.split(separator: "/").dropLast() {
+      folder += "/\(part)"
+      _ = unsafe mkdir(folder, 0o755)
+    }
+    let file = unsafe fopen("\(path)/\(name)", "w")
+    precondition(unsafe file != nil, "a file can be made in a folder that was just made: \(name)")
+    let count = unsafe fwrite(bytes, 1, bytes.count, file)
+    let isWritten = unsafe fclose(file) == 0 && count == bytes.count
+    precondition(isWritten, "there is room for \(bytes.count) bytes of \(name)")
   }
 }

@@ -89,6 +89,26 @@ private func replace(_ storage: MemoryStorage, _ path: String, _ bytes: [UInt8])
     _ = maker
   }
 
+  @Test(arguments: [1, 5]) func `an entry put too late by somebody who was away proves nothing`(
+    below: Int64
+  ) throws {
+    let (storage, maker) = try root(commits: 30)
+    let names = try storage.list(Ledger.folder)
+    let kept = try #require(names.compactMap(Ledger.entryVersion).min())
+    let path = Ledger.entryPath(kept)
+    // What the winner put under the number was another entry, which the table has taken.
+    var late = try LedgerEntry(parsing: try storage.read(path), path: path, version: kept)
+    late.version = kept - below
+    late.commitID = CommitID(incarnation: "frozen", counter: 1)
+    (late.tables, late.partitions, late.counters) = ([], [], [])
+    _ = try storage.putIfAbsent(Ledger.entryPath(late.version), late.fileBytes)
+    let report = try audit(storage)
+    #expect(report.count(of: .error) == 0 && report.count(of: .warning) == 0, "\(report.lines)")
+    #expect(report.findings.contains { $0.sentence.contains("put too late") })
+    #expect(report.figures.firstVersion == kept)
+    _ = maker
+  }
+
   @Test func `commits that a log has lost are found though their entries are retired`() throws {
     let (storage, maker) = try root(commits: 30)
     let logs = storage.paths.filter { $0.contains("_delta_log/") }

@@ -28,7 +28,7 @@ extension ChainReading {
   }
 
   /// No entry is missing: neither before a later one, nor between the two newest summaries.
-  mutating func judgeHoles(_ entries: [Int64]) throws {
+  mutating func judgeHoles(_ entries: [Int64], summaries versions: [Int64]) throws {
     let later = entries.filter { $0 > end }
     if let first = later.first {
       if try exists(Ledger.entryPath(end)) { throw Moved() }
@@ -37,7 +37,7 @@ extension ChainReading {
         "entry \(end) is missing, though \(later.count) later ones are there, the first "
           + "\(first)", advice: Self.remedy)
     }
-    let newest = summaries.keys.sorted().suffix(2)
+    let newest = versions.sorted().suffix(2)
     guard newest.count == 2, let older = newest.first, let newer = newest.last else { return }
     let kept = entries.filter { $0 >= older && $0 <= newer }
     guard Int64(kept.count) != newer - older + 1 else { return }

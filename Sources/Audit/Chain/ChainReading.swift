@@ -7,8 +7,12 @@ import Storage
 ///     entries   (retired) … │ 40 41 42 43 … 63 64 65 … 71 │
 ///     summaries             40 = state     64 = the same state?
 ///
-/// The replay begins at the oldest summary (or entry 0) from which every entry up to the end is
-/// there, so that newer summaries are compared with what the entries between them say.
+/// The replay begins at the older of the two newest summaries (or entry 0), so that the newest is
+/// compared with what the entries between them say.
+///
+/// What lies below proves nothing: whoever was frozen while it put an entry finds the number free
+/// again once the winner's file is retired, and leaves a file there that is not of the chain. Its
+/// put is void, because a summary covers the number, and the next summary takes the file away.
 ///
 /// Reads while others write: a file that is listed and then gone was retired, so the reading begins
 /// again. Memory: one entry at a time, its digest, and the summaries.
@@ -26,8 +30,10 @@ struct ChainReading {
   private(set) var end: Int64 = 0
   /// Whether the whole chain could be replayed: if not, what depends on its state is not judged.
   private(set) var isWhole = true
-  /// Whether the replay began with entry 0.
-  private(set) var beganAtZero = false
+  /// The state that the replay began with is that after this version, -1 where it began with
+  /// entry 0; nil where nothing could be replayed.
+  private(set) var base: Int64?
+  var beganAtZero: Bool { base == -1 }
   var findings = FindingList()
   private(set) var foreignFiles: [String] = []
   var commitIDs: [CommitID: Int64] = [:]
@@ -88,22 +94,23 @@ struct ChainReading {
     let present = Set(entries)
     end = (summaries.keys.max() ?? -1) + 1
     while present.contains(end) { end += 1 }
-    try judgeHoles(entries)
-    try replay(entries, from: base(present))
+    try judgeHoles(entries, summaries: summaryVersions)
+    base = findBase(present, summaries: summaryVersions)
+    try replay(entries)
   }
 
-  /// The oldest version whose state is known and after which every entry is there; nil where there
-  /// is none.
-  private func base(_ present: Set<Int64>) -> Int64? {
+  /// The oldest version whose state is known and after which every entry is there, among the two
+  /// that entries are kept for; nil where there is none.
+  private func findBase(_ present: Set<Int64>, summaries versions: [Int64]) -> Int64? {
     var first = end
     while present.contains(first - 1) { first -= 1 }
     if first == 0 { return -1 }
-    return summaries.keys.sorted().first { $0 + 1 >= first }
+    let kept = versions.sorted().suffix(2).first ?? 0
+    return summaries.keys.sorted().first { $0 + 1 >= first && $0 >= kept }
   }
 
-  private mutating func replay(_ entries: [Int64], from base: Int64?) throws {
+  private mutating func replay(_ entries: [Int64]) throws {
     if let base, let summary = summaries[base] { state = summary.state }
-    beganAtZero = base == -1
     for version in entries {
       let isReplayed = base.map { version > $0 && version < end } ?? false
       let severity: Finding.Severity = isReplayed || base == nil ? .error : .warning
