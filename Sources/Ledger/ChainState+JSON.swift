@@ -2,8 +2,7 @@ package import Base
 
 /// The text of a summary: the whole state of the chain at a version, and where the tables stood.
 ///
-/// A summary is valid only with its checksum, the xxHash64 of the canonical texts of `"state"` and
-/// `"bookmarks"`, one after the other.
+/// A summary is valid only with its checksum (`LedgerSummary`).
 extension ChainState {
   package var json: JSONValue {
     var state = ObjectBuilder()

@@ -6,7 +6,8 @@ package import Base
 ///     _ledger/summary-00000000000000000040
 ///
 /// Its checksum is the xxHash64 of the canonical texts of everything recovery takes from it: the
-/// state, then the bookmarks.
+/// format, the state, then the bookmarks. A format of a later program keeps to that, so that a
+/// damaged number is told from a new one.
 package struct LedgerSummary: Equatable, Sendable {
   package let state: ChainState
   /// By table, in the order of the file; what they mean is the pipeline's business.
@@ -24,8 +25,9 @@ package struct LedgerSummary: Equatable, Sendable {
     let body = state.json
     let bookmarks = JSONValue.object(bookmarks)
     var summary = ObjectBuilder()
-    summary.set("format", LedgerEntry.currentFormat)
-    summary.set("checksum", Self.checksum(body, bookmarks: bookmarks))
+    let format = JSONValue.int(LedgerEntry.currentFormat)
+    summary.set("format", format)
+    summary.set("checksum", Self.checksum(of: [format, body, bookmarks]))
     summary.set("bookmarks", bookmarks)
     summary.set("state", body)
     return summary.value
@@ -36,11 +38,11 @@ package struct LedgerSummary: Equatable, Sendable {
   /// Nil for a damaged one, for which an older one may stand in. Errors: a whole one that this
   /// program cannot understand.
   package init?(parsing bytes: [UInt8], path: String, version: Int64) throws(LedgerError) {
-    guard let json = try? JSONValue(parsing: bytes), let body = json["state"],
-      let bookmarks = json["bookmarks"],
-      json["checksum"]?.stringValue == Self.checksum(body, bookmarks: bookmarks)
+    guard let json = try? JSONValue(parsing: bytes), let format = json["format"],
+      let body = json["state"], let bookmarks = json["bookmarks"],
+      json["checksum"]?.stringValue == Self.checksum(of: [format, body, bookmarks])
     else { return nil }
-    guard json["format"]?.int64Value == LedgerEntry.currentFormat else {
+    guard format.int64Value == LedgerEntry.currentFormat else {
       throw .unknownFormat(path: path, found: "its format")
     }
     guard bookmarks.members != nil else {
@@ -51,7 +53,7 @@ package struct LedgerSummary: Equatable, Sendable {
     if self.version != version { return nil }
   }
 
-  private static func checksum(_ state: JSONValue, bookmarks: JSONValue) -> String {
-    RandomID.hex(XXHash64.hash(state.bytes + bookmarks.bytes))
+  private static func checksum(of parts: [JSONValue]) -> String {
+    RandomID.hex(XXHash64.hash(parts.flatMap(\.bytes)))
   }
 }
