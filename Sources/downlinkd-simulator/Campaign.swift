@@ -7,6 +7,8 @@ import Simulator
 final class Campaign: Sendable {
   private struct State {
     var next: UInt64
+    /// Seeds outside the campaign's range that are still to be run.
+    var found: [UInt64]
     var summary = SimulationSummary()
   }
 
@@ -18,9 +20,11 @@ final class Campaign: Sendable {
   private let state: Monitor<State>
 
   init(first: UInt64, seedCount: Int, jobs: Int) {
-    end = first + UInt64(max(0, seedCount))
+    let end = first + UInt64(max(0, seedCount))
+    self.end = end
     self.jobs = max(1, jobs)
-    state = Monitor(State(next: first))
+    let found = Simulation.foundSeeds.filter { !(first..<end).contains($0) }
+    state = Monitor(State(next: first, found: found))
   }
 
   func run() -> SimulationSummary {
@@ -34,6 +38,7 @@ final class Campaign: Sendable {
   private func work(onProcessor processor: Int) {
     while true {
       let range = state.update { state -> Range<UInt64> in
+        if let seed = state.found.popLast() { return seed..<seed + 1 }
         defer { state.next = min(end, state.next + Self.chunk) }
         return state.next..<min(end, state.next + Self.chunk)
       }

@@ -8,9 +8,9 @@ struct Downlinkd: AsyncParsableCommand {
     commandName: "downlinkd",
     abstract: "Telemetry from Kafka to exact tables: readings and windows, exactly once.",
     discussion: """
-      Exit codes: 0 done, 64 wrong usage, 69 a fault of the world (see the log), 74 ended itself \
-      because it did not get on, 75 stopped before the goal was reached, 78 the configuration does \
-      not fit (nothing was started).
+      Exit codes: 0 done, 64 wrong usage, 65 verify has findings, 69 a fault of the world (see the \
+      log), 74 ended itself because it did not get on, 75 stopped before the goal was reached, 78 \
+      the configuration does not fit (nothing was started).
       """,
     version: Program.version,
     subcommands: [
