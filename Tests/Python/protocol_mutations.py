@@ -191,7 +191,7 @@ ENDS = [
                at="try bringTablesUp()\n    try summarize()\n    deleteRetiredStates()"),)),
     Mutation("summary taken without its checksum", 4, (
         always(SUMMARY,
-               'json["checksum"]?.stringValue == Self.checksum(body, bookmarks: bookmarks)'),)),
+               'json["checksum"]?.stringValue == Self.checksum(of: [format, body, bookmarks])'),)),
     Mutation("hole in the chain not noticed", 4, (left_out(LEDGER, "try checkNoHole()"),)),
 ]
 
