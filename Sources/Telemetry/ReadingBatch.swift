@@ -86,6 +86,40 @@ package struct ReadingBatch: ~Copyable, Sendable {
     return counts
   }
 
+  /// Drops rows of the last record: a replay brings back single rows of it. The record's outcome
+  /// stays what it is.
+  ///
+  /// - Parameter isKept: is asked for every row, by its `rowIndexes`.
+  package mutating func filterLastRecord(_ isKept: (_ rowIndex: UInt32) -> Bool) {
+    let rows = rows(ofRecord: recordCount - 1)
+    let metricCount = schema.metrics.count
+    let presenceCount = schema.presenceWordsPerRow
+    var target = rows.lowerBound
+    for row in rows where isKept(rowIndexes[row]) {
+      if target < row {
+        rowEventTimes[target] = rowEventTimes[row]
+        rowFlags[target] = rowFlags[row]
+        rowIndexes[target] = rowIndexes[row]
+        if schema.isNarrow { rowMetrics[target] = rowMetrics[row] }
+        for metric in 0..<metricCount {
+          metricWords[target * metricCount + metric] = metricWords[row * metricCount + metric]
+        }
+        for word in 0..<presenceCount {
+          presenceWords[target * presenceCount + word] = presenceWords[row * presenceCount + word]
+        }
+      }
+      target += 1
+    }
+    let dropped = rows.upperBound - target
+    rowEventTimes.removeLast(dropped)
+    rowFlags.removeLast(dropped)
+    rowIndexes.removeLast(dropped)
+    if schema.isNarrow { rowMetrics.removeLast(dropped) }
+    metricWords.removeLast(dropped * metricCount)
+    presenceWords.removeLast(dropped * presenceCount)
+    recordRowStarts[recordCount] = target
+  }
+
   /// Empties every column and keeps the capacity, for reuse after its content is committed.
   package mutating func removeAll() {
     recordOffsets.removeAll(keepingCapacity: true)

@@ -13,6 +13,9 @@ package struct ReadingFlags: OptionSet, Sendable {
   package static let future = ReadingFlags(rawValue: 1 << 2)
   /// An unsigned value above 2^63 − 1 does not fit its column, which is null here.
   package static let outOfRange = ReadingFlags(rawValue: 1 << 3)
+  /// The record, or this row of it, was a dead letter first and was brought back by a replay: the
+  /// reading is in no window and was seen by no detector.
+  package static let replayed = ReadingFlags(rawValue: 1 << 4)
 
   /// The event time cannot be trusted: the row is filed under the date of its Kafka timestamp.
   package static let implausibleTime: ReadingFlags = [.beforePlausible, .future]
