@@ -56,6 +56,8 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(name: "CTelemetryProto", dependencies: ["CProtobufC"]),
 
     module("Base"),
@@ -66,6 +68,8 @@ let package = Package(
     module("Decode", uses: ["Base", "Telemetry", "CProtobufC", "CTelemetryProto"]),
     module("Windows", uses: ["Base", "Telemetry"]),
     module("Detectors", uses: ["Base", "Telemetry"]),
+    module("Duplicates", uses: ["Base", "Telemetry"]),
+    module("SchemaRegistry", uses: ["Base", "Storage", "Decode", "CCurl"]),
     module("Parquet", uses: ["Base", "CZstd", "CLz4", "CSnappy"]),
     module("DeltaLog", uses: ["Base", "Storage"]),
     module("Ledger", uses: ["Base", "Storage"]),
@@ -73,14 +77,15 @@ let package = Package(
       "Pipeline",
       uses: [
         "Base", "Telemetry", "Storage", "Metrics", "Kafka", "Decode", "Windows", "Detectors",
-        "Parquet", "DeltaLog", "Ledger", .product(name: "Logging", package: "swift-log"),
+        "Duplicates", "Parquet", "DeltaLog", "Ledger",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     module("Audit", uses: ["Base", "Storage", "Parquet", "DeltaLog", "Ledger"]),
     module(
       "Simulator",
       uses: [
-        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Parquet",
-        "DeltaLog", "Ledger", "Pipeline", "Audit",
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Duplicates",
+        "Parquet", "DeltaLog", "Ledger", "Pipeline", "Audit",
         .product(name: "Logging", package: "swift-log"),
       ]),
     module(
@@ -104,9 +109,9 @@ let package = Package(
     .executableTarget(
       name: "downlinkd",
       dependencies: [
-        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Parquet",
-        "DeltaLog", "Ledger", "Pipeline", "Audit", "Config", "Status", "CSystemd",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Duplicates",
+        "Parquet", "DeltaLog", "Ledger", "Pipeline", "Audit", "SchemaRegistry", "Config", "Status",
+        "CSystemd", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
@@ -143,6 +148,8 @@ let package = Package(
     tests("Decode", uses: ["Base", "Telemetry", "CProtobufC"]),
     tests("Windows", uses: ["Base", "Telemetry"]),
     tests("Detectors", uses: ["Base", "Telemetry"]),
+    tests("Duplicates", uses: ["Base", "Telemetry"]),
+    tests("SchemaRegistry", uses: ["Base", "Decode"]),
     tests("Parquet", uses: ["Base"]),
     tests("DeltaLog", uses: ["Base", "Storage"]),
     tests("Telemetry", uses: ["Base"]),
@@ -151,8 +158,8 @@ let package = Package(
     tests(
       "Pipeline",
       uses: [
-        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Parquet", "DeltaLog",
-        "Ledger", .product(name: "Logging", package: "swift-log"),
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Duplicates", "Parquet",
+        "DeltaLog", "Ledger", .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "Audit",

@@ -1,4 +1,4 @@
-/// xxHash64 with seed 0: the checksum of witnesses, state snapshots and data files, and the hash
+/// xxHash64: with seed 0 the checksum of witnesses, state snapshots and data files, and the hash
 /// of word tables. Not a defence against an adversary, a detector of damage and difference.
 ///
 /// Source: the XXH64 description in the xxHash specification (doc/xxhash_spec.md).
@@ -12,16 +12,16 @@ package enum XXHash64 {
 
   package static func hash(_ bytes: [UInt8]) -> UInt64 { unsafe hash(bytes.span.bytes) }
 
-  /// The hash of `bytes`, which are not copied.
-  package static func hash(_ bytes: RawSpan) -> UInt64 {
+  /// The hash of `bytes`, which are not copied. Another seed is another function.
+  package static func hash(_ bytes: RawSpan, seed: UInt64 = 0) -> UInt64 {
     let count = bytes.byteCount
     var position = 0
     var result: UInt64
     if count >= 32 {
-      var lane1 = prime1 &+ prime2
-      var lane2 = prime2
-      var lane3: UInt64 = 0
-      var lane4 = 0 &- prime1
+      var lane1 = seed &+ prime1 &+ prime2
+      var lane2 = seed &+ prime2
+      var lane3 = seed
+      var lane4 = seed &- prime1
       while position &+ 32 <= count {
         lane1 = round(lane1, load64(bytes, position))
         lane2 = round(lane2, load64(bytes, position &+ 8))
@@ -33,7 +33,7 @@ package enum XXHash64 {
         rotate(lane1, 1) &+ rotate(lane2, 7) &+ rotate(lane3, 12) &+ rotate(lane4, 18)
       result = merge(merge(merge(merge(result, lane1), lane2), lane3), lane4)
     } else {
-      result = prime5
+      result = seed &+ prime5
     }
     return finish(result &+ UInt64(count), tail: bytes, from: position)
   }

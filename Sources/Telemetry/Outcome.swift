@@ -7,7 +7,7 @@ package enum Outcome: UInt8, CaseIterable, Sendable {
   case empty
   /// Not readable: kept whole in `dead_letters` with the reason.
   case dead
-  /// Delivered before, by the source's own account (`deduplicate`, a later release).
+  /// Sent before, by the source's own account (`deduplicate`): it leaves no rows.
   case duplicate
   /// Left out because the configuration says so.
   case filtered

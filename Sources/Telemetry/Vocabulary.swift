@@ -19,6 +19,24 @@ package struct Vocabulary: Sendable {
     attributes.reduce(devices.byteCount + metrics.byteCount) { $0 + $1.byteCount }
   }
 
+  /// How many words there are now: what `retract(to:)` goes back to.
+  package func mark(_ mark: inout VocabularyMark) {
+    mark.deviceCount = devices.count
+    mark.metricCount = metrics.count
+    mark.attributeCounts.removeAll(keepingCapacity: true)
+    for table in attributes { mark.attributeCounts.append(table.count) }
+  }
+
+  /// Takes back all words that came since the mark: those of a record that is not let in. Nothing
+  /// may refer to them. Cost: nothing where there are none.
+  package mutating func retract(to mark: VocabularyMark) {
+    if devices.count > mark.deviceCount { devices.removeWords(from: mark.deviceCount) }
+    if metrics.count > mark.metricCount { metrics.removeWords(from: mark.metricCount) }
+    for (index, count) in mark.attributeCounts.enumerated() where attributes[index].count > count {
+      attributes[index].removeWords(from: count)
+    }
+  }
+
   package func encode(into writer: inout ByteWriter) {
     devices.encode(into: &writer)
     writer.append(varint: UInt64(attributes.count))
@@ -38,4 +56,13 @@ package struct Vocabulary: Sendable {
     for _ in 0..<attributeCount { attributes.append(try WordTable(from: &reader)) }
     metrics = try WordTable(from: &reader)
   }
+}
+
+/// A place in the life of a vocabulary.
+package struct VocabularyMark: Sendable {
+  package internal(set) var deviceCount = 0
+  package internal(set) var metricCount = 0
+  var attributeCounts: [Int] = []
+
+  package init() {}
 }

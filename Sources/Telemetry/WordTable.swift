@@ -108,6 +108,21 @@ package struct WordTable: Sendable {
     return index
   }
 
+  /// Takes back the words from `count` on: the next new word gets that index again.
+  package mutating func removeWords(from count: Int) {
+    while self.count > count {
+      let index = self.count - 1
+      let mask = slots.count - 1
+      var slot = Int(truncatingIfNeeded: XXHash64.hash(Array(bytes(of: UInt32(index))))) & mask
+      while slots[slot] != UInt32(index) + 1 { slot = (slot + 1) & mask }
+      // Placed last, also when the table grew: no other word's probes go on over its slot.
+      slots[slot] = 0
+      starts.removeLast()
+      fingerprints.removeLast()
+      bytes.removeLast(bytes.count - starts[index])
+    }
+  }
+
   private mutating func place(_ index: UInt32, hash: UInt64) {
     let mask = slots.count - 1
     var slot = Int(truncatingIfNeeded: hash) & mask

@@ -25,7 +25,8 @@ package import Telemetry
 @safe
 package struct PartitionWindows: ~Copyable, Sendable {
   var set: WindowSet
-  var clock = PartitionClock()
+  /// Behind the last record that was applied.
+  package internal(set) var clock = PartitionClock()
   var devices: [DeviceState] = []
   /// Last known attributes, one row a device.
   var attributes: [UInt32] = []

@@ -85,7 +85,7 @@ package struct EventTimeOptions: Equatable, Sendable {
 
 /// The times the arithmetic of this module is safe for.
 enum EventTime {
-  /// No time yet.
+  /// No time yet; `PartitionClock.none`, but a constant of this module.
   static let none = Int64.min
   /// Times beyond ±2^59 µs (18,000 years) are flagged whatever the clock says. Together with
   /// `spanMicrosMax` this keeps every sum below far from overflow.

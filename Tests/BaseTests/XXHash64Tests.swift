@@ -12,12 +12,17 @@ import Testing
     #expect(XXHash64.hash(Array(text.utf8)) == hash)
   }
 
-  /// The sanity check of xxHash's own tool: a generated buffer, cut to several lengths, seed 0.
+  /// The sanity check of xxHash's own tool: a generated buffer, cut to several lengths, with the
+  /// seeds 0 and 2654435761.
   @Test(arguments: [
-    (1, UInt64(0xE934_A84A_DB05_2768)), (4, 0x9136_A0DC_A574_57EE),
-    (14, 0x8282_DCC4_994E_35C8), (222, 0xB641_AE8C_B691_C174),
+    (0, UInt64(0xEF46_DB37_51D8_E999), UInt64(0xAC75_FDA2_929B_17EF)),
+    (1, 0xE934_A84A_DB05_2768, 0x5014_6076_43A9_B4C3),
+    (14, 0x8282_DCC4_994E_35C8, 0xC3BD_6BF6_3DEB_6DF0),
+    (222, 0xB641_AE8C_B691_C174, 0x20CB_8AB7_AE10_C14A),
   ])
-  func `the reference buffer has the reference hashes`(count: Int, hash: UInt64) {
+  func `the reference buffer has the reference hashes`(
+    count: Int, hash: UInt64, seeded: UInt64
+  ) {
     var generator: UInt64 = 2_654_435_761
     var buffer: [UInt8] = []
     for _ in 0..<count {
@@ -25,6 +30,7 @@ import Testing
       generator &*= 11_400_714_785_074_694_797
     }
     #expect(XXHash64.hash(buffer) == hash)
+    #expect(unsafe XXHash64.hash(buffer.span.bytes, seed: 2_654_435_761) == seeded)
   }
 
   @Test func `every byte and the length count, at every length up to three stripes`() {

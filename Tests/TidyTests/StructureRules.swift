@@ -7,7 +7,7 @@ enum ModuleLevels {
     ["Telemetry"],
     ["Storage", "Metrics"],
     ["Kafka", "Decode"],
-    ["Windows", "Detectors", "Parquet"],
+    ["Windows", "Detectors", "Duplicates", "Parquet"],
     ["DeltaLog", "Ledger"],
     ["Pipeline", "Audit"],
     ["Config", "Status", "Simulator"],

@@ -11,33 +11,40 @@
 /// The very first stamp sets the clock **provisionally**: if the next device lies lower by more
 /// than the skew, the first one is not believed and the clock starts again from the lower.
 ///
+/// Windows keep one; the filter of duplicates, which judges records before windows see them, keeps
+/// its own and shows it the same records, so that the two always agree.
+///
 /// **Invariants:** never back, but for that one restart; a function of the record sequence alone.
-struct PartitionClock: Equatable {
+package struct PartitionClock: Equatable, Sendable {
   /// What one record did to the clock.
-  enum Step { case unchanged, moved, restarted, held }
+  package enum Step: Sendable { case unchanged, moved, restarted, held }
 
-  /// Microseconds, `EventTime.none` before the first stamp.
-  var micros = EventTime.none
-  var isProvisional = false
+  /// Microseconds, `none` before the first stamp.
+  package var micros = PartitionClock.none
+  package var isProvisional = false
   /// Whose stamp the provisional clock is, or `noDevice`.
-  var provisionalDevice = PartitionClock.noDevice
+  package var provisionalDevice = PartitionClock.noDevice
   /// Records in the run of held jumps, its device, and its smallest stamp.
-  var heldCount: UInt32 = 0
-  var heldDevice = PartitionClock.noDevice
-  var heldMicros = EventTime.none
+  package var heldCount: UInt32 = 0
+  package var heldDevice = PartitionClock.noDevice
+  package var heldMicros = PartitionClock.none
 
+  /// No time yet.
+  package static let none = Int64.min
+  /// Stamps beyond ±2^59 µs (18,000 years) count as absent, so that no sum with one overflows.
+  package static let magnitudeMax = Int64(1) << 59
   /// Equal to `WordTable.none`.
-  static let noDevice = UInt32.max
-  static let repeatsToConfirm = 3
+  package static let noDevice = UInt32.max
+  package static let repeatsToConfirm = 3
+
+  package init() {}
 
   /// Takes one record's stamp. `timestamp` out of the safe range counts as absent.
-  mutating func observe(
+  package mutating func observe(
     timestamp: Int64, hasAppendTime: Bool, device: UInt32, maxFutureSkew: Int64
   ) -> Step {
-    guard timestamp >= -EventTime.magnitudeMax, timestamp <= EventTime.magnitudeMax else {
-      return .unchanged
-    }
-    if micros == EventTime.none {
+    guard Self.isSafe(timestamp) else { return .unchanged }
+    if micros == Self.none {
       micros = timestamp
       isProvisional = !hasAppendTime
       provisionalDevice = device
@@ -61,6 +68,11 @@ struct PartitionClock: Equatable {
     }
     if device != Self.noDevice { heldCount = 0 }
     return move(to: timestamp)
+  }
+
+  /// Whether a record's timestamp is one, and small enough to reckon with.
+  package static func isSafe(_ timestamp: Int64) -> Bool {
+    timestamp >= -magnitudeMax && timestamp <= magnitudeMax
   }
 
   private mutating func hold(_ timestamp: Int64, device: UInt32) -> Step {

@@ -1,10 +1,12 @@
+import Telemetry
 import Testing
 
-@testable import Windows
-
 @Suite struct PartitionClockTests {
-  let skew = 5 * minute
-  let start = 1_700_000_000 * second
+  private let second: Int64 = 1_000_000
+  private let minute: Int64 = 60_000_000
+  private let hour: Int64 = 3_600_000_000
+  private let skew: Int64 = 300_000_000
+  private let start: Int64 = 1_700_000_000_000_000
 
   private func observe(
     _ clock: inout PartitionClock, _ micros: Int64, device: UInt32, appendTime: Bool = false
