@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 # What the build links and what the tests run. pkg-config: SwiftPM finds the libraries through it.
 DEBIAN_PACKAGES := \
   librdkafka-dev libprotobuf-c-dev libsystemd-dev libzstd-dev liblz4-dev libsnappy-dev \
-  pkg-config protobuf-compiler protobuf-c-compiler python3-venv zstd prometheus
+  libcurl4-openssl-dev pkg-config protobuf-compiler protobuf-c-compiler python3-venv zstd prometheus
 
 # The steps of `make test` in order. .ci/run asks for this list and times each.
 TEST_STEPS := test-setup test-build test-swift test-python test-simulate test-blackbox
@@ -75,11 +75,20 @@ SWIFT_BUILD_FLAGS ?=
 build:
 	$(SWIFT) build -c release $(SWIFT_BUILD_FLAGS) --product downlinkd
 
-# The generated C is committed, so that a build needs no protoc; this refreshes it.
-PROTO := Sources/CTelemetryProto/telemetry.proto
+# The generated C is committed, so that a build needs no protoc; this refreshes it: the built-in schema
+# as the bytes of its descriptor set, and the C code that reads descriptor sets.
+PROTO := Sources/CTelemetryProto
 proto:
-	protoc-c --proto_path=$(dir $(PROTO)) --c_out=$(dir $(PROTO)) $(PROTO)
-	mv $(PROTO:.proto=.pb-c.h) $(dir $(PROTO))include/
+	protoc-c --proto_path=$(PROTO) --c_out=$(PROTO) $(PROTO)/descriptor.proto
+	mv $(PROTO)/descriptor.pb-c.h $(PROTO)/include/
+	{ echo '/* telemetry.proto as a descriptor set: made by make proto, never edited. */'; \
+	  echo '#include "builtin_messages.h"'; echo; \
+	  echo 'const uint8_t downlink_telemetry_set_bytes[] = {'; \
+	  protoc --proto_path=$(PROTO) --descriptor_set_out=/dev/stdout $(PROTO)/telemetry.proto \
+	    | od -An -v -t x1 -w14 | sed 's/ \(..\)/ 0x\1,/g'; \
+	  echo '};'; echo; \
+	  echo 'const size_t downlink_telemetry_set_byte_count = sizeof downlink_telemetry_set_bytes;'; \
+	} >$(PROTO)/telemetry.binpb.c
 
 # Options go through DEMO: make demo DEMO="--kill --seconds 60"
 demo: build

@@ -1,5 +1,3 @@
-import CProtobufC
-
 // Sentences for dead letters: built only when a record or row is bad.
 
 extension CompiledMapping {
@@ -31,29 +29,24 @@ extension CompiledMapping {
 }
 
 extension MessageType {
-  /// Whether any field of it, or of a message inside it, is `required`.
-  var hasRequiredField: Bool {
-    hasField { $0.label == PROTOBUF_C_LABEL_REQUIRED }
-  }
-
   /// Whether libprotobuf-c 1.4.1 may get two occurrences of a singular field of this type wrong,
   /// which the format wants merged. Its `merge_messages` fails if a oneof is set in neither, and
   /// drops what the first has in a scalar without presence; its `parse_oneof_member` replaces a
   /// message in a oneof where it should merge.
   var mergesWrongly: Bool {
     hasField { field in
-      field.isInOneof || (field.label == PROTOBUF_C_LABEL_NONE && field.messageType == nil)
+      field.oneof != nil
+        || (field.presence == .implicit && !field.isRepeated && field.messageType == nil)
     }
   }
 
   /// Whether a field of it, or of a message inside it, is such.
   private func hasField(where isSuch: (MessageField) -> Bool) -> Bool {
-    var seen: Set<String> = []
+    var seen: Set<MessageType> = []
     var open = [self]
     while let type = open.popLast() {
-      guard seen.insert(type.name).inserted else { continue }
-      for index in 0..<type.fieldCount {
-        let field = type.field(at: index)
+      guard seen.insert(type).inserted else { continue }
+      for field in type.fields {
         if isSuch(field) { return true }
         if let nested = field.messageType { open.append(nested) }
       }

@@ -26,12 +26,14 @@ package struct DecodePlan: Sendable {
 /// A class, because half a kilobyte of constants would else be copied whenever a method of the
 /// decoder looks at one of them.
 ///
-/// **Invariants:** every offset comes from the descriptor of `type` or of one reachable from it;
+/// **Invariants:** every offset comes from `descriptors`, which are those of `type`;
 /// group 0 of a scope is the message itself, group `i` is `groups[i - 1]`, parents first.
 final class CompiledMapping: Sendable {
   let schema: ReadingSchema
   let mapping: MessageMapping
   let type: MessageType
+  /// What libprotobuf-c unpacks by; the offsets below are those of its structs.
+  let descriptors: CDescriptors
   let scan: ScanTable
   /// The mapped strings of the record, each once: the scanner's slots.
   let texts: [TextMember]
@@ -54,14 +56,16 @@ final class CompiledMapping: Sendable {
   let metricName: TextMember?
 
   init(
-    schema: ReadingSchema, mapping: MessageMapping, type: MessageType, scan: ScanTable,
-    texts: [TextMember], textPaths: [String], recordGroups: [StructGroup],
-    rowGroups: [StructGroup], device: Int?, attributes: [Int], sequence: StructMember?,
-    time: EventTimeMember, metrics: [StructMember], rows: StructMember?, metricName: TextMember?
+    schema: ReadingSchema, mapping: MessageMapping, type: MessageType,
+    descriptors: CDescriptors, scan: ScanTable, texts: [TextMember], textPaths: [String],
+    recordGroups: [StructGroup], rowGroups: [StructGroup], device: Int?, attributes: [Int],
+    sequence: StructMember?, time: EventTimeMember, metrics: [StructMember],
+    rows: StructMember?, metricName: TextMember?
   ) {
     self.schema = schema
     self.mapping = mapping
     self.type = type
+    self.descriptors = descriptors
     self.scan = scan
     self.texts = texts
     self.textPaths = textPaths

@@ -1,4 +1,3 @@
-import CProtobufC
 import Telemetry
 
 /// A path of a mapping, resolved against the message type: every step a field.
@@ -43,7 +42,7 @@ extension FieldPath {
       }
       if isRows { rowDepth = index + 1 }
       guard index + 1 < names.count else { break }
-      guard let next = field.messageType else {
+      guard let next = field.messageType, field.type != .group else {
         throw FieldPathError(
           problem: "\(scope.name).\(name) is a \(field.typeName), so it has no field "
             + "\"\(names[index + 1])\"")
@@ -58,14 +57,14 @@ extension MessageField {
   /// How a number of this type is read; nil if it is no number.
   var numericKind: StructMember.Kind? {
     switch type {
-    case PROTOBUF_C_TYPE_INT32, PROTOBUF_C_TYPE_SINT32, PROTOBUF_C_TYPE_SFIXED32: .int32
-    case PROTOBUF_C_TYPE_UINT32, PROTOBUF_C_TYPE_FIXED32: .uint32
-    case PROTOBUF_C_TYPE_INT64, PROTOBUF_C_TYPE_SINT64, PROTOBUF_C_TYPE_SFIXED64: .int64
-    case PROTOBUF_C_TYPE_UINT64, PROTOBUF_C_TYPE_FIXED64: .uint64
-    case PROTOBUF_C_TYPE_FLOAT: .float
-    case PROTOBUF_C_TYPE_DOUBLE: .double
-    case PROTOBUF_C_TYPE_BOOL: .boolean
-    default: nil
+    case .int32, .sint32, .sfixed32: .int32
+    case .uint32, .fixed32: .uint32
+    case .int64, .sint64, .sfixed64: .int64
+    case .uint64, .fixed64: .uint64
+    case .float: .float
+    case .double: .double
+    case .bool: .boolean
+    case .enumeration, .string, .bytes, .message, .group: nil
     }
   }
 }

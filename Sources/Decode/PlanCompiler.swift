@@ -1,4 +1,3 @@
-import CProtobufC
 import Telemetry
 
 /// Compiles one mapping. Goes through all keys whatever it finds, so that every fault is reported
@@ -9,6 +8,7 @@ struct PlanCompiler {
 
   private let mapping: MessageMapping
   private let type: MessageType
+  private let descriptors: CDescriptors
   /// The path of the rows, in parts; empty if the message is the reading.
   private let rowsPath: [String]
   private var faults: [DecodePlanFault] = []
@@ -19,19 +19,21 @@ struct PlanCompiler {
   private var texts: [TextMember] = []
   private var textPaths: [String] = []
   private var wanted: [ScanTable.Wanted] = []
-  private var recordGroups = GroupTable()
-  private var rowGroups = GroupTable()
+  private var recordGroups: GroupTable
+  private var rowGroups: GroupTable
 
   init(_ mapping: MessageMapping, catalogue: MessageCatalogue) throws(DecodePlanErrors) {
     guard let type = catalogue.type(named: mapping.messageName) else {
       let fault = DecodePlanFault(
         key: "message", problem: "there is no message type \(mapping.messageName)",
-        suggestion: Spelling.suggestion(
-          for: mapping.messageName, among: catalogue.types.map(\.name)))
+        suggestion: catalogue.suggestion(for: mapping.messageName))
       throw DecodePlanErrors(source: mapping.source, faults: [fault])
     }
     self.mapping = mapping
     self.type = type
+    descriptors = CDescriptors(type)
+    recordGroups = GroupTable(descriptors)
+    rowGroups = GroupTable(descriptors)
     rowsPath = mapping.rows.map { $0.split(separator: ".").map(String.init) } ?? []
   }
 
@@ -49,11 +51,11 @@ struct PlanCompiler {
       source: mapping.source, attributes: attributes.map(\.name), hasSequence: sequence != nil,
       isNarrow: mapping.narrowMetric != nil, metrics: metrics.map(\.column))
     return CompiledMapping(
-      schema: schema, mapping: mapping, type: type, scan: ScanTable(type, wanted: wanted),
-      texts: texts, textPaths: textPaths, recordGroups: recordGroups.groups,
-      rowGroups: rowGroups.groups, device: device, attributes: attributes.map(\.slot),
-      sequence: sequence, time: time, metrics: metrics.map(\.member), rows: rows?.member,
-      metricName: metricName)
+      schema: schema, mapping: mapping, type: type, descriptors: descriptors,
+      scan: ScanTable(type, wanted: wanted), texts: texts, textPaths: textPaths,
+      recordGroups: recordGroups.groups, rowGroups: rowGroups.groups, device: device,
+      attributes: attributes.map(\.slot), sequence: sequence, time: time,
+      metrics: metrics.map(\.member), rows: rows?.member, metricName: metricName)
   }
 
   // MARK: - Keys
@@ -66,7 +68,8 @@ struct PlanCompiler {
       }
       return nil
     }
-    guard path.leaf.isRepeated, let rowsType = path.leaf.messageType else {
+    guard path.leaf.isRepeated, path.leaf.type == .message, let rowsType = path.leaf.messageType
+    else {
       fault("rows", "\(rows) is not a repeated message, so it has no elements to be readings")
       return nil
     }
@@ -74,7 +77,7 @@ struct PlanCompiler {
     if mapping.narrowMetric != nil {
       wanted.append(ScanTable.Wanted(path: path.numbers[...], action: .row, slot: 0))
     }
-    return (StructMember(path.leaf, kind: .int64, group: group), rowsType)
+    return (member(path.leaf, kind: .int64, group: group), rowsType)
   }
 
   private mutating func compileDevice() -> Int? {
@@ -159,21 +162,25 @@ struct PlanCompiler {
   }
 
   private mutating func isString(_ path: FieldPath, _ field: String, key: String) -> Bool {
-    guard path.leaf.type != PROTOBUF_C_TYPE_STRING else { return true }
+    guard path.leaf.type != .string else { return true }
     fault(key, "\(field) is a \(path.leaf.typeName); it must be a string")
     return false
   }
 
   private mutating func text(_ path: FieldPath, slot: Int) -> TextMember {
-    TextMember(
-      member: member(path, kind: .string), slot: slot,
-      defaultAddress: unsafe UInt(bitPattern: path.leaf.defaultValue))
+    TextMember(member: member(path, kind: .string), slot: slot)
   }
 
   private mutating func member(_ path: FieldPath, kind: StructMember.Kind) -> StructMember {
     let steps = path.fields.dropFirst(path.rowDepth).dropLast()
     let group = path.isInRow ? rowGroups.index(of: steps) : recordGroups.index(of: steps)
-    return StructMember(path.leaf, kind: kind, group: group)
+    return member(path.leaf, kind: kind, group: group)
+  }
+
+  private func member(
+    _ field: MessageField, kind: StructMember.Kind, group: Int
+  ) -> StructMember {
+    StructMember(field, at: descriptors.requiredPlace(of: field), kind: kind, group: group)
   }
 
   private mutating func fault(_ key: String, _ problem: String, _ suggestion: String? = nil) {
@@ -266,10 +273,9 @@ extension PlanCompiler {
     from type: MessageType, at steps: [MessageField], rowDepth: Int, inside outer: [String],
     _ compiled: inout [CompiledMetric]
   ) {
-    for index in 0..<type.fieldCount where !type.field(at: index).isRepeated {
-      let field = type.field(at: index)
+    for field in type.fields where !field.isRepeated {
       let path = FieldPath(fields: steps + [field], rowDepth: rowDepth)
-      if let nested = field.messageType {
+      if field.type == .message, let nested = field.messageType {
         let inside = outer + [type.name]
         if !inside.contains(nested.name), !nested.name.hasPrefix("google.protobuf.") {
           collect(
@@ -292,7 +298,7 @@ extension PlanCompiler {
     _ path: FieldPath, _ field: String, key: String
   ) -> (MetricType, StructMember.Kind)? {
     if let kind = path.leaf.numericKind, let type = kind.metricType { return (type, kind) }
-    let isEnum = path.leaf.type == PROTOBUF_C_TYPE_ENUM
+    let isEnum = path.leaf.type == .enumeration
     fault(
       key,
       isEnum
@@ -314,6 +320,9 @@ extension PlanCompiler {
 struct GroupTable {
   private(set) var groups: [StructGroup] = []
   private var known: [[UInt32]: Int] = [:]
+  private let descriptors: CDescriptors
+
+  init(_ descriptors: CDescriptors) { self.descriptors = descriptors }
 
   /// The index of the struct that `steps` lead to; 0 for the message itself.
   mutating func index(of steps: ArraySlice<MessageField>) -> Int {
@@ -321,10 +330,11 @@ struct GroupTable {
     let numbers = steps.map(\.number)
     if let index = known[numbers] { return index }
     let parent = index(of: steps.dropLast())
+    let place = descriptors.requiredPlace(of: last)
     groups.append(
       StructGroup(
-        parent: Int32(parent), pointerOffset: Int32(last.memberOffset),
-        caseOffset: Int32(last.quantifierOffset), caseNumber: last.isInOneof ? last.number : 0))
+        parent: Int32(parent), pointerOffset: Int32(place.offset),
+        caseOffset: Int32(place.quantifierOffset), caseNumber: last.oneof == nil ? 0 : last.number))
     known[numbers] = groups.count
     return groups.count
   }

@@ -111,7 +111,7 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
       return unsafe payload.withUnsafeBytes { bytes in
         unsafe UnsafeRawPointer(
           protobuf_c_message_unpack(
-            plan.type.descriptor, arena.allocator, count,
+            plan.descriptors.descriptor(of: plan.type), arena.allocator, count,
             bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)))
       }
     }
@@ -122,7 +122,8 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     GroupMask.apply(findings.groups, to: &span)
     return unsafe UnsafeRawPointer(
       protobuf_c_message_unpack(
-        plan.type.descriptor, arena.allocator, count, copy.assumingMemoryBound(to: UInt8.self)))
+        plan.descriptors.descriptor(of: plan.type), arena.allocator, count,
+        copy.assumingMemoryBound(to: UInt8.self)))
   }
 
   /// Why an unpack failed that the scanner had let pass.

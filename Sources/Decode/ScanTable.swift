@@ -1,5 +1,3 @@
-import CProtobufC
-
 /// What the wire scanner knows of one field number of one message.
 struct ScanField {
   enum Action: UInt8 {
@@ -63,8 +61,8 @@ struct ScanTable: Sendable {
   private(set) var sparseFields: [ScanField] = []
   /// The type of each node, for messages to people.
   private var types: [MessageType] = []
-  /// Nodes that want nothing, by the address of their descriptor; empty once built.
-  private var sharedNodes: [UInt: Int32] = [:]
+  /// Nodes that want nothing, by their type; empty once built.
+  private var sharedNodes: [MessageType: Int32] = [:]
 
   /// A field that something is wanted of, by field numbers from the message at hand.
   struct Wanted {
@@ -81,9 +79,10 @@ struct ScanTable: Sendable {
   /// The name of a node's message and of a field in it, as `Sample.metric`.
   func describe(node: Int32, fieldNumber: UInt32) -> String {
     let type = types[Int(node)]
-    let index = (0..<type.fieldCount).first { type.field(at: $0).number == fieldNumber }
-    guard let index else { return "\(type.name), field \(fieldNumber)" }
-    return "\(type.name).\(type.field(at: index).name)"
+    guard let field = type.field(numbered: fieldNumber) else {
+      return "\(type.name), field \(fieldNumber)"
+    }
+    return "\(type.name).\(field.name)"
   }
 
   func messageName(node: Int32) -> String { types[Int(node)].name }
@@ -91,17 +90,16 @@ struct ScanTable: Sendable {
   // MARK: - Building
 
   private mutating func addNode(_ type: MessageType, wanted: [Wanted]) -> Int32 {
-    let identity = unsafe UInt(bitPattern: type.descriptor)
-    if wanted.isEmpty, let known = sharedNodes[identity] { return known }
+    if wanted.isEmpty, let known = sharedNodes[type] { return known }
     let node = Int32(nodes.count)
     nodes.append(ScanNode(denseStart: 0, denseCount: 0, sparseStart: 0, sparseCount: 0))
     types.append(type)
     // Before its fields are looked at: a recursive type finds itself here.
-    if wanted.isEmpty { sharedNodes[identity] = node }
+    if wanted.isEmpty { sharedNodes[type] = node }
     var entries: [(number: UInt32, field: ScanField)] = []
     var ordinal: UInt8 = 0
-    for index in 0..<type.fieldCount {
-      let field = type.field(at: index)
+    // A group is skipped like an unknown one, whoever declares it.
+    for field in type.fields where field.type != .group {
       var entry = scanField(field, wanted: wanted.filter { $0.path.first == field.number })
       if entry.action == .unmergeable {
         entry.ordinal = ordinal
@@ -119,7 +117,7 @@ struct ScanTable: Sendable {
       let below = wanted.filter { $0.path.count > 1 }
         .map { Wanted(path: $0.path.dropFirst(), action: $0.action, slot: $0.slot) }
       let target = addNode(type, wanted: below)
-      let isUnmergeable = !field.isRepeated && (field.isInOneof || type.mergesWrongly)
+      let isUnmergeable = !field.isRepeated && (field.oneof != nil || type.mergesWrongly)
       return ScanField(
         acceptedWireTypes: 1 << 2,
         action: isRow ? .row : isUnmergeable ? .unmergeable : .message, target: target)
@@ -135,13 +133,14 @@ struct ScanTable: Sendable {
   }
 
   private static func wireForm(
-    of type: ProtobufCType
+    of type: FieldType
   ) -> (wireType: UInt8, packed: ScanField.Action) {
     switch type {
-    case PROTOBUF_C_TYPE_SFIXED32, PROTOBUF_C_TYPE_FIXED32, PROTOBUF_C_TYPE_FLOAT: (5, .packed32)
-    case PROTOBUF_C_TYPE_SFIXED64, PROTOBUF_C_TYPE_FIXED64, PROTOBUF_C_TYPE_DOUBLE: (1, .packed64)
-    case PROTOBUF_C_TYPE_STRING, PROTOBUF_C_TYPE_BYTES: (2, .skip)
-    default: (0, .packedVarints)
+    case .sfixed32, .fixed32, .float: (5, .packed32)
+    case .sfixed64, .fixed64, .double: (1, .packed64)
+    case .string, .bytes, .message, .group: (2, .skip)
+    case .int32, .int64, .uint32, .uint64, .sint32, .sint64, .bool, .enumeration:
+      (0, .packedVarints)
     }
   }
 

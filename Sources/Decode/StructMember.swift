@@ -1,12 +1,10 @@
-import CProtobufC
-
 /// Where one scalar or string stands in the C struct libprotobuf-c unpacked, and how its presence
-/// is told. Everything comes from the field's descriptor.
+/// is told. Everything comes from the field and its place in the C descriptors.
 struct StructMember {
   enum Presence: UInt8 {
     /// `required`: unpacking fails without it.
     case always
-    /// proto2 and proto3 `optional`: `has_` is not 0 (a string: neither null nor its default).
+    /// proto2 and proto3 `optional`: `has_` is not 0 (a string: not null).
     case quantifier
     /// In a oneof: the case holds this field's number.
     case oneofCase
@@ -27,20 +25,20 @@ struct StructMember {
   var presence: Presence
   var kind: Kind
 
-  init(_ field: MessageField, kind: Kind, group: Int) {
+  init(_ field: MessageField, at place: CDescriptors.Place, kind: Kind, group: Int) {
     self.kind = kind
     self.group = Int32(group)
-    offset = Int32(field.memberOffset)
-    quantifierOffset = Int32(field.quantifierOffset)
+    offset = Int32(place.offset)
+    quantifierOffset = Int32(place.quantifierOffset)
     caseNumber = field.number
-    if field.isInOneof {
+    if field.oneof != nil {
       presence = .oneofCase
     } else {
       presence =
-        switch field.label {
-        case PROTOBUF_C_LABEL_REQUIRED: .always
-        case PROTOBUF_C_LABEL_NONE: .nonZero
-        default: .quantifier
+        switch field.presence {
+        case .required: .always
+        case .implicit: .nonZero
+        case .explicit: .quantifier
         }
     }
   }
@@ -62,8 +60,6 @@ struct StructGroup {
 struct TextMember {
   var member: StructMember
   var slot: Int
-  /// What an absent string points to, or nil.
-  var defaultAddress: UInt
 }
 
 // MARK: - Hot loops
@@ -132,6 +128,5 @@ func isPresent(_ text: TextMember, in base: UnsafeRawPointer) -> Bool {
     return unsafe base.load(fromByteOffset: Int(member.quantifierOffset), as: UInt32.self)
       == member.caseNumber
   }
-  let address = unsafe base.load(fromByteOffset: Int(member.offset), as: UInt.self)
-  return address != 0 && address != text.defaultAddress
+  return unsafe base.load(fromByteOffset: Int(member.offset), as: UInt.self) != 0
 }

@@ -1,4 +1,3 @@
-import CProtobufC
 import Telemetry
 import Testing
 
@@ -74,19 +73,19 @@ import Testing
     builder.add(
       "t.Point",
       [
-        .init(name: "volts", number: 1, type: PROTOBUF_C_TYPE_DOUBLE),
-        .init(name: "amps", number: 2, type: PROTOBUF_C_TYPE_DOUBLE),
+        .init(name: "volts", number: 1, type: .double),
+        .init(name: "amps", number: 2, type: .double),
       ])
     builder.add(
       "t.Series",
       [
-        .init(name: "id", number: 1, type: PROTOBUF_C_TYPE_STRING),
-        .init(name: "at_us", number: 2, type: PROTOBUF_C_TYPE_INT64),
+        .init(name: "id", number: 1, type: .string),
+        .init(name: "at_us", number: 2, type: .int64),
         .init(
-          name: "points", number: 3, type: PROTOBUF_C_TYPE_MESSAGE,
-          label: PROTOBUF_C_LABEL_REPEATED, message: "t.Point"),
+          name: "points", number: 3, type: .message,
+          isRepeated: true, message: "t.Point"),
       ])
-    let catalogue = MessageCatalogue(Array(builder.build().values))
+    let catalogue = builder.catalogue()
     let mapping = MessageMapping(
       source: "series", messageName: "t.Series", rows: "points", device: .field("id"),
       time: .init(field: "at_us", unit: .microseconds), plausibleFromMicros: 0)
@@ -109,15 +108,15 @@ import Testing
   @Test func `more than 64 metrics need more presence words`() throws {
     var builder = DescriptorBuilder()
     let metrics = (0..<130).map {
-      DescriptorBuilder.Field(name: "m\($0)", number: UInt32(10 + $0), type: PROTOBUF_C_TYPE_DOUBLE)
+      DescriptorBuilder.Field(name: "m\($0)", number: UInt32(10 + $0), type: .double)
     }
     builder.add(
       "t.Wide",
       [
-        .init(name: "id", number: 1, type: PROTOBUF_C_TYPE_STRING),
-        .init(name: "at_us", number: 2, type: PROTOBUF_C_TYPE_INT64),
+        .init(name: "id", number: 1, type: .string),
+        .init(name: "at_us", number: 2, type: .int64),
       ] + metrics)
-    let catalogue = MessageCatalogue(Array(builder.build().values))
+    let catalogue = builder.catalogue()
     let mapping = MessageMapping(
       source: "wide", messageName: "t.Wide", device: .field("id"),
       time: .init(field: "at_us", unit: .microseconds), plausibleFromMicros: 0)

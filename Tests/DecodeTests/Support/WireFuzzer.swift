@@ -1,5 +1,3 @@
-import CProtobufC
-
 @testable import Decode
 
 /// A small seeded generator (SplitMix64, Steele et al. 2014), so that a failing seed can be rerun.
@@ -55,17 +53,17 @@ struct WireFuzzer {
     let number = UInt64(field.number)
     if Int.random(in: 0..<300, using: &random) == 0 { return Wire.integer(number, 1) }
     switch field.type {
-    case PROTOBUF_C_TYPE_STRING, PROTOBUF_C_TYPE_BYTES: return Wire.bytes(number, text())
-    case PROTOBUF_C_TYPE_MESSAGE:
+    case .string, .bytes: return Wire.bytes(number, text())
+    case .message:
       guard depth < 3, let type = field.messageType else { return [] }
       return Wire.bytes(number, fields(of: type, depth: depth + 1))
-    case PROTOBUF_C_TYPE_FLOAT, PROTOBUF_C_TYPE_FIXED32, PROTOBUF_C_TYPE_SFIXED32:
+    case .float, .fixed32, .sfixed32:
       return Wire.fixed32(number, UInt32(truncatingIfNeeded: integer()))
-    case PROTOBUF_C_TYPE_DOUBLE where field.isRepeated && Bool.random(using: &random):
+    case .double where field.isRepeated && Bool.random(using: &random):
       return Wire.bytes(number, noise(count: 8 * Int.random(in: 0...3, using: &random)))
-    case PROTOBUF_C_TYPE_DOUBLE, PROTOBUF_C_TYPE_FIXED64, PROTOBUF_C_TYPE_SFIXED64:
+    case .double, .fixed64, .sfixed64:
       return Wire.fixed64(number, integer())
-    case PROTOBUF_C_TYPE_INT32 where field.isRepeated && Bool.random(using: &random):
+    case .int32 where field.isRepeated && Bool.random(using: &random):
       return Wire.bytes(number, Wire.varint(integer()) + Wire.varint(integer()))
     default: return Wire.integer(number, integer())
     }
