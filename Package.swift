@@ -56,6 +56,8 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(name: "CTelemetryProto", dependencies: ["CProtobufC"]),
 
     module("Base"),
@@ -67,6 +69,7 @@ let package = Package(
     module("Windows", uses: ["Base", "Telemetry"]),
     module("Detectors", uses: ["Base", "Telemetry"]),
     module("Duplicates", uses: ["Base", "Telemetry"]),
+    module("SchemaRegistry", uses: ["Base", "Storage", "Decode", "CCurl"]),
     module("Parquet", uses: ["Base", "CZstd", "CLz4", "CSnappy"]),
     module("DeltaLog", uses: ["Base", "Storage"]),
     module("Ledger", uses: ["Base", "Storage"]),
@@ -107,8 +110,8 @@ let package = Package(
       name: "downlinkd",
       dependencies: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Duplicates",
-        "Parquet", "DeltaLog", "Ledger", "Pipeline", "Audit", "Config", "Status", "CSystemd",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Parquet", "DeltaLog", "Ledger", "Pipeline", "Audit", "SchemaRegistry", "Config", "Status",
+        "CSystemd", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
@@ -146,6 +149,7 @@ let package = Package(
     tests("Windows", uses: ["Base", "Telemetry"]),
     tests("Detectors", uses: ["Base", "Telemetry"]),
     tests("Duplicates", uses: ["Base", "Telemetry"]),
+    tests("SchemaRegistry", uses: ["Base", "Decode"]),
     tests("Parquet", uses: ["Base"]),
     tests("DeltaLog", uses: ["Base", "Storage"]),
     tests("Telemetry", uses: ["Base"]),

@@ -22,7 +22,9 @@ extension CompiledMapping {
     case .noTime: "\(mapping.time.field) is absent or 0"
     case .noMetricName: "the metric has no name"
     case .unpackRefused: "the message stands twice, and libprotobuf-c cannot merge the two"
-    case .nullPayload, .tooLarge, .missingRequired, .noDevice:
+    case .nullPayload, .tooLarge, .tooManyRows, .tooManyDevices, .tooManyMetrics,
+      .missingRequired, .noDevice, .badTime, .notEnveloped,
+      .badEnvelope, .unknownSchema, .otherType:
       reason.rawValue
     }
   }

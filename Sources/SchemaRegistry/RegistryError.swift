@@ -1,0 +1,38 @@
+/// Why a Schema Registry did not give what it was asked for. No text of it holds a password.
+package struct RegistryError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// What kind of failure it is.
+  package enum Reason: Equatable, Sendable {
+    /// No answer: refused, cut, too slow, a certificate that nobody vouches for.
+    case noAnswer
+    /// An answer that is none of a registry's: no JSON, members missing, too long.
+    case garbled
+    /// The registry answers that it has no such id, subject or version.
+    case notFound
+    /// User or password are wrong or missing (401, 403).
+    case notAllowed
+    /// Any other status, with its code: the registry is in trouble, or asks to wait.
+    case status(Int)
+  }
+
+  package let reason: Reason
+  /// The URL that was asked.
+  package let url: String
+  /// What was said, for a person.
+  package let detail: String
+
+  package init(_ reason: Reason, url: String, detail: String) {
+    self.reason = reason
+    self.url = url
+    self.detail = detail
+  }
+
+  package var description: String {
+    switch reason {
+    case .noAnswer: "no answer from \(url): \(detail)"
+    case .garbled: "\(url) does not answer as a Schema Registry does: \(detail)"
+    case .notFound: "not found at \(url): \(detail)"
+    case .notAllowed: "\(url) wants another user or password: \(detail)"
+    case .status(let code): "\(url) answers with status \(code): \(detail)"
+    }
+  }
+}
