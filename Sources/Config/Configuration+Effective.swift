@@ -141,7 +141,7 @@ extension EffectiveText {
     line("name", .text(source.name))
     line("topics", .texts(source.topics))
     line("message", .text(source.message))
-    if let set = source.descriptorSet { line("descriptor_set", .text(set.path)) }
+    if let set = source.descriptorSet { write(set) }
     if let rows = source.rows { line("rows", .text(rows)) }
     switch source.device {
     case .field(let path): line("device", .text(path))
@@ -168,6 +168,14 @@ extension EffectiveText {
       }
     }
     block("event_time") { $0.write(source.eventTime) }
+  }
+
+  private mutating func write(_ set: Configuration.Source.DescriptorSet) {
+    guard let files = set.protos else { return line("descriptor_set", .text(set.path)) }
+    block("protos") { out in
+      out.line("folder", .text(set.path))
+      if !files.isEmpty { out.line("files", .texts(files)) }
+    }
   }
 
   mutating func write(_ window: Configuration.Window) {

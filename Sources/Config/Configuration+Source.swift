@@ -22,8 +22,17 @@ extension Configuration {
     /// A compiled set of descriptors, read together with the configuration, so that what was
     /// checked and fingerprinted is what is used.
     package struct DescriptorSet: Sendable {
+      /// The file, or the folder of `.proto` files that it was compiled from.
       package let path: String
       package let bytes: [UInt8]
+      /// The files that were named to be compiled, empty for all in the folder; nil where the set
+      /// was read as it is.
+      package let protos: [String]?
+
+      /// The key of the source that it comes from, for faults.
+      package var key: String {
+        protos == nil ? SourceKey.descriptorSet.rawValue : SourceKey.protos.rawValue
+      }
     }
 
     /// Where a record names its device.

@@ -15,7 +15,7 @@ struct Downlinkd: AsyncParsableCommand {
     version: Program.version,
     subcommands: [
       RunCommand.self, CheckCommand.self, StatusCommand.self, DemoCommand.self,
-      BrokerCommand.self, ProduceCommand.self, OffsetsCommand.self,
+      BrokerCommand.self, ProduceCommand.self, OffsetsCommand.self, SchemaCommand.self,
       VerifyCommand.self,
     ])
 

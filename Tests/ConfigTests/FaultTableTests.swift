@@ -229,8 +229,8 @@ private let sourceCases: [FaultCase] = [
     "5:5 sources[1]: `time` is missing; expected {field: …, unit: s | ms | us | ns}",
     "5:11 sources[1].name: `Other` may only contain lower-case letters, digits and `_`"
       + " = did you mean `other`?",
-    "6:5 sources[1].a: unknown key; expected one of name, topics, message, descriptor_set, rows,"
-      + " device, time, sequence, attributes, metrics, metric, event_time",
+    "6:5 sources[1].a: unknown key; expected one of name, topics, message, descriptor_set, protos,"
+      + " rows, device, time, sequence, attributes, metrics, metric, event_time",
     "8:14 sources[2].topics[0]: the topic `telemetry` belongs to sources[0] already (line 4); a"
       + " topic has one source = remove it from one of the two"),
 ]

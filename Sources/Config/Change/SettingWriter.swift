@@ -90,6 +90,7 @@ struct SettingWriter {
     add("topics", source.topics.sorted())
     add("message", source.message)
     if let set = source.descriptorSet {
+      // Compiled or read: what counts is what came of it.
       add("descriptor_set", set.path, identity: Self.hash(set.bytes))
     }
     if let rows = source.rows { add("rows", rows) }

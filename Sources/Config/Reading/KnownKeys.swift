@@ -10,6 +10,7 @@ extension Configuration {
     add(KafkaKey.self, under: "kafka.")
     add(EventTimeKey.self, under: "event_time.")
     add(SourceKey.self, under: "sources[].")
+    add(ProtosKey.self, under: "sources[].protos.")
     add(TimeKey.self, under: "sources[].time.")
     add(MetricKey.self, under: "sources[].metrics[].")
     add(NarrowMetricKey.self, under: "sources[].metric.")

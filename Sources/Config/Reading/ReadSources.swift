@@ -1,6 +1,7 @@
 enum SourceKey: String, ConfigKey {
   case name, topics, message
   case descriptorSet = "descriptor_set"
+  case protos
   case rows, device, time, sequence, attributes, metrics, metric
   case eventTime = "event_time"
 }
@@ -64,20 +65,6 @@ extension Configuration.Source {
 }
 
 extension Section<SourceKey> {
-  fileprivate func descriptorSet() -> Configuration.Source.DescriptorSet? {
-    guard let path = optional(.descriptorSet, .path(in: reading.folder)) else { return nil }
-    do {
-      let bytes = try FileBytes.read(path, byteCountMax: Allowed.descriptorSetByteCountMax)
-      if bytes.isEmpty { report(.descriptorSet, "\(path) is empty; expected a descriptor set") }
-      return Configuration.Source.DescriptorSet(path: path, bytes: bytes)
-    } catch {
-      report(
-        .descriptorSet, error.message,
-        suggestion: "make it with: protoc --include_imports --descriptor_set_out=FILE …")
-      return nil
-    }
-  }
-
   fileprivate func metrics() -> Configuration.Source.Metrics {
     if has(.metric) {
       if has(.metrics) {

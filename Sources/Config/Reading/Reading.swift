@@ -13,6 +13,9 @@ final class Reading {
   /// among the values is not always the place in the file.
   private var itemPaths: [String: [String]] = [:]
 
+  /// The variables that `${NAME}` may refer to.
+  var environment: [String: String] { references.environment }
+
   init(file: String, document: DocumentText, environment: [String: String]) {
     self.file = file
     self.document = document

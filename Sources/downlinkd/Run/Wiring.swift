@@ -54,17 +54,18 @@ struct Wiring {
     _ source: Configuration.Source, _ configuration: Configuration, at keyPath: String,
     _ faults: inout [ConfigFault]
   ) -> DecodePlan? {
-    if source.descriptorSet != nil {
+    let catalogue: MessageCatalogue
+    do throws(DescriptorSetError) {
+      catalogue = try MessageCatalogue(source)
+    } catch {
       faults.append(
         configuration.fault(
-          at: "\(keyPath).descriptor_set",
-          "this release reads the built-in message types only",
-          suggestion: "use fleet.telemetry.v1.DeviceTelemetry or fleet.telemetry.v1.TelemetryBatch"
-        ))
+          at: "\(keyPath).\(source.descriptorSet?.key ?? "message")",
+          "\(error.path): \(error.problem)", suggestion: error.suggestion))
       return nil
     }
     do {
-      return try DecodePlan(MessageMapping(source))
+      return try DecodePlan(MessageMapping(source), catalogue: catalogue)
     } catch {
       for fault in error.faults {
         faults.append(
@@ -190,6 +191,17 @@ extension Configuration {
       at: keyPath, "no metric of its sources matches `\(pattern)`",
       suggestion: Configuration.suggestion(for: pattern.pattern, among: names)
         ?? "the metrics are \(names.joined(separator: ", "))")
+  }
+}
+
+extension MessageCatalogue {
+  /// The types that a source may name.
+  init(_ source: Configuration.Source) throws(DescriptorSetError) {
+    guard let set = source.descriptorSet else {
+      self = .builtIn
+      return
+    }
+    try self.init(descriptorSet: set.bytes, path: set.path)
   }
 }
 
