@@ -275,7 +275,13 @@ class Troupe:
         for _ in range(count):
             self.start()
         self.settle()
-        require(self.said("snapshot is damaged") > before, f"{how.__name__} went unnoticed")
+
+        def is_noticed():
+            self.check_alive()
+            return self.said("snapshot is damaged") > before
+
+        # Everything may have been committed before the kill, so that settling takes no time.
+        wait_for(f"{how.__name__} is noticed", is_noticed)
         return "took the one before"
 
     def delete_orphans(self):
