@@ -123,7 +123,8 @@ let package = Package(
       ],
       swiftSettings: settings),
 
-    benchmark("DecodeBenchmark", uses: ["Base", "Telemetry", "Decode"]),
+    .target(name: "CDecodeScanner", path: "Benchmarks/CDecodeScanner"),
+    benchmark("DecodeBenchmark", uses: ["Base", "Telemetry", "Decode", "CDecodeScanner"]),
     benchmark("WindowsBenchmark", uses: ["Base", "Telemetry", "Windows"]),
     benchmark("DetectorsBenchmark", uses: ["Base", "Telemetry", "Detectors"]),
     benchmark("DetectorReplay", uses: ["Base", "Telemetry", "Detectors"]),

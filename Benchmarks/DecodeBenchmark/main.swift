@@ -1,15 +1,25 @@
 import Base
+import CDecodeScanner
 import Decode
 import Glibc
 import Telemetry
 
-// Decoding of the two built-in messages on one core: scan, unpack, append to columns.
+// Decoding of three messages on one core, beside its peers, in one run.
 //
 //     DecodeBenchmark [--records N]
 //
-// N is the number of wide records (default 20 000); batch records have 1000 samples each, so there
-// are N / 100 of them. Prints rates, and a hash of the decoded columns that must not change with
-// the machine or with N unchanged.
+// N is the number of wide and of 200-field records (default 20 000); batch records have 1000 samples
+// each, so there are N / 100 of them. Four ways to read the same bytes:
+//
+//     scanner    a scanner in C, written by hand for this one message: values to flat arrays
+//     plan       the wire plan: the same values to slots, from a mapping
+//     decoder    all of `RecordDecoder`: the plan, checks of strings, words, times, columns
+//     unpack     libprotobuf-c alone, into an arena: C structs, nothing read from them
+//
+// `plan` and `scanner` both check tags, lengths and varints and note where texts lie, and neither
+// looks into them. The plan also bounds depth, resolves oneofs and walks messages nobody asked for.
+// Each is run `roundCount` times in turn; the best run counts. Prints a hash of the decoded columns
+// that must not change with the machine, or with N unchanged.
 
 let arguments = CommandLine.arguments
 var recordCount = 20_000
@@ -18,51 +28,7 @@ if let index = arguments.firstIndex(of: "--records"), index + 1 < arguments.coun
 {
   recordCount = count
 }
-
-struct Payloads {
-  var bytes: [UInt8] = []
-  var ends: [Int] = []
-}
-
-/// A value that has as many digits as a sensor gives.
-func value(_ record: Int, _ metric: Int) -> Double {
-  Double((record * 31 + metric * 17) % 10_000) / 100
-}
-
-func widePayloads(count: Int) -> Payloads {
-  var payloads = Payloads()
-  for record in 0..<count {
-    var writer = ByteWriter()
-    let message = DeviceTelemetryMessage(
-      deviceID: "sat-\(10_000 + record * 7 % 5000)",
-      timeUnixMillis: 1_790_000_000_000 + UInt64(record), region: "eu-north-\(record % 4)",
-      firmware: "2.\(record % 9).1", sequence: UInt64(record),
-      metrics: (0..<10).map { value(record, $0) })
-    TelemetryEncoder.append(message, to: &writer)
-    payloads.bytes += writer.bytes
-    payloads.ends.append(payloads.bytes.count)
-  }
-  return payloads
-}
-
-func batchPayloads(count: Int) -> Payloads {
-  var payloads = Payloads()
-  for record in 0..<count {
-    var writer = ByteWriter()
-    let samples = (0..<1000).map { index in
-      TelemetryBatchMessage.Sample(
-        timeUnixMicros: 1_790_000_000_000_000 + UInt64(record * 1000 + index),
-        metric: DeviceTelemetryMessage.metricNames[index % 10], value: value(record, index))
-    }
-    let message = TelemetryBatchMessage(
-      deviceID: "inv-\(100 + record % 400)", region: "eu", firmware: "1.0", model: "m2",
-      sequence: UInt64(record), samples: samples)
-    TelemetryEncoder.append(message, to: &writer)
-    payloads.bytes += writer.bytes
-    payloads.ends.append(payloads.bytes.count)
-  }
-  return payloads
-}
+let roundCount = 7
 
 /// Processor time, so that what else the machine does is not counted: the rates are a core's.
 func nanosNow() -> UInt64 {
@@ -84,28 +50,38 @@ func hash(_ batch: borrowing ReadingBatch) -> UInt64 {
   return XXHash64.hash(writer.bytes)
 }
 
-/// Decodes all payloads, in cuts of at most 20 000 rows, three times; prints the best.
-func measure(_ name: String, _ mapping: MessageMapping, _ payloads: Payloads) throws {
-  let plan = try DecodePlan(mapping)
-  var decoder = RecordDecoder(plan)
-  var batch = ReadingBatch(schema: plan.schema)
-  var vocabulary = Vocabulary(attributeCount: plan.schema.attributes.count)
-  var faults: [RowFault] = []
-  var bestNanos = UInt64.max
-  var combined: UInt64 = 0
-  var rowCount = 0
-  for _ in 0..<3 {
-    (combined, rowCount) = (0, 0)
+/// What is measured of one kind of message.
+struct Reader: ~Copyable {
+  let payloads: Payloads
+  private var decoder: RecordDecoder
+  private var probe: UnpackProbe
+  private var batch: ReadingBatch
+  private var vocabulary: Vocabulary
+  private var faults: [RowFault] = []
+  private(set) var rowCount = 0
+  private(set) var combinedHash: UInt64 = 0
+
+  init(_ payloads: Payloads) {
+    self.payloads = payloads
+    decoder = RecordDecoder(payloads.plan)
+    probe = UnpackProbe(payloads.plan)
+    batch = ReadingBatch(schema: payloads.plan.schema)
+    vocabulary = Vocabulary(attributeCount: payloads.plan.schema.attributes.count)
+  }
+
+  /// All records, in cuts of at most 20 000 rows.
+  mutating func decode() -> UInt64 {
+    let payloads = payloads
+    (combinedHash, rowCount) = (0, 0)
     var nanos: UInt64 = 0
     var next = 0
-    while next < payloads.ends.count {
+    while next < payloads.count {
       let began = nanosNow()
-      while next < payloads.ends.count, batch.rowCount < 20_000 {
-        let start = next == 0 ? 0 : payloads.ends[next - 1]
+      while next < payloads.count, batch.rowCount < 20_000 {
         let header = RecordHeader(
           kind: .record, partitionIndex: 0, offset: Int64(next),
           timestampMicros: 1_790_000_000_000_000, hasAppendTime: false)
-        let payload = unsafe payloads.bytes.span.bytes.extracting(start..<payloads.ends[next])
+        let payload = unsafe payloads.bytes.span.bytes.extracting(payloads.range(of: next))
         _ = decoder.decode(
           header: header, key: nil, payload: payload, into: &batch, vocabulary: &vocabulary,
           faults: &faults)
@@ -113,30 +89,101 @@ func measure(_ name: String, _ mapping: MessageMapping, _ payloads: Payloads) th
       }
       nanos += nanosNow() - began
       rowCount += batch.rowCount
-      combined = combined &* 31 &+ hash(batch)
+      combinedHash = combinedHash &* 31 &+ hash(batch)
       batch.removeAll()
     }
-    bestNanos = min(bestNanos, nanos)
+    return nanos
   }
-  let seconds = Double(bestNanos) / 1e9
-  print(
-    name, "records/s", Int(Double(payloads.ends.count) / seconds), "readings/s",
-    Int(Double(rowCount) / seconds), "MB/s", Int(Double(payloads.bytes.count) / seconds / 1e6),
-    "ns/record", Int(bestNanos) / payloads.ends.count, "hash", RandomID.hex(combined))
+
+  mutating func readSlots() -> UInt64 {
+    let payloads = payloads
+    let began = nanosNow()
+    for index in 0..<payloads.count {
+      let payload = unsafe payloads.bytes.span.bytes.extracting(payloads.range(of: index))
+      precondition(decoder.readSlots(payload), "the benchmark's messages are sound")
+    }
+    return nanosNow() - began
+  }
+
+  mutating func unpack() -> UInt64 {
+    let payloads = payloads
+    let began = nanosNow()
+    for index in 0..<payloads.count {
+      let payload = unsafe payloads.bytes.span.bytes.extracting(payloads.range(of: index))
+      precondition(probe.unpack(payload), "the benchmark's messages are sound")
+    }
+    return nanosNow() - began
+  }
+
+  /// `read` is a scanner of this message.
+  func scan(_ read: (UnsafePointer<UInt8>, Int) -> Int32) -> UInt64 {
+    unsafe payloads.bytes.withUnsafeBufferPointer { bytes in
+      guard let base = bytes.baseAddress else { return 0 }
+      let began = nanosNow()
+      for index in 0..<payloads.count {
+        let range = payloads.range(of: index)
+        precondition(
+          unsafe read(base + range.lowerBound, range.count) == 0,
+          "the benchmark's messages are sound")
+      }
+      return nanosNow() - began
+    }
+  }
 }
 
-let wide = MessageMapping(
-  source: "snapshots", messageName: "fleet.telemetry.v1.DeviceTelemetry",
-  device: .field("device_id"), time: .init(field: "time_unix_ms", unit: .milliseconds),
-  sequence: "sequence", attributes: [.init(field: "region"), .init(field: "firmware")],
-  plausibleFromMicros: 946_684_800_000_000)
-let narrow = MessageMapping(
-  source: "samples", messageName: "fleet.telemetry.v1.TelemetryBatch", rows: "samples",
-  device: .field("device_id"), time: .init(field: "samples.time_unix_us", unit: .microseconds),
-  sequence: "sequence",
-  attributes: [.init(field: "region"), .init(field: "firmware"), .init(field: "model")],
-  narrowMetric: .init(nameField: "samples.metric", valueField: "samples.value"),
-  plausibleFromMicros: 946_684_800_000_000)
+func decimal(_ value: Double, places: Int) -> String {
+  let scale = places == 1 ? 10.0 : 100.0
+  return "\((value * scale).rounded() / scale)"
+}
 
-try measure("DeviceTelemetry", wide, widePayloads(count: recordCount))
-try measure("TelemetryBatch", narrow, batchPayloads(count: max(1, recordCount / 100)))
+func measure(
+  _ payloads: Payloads, _ scanner: (UnsafePointer<UInt8>, Int) -> Int32
+) {
+  var reader = Reader(payloads)
+  var best = (scanner: UInt64.max, plan: UInt64.max, decoder: UInt64.max, unpack: UInt64.max)
+  for _ in 0..<roundCount {
+    unsafe best.scanner = min(best.scanner, reader.scan(scanner))
+    best.plan = min(best.plan, reader.readSlots())
+    best.decoder = min(best.decoder, reader.decode())
+    best.unpack = min(best.unpack, reader.unpack())
+  }
+  let perRecord = { (nanos: UInt64) in
+    decimal(Double(nanos) / Double(payloads.count), places: 1)
+  }
+  let seconds = Double(best.decoder) / 1e9
+  print(
+    payloads.name, "ns/record scanner", perRecord(best.scanner), "plan", perRecord(best.plan),
+    "decoder", perRecord(best.decoder), "unpack", perRecord(best.unpack))
+  print(
+    "  plan: \(decimal(Double(best.unpack) / Double(best.plan), places: 2)) x unpack,",
+    "\(decimal(Double(best.scanner) / Double(best.plan), places: 2)) of the scanner's speed;",
+    "decoder: \(decimal(Double(best.unpack) / Double(best.decoder), places: 2)) x unpack")
+  print(
+    "  decoder: records/s", Int(Double(payloads.count) / seconds), "readings/s",
+    Int(Double(reader.rowCount) / seconds), "MB/s",
+    Int(Double(payloads.bytes.count) / seconds / 1e6), "hash", RandomID.hex(reader.combinedHash))
+}
+
+/// Column arrays of the batch scanner, for `rowCapacity` rows.
+func makeBatchColumns(rowCapacity: Int) -> scanner_batch {
+  var columns = unsafe scanner_batch()
+  unsafe columns.row_capacity = rowCapacity
+  unsafe columns.row_present = .allocate(capacity: rowCapacity)
+  unsafe columns.times = .allocate(capacity: rowCapacity)
+  unsafe columns.names = .allocate(capacity: rowCapacity)
+  unsafe columns.values = .allocate(capacity: rowCapacity)
+  return unsafe columns
+}
+
+var wideColumns = scanner_wide()
+var sparseColumns = scanner_sparse()
+var batchColumns = unsafe makeBatchColumns(rowCapacity: 1000)
+unsafe measure(try Payloads.wide(count: recordCount)) {
+  unsafe scanner_read_wide($0, $1, &wideColumns)
+}
+unsafe measure(try Payloads.batch(count: max(1, recordCount / 100))) {
+  unsafe scanner_read_batch($0, $1, &batchColumns)
+}
+unsafe measure(try Payloads.sparse(count: recordCount)) {
+  unsafe scanner_read_sparse($0, $1, &sparseColumns)
+}

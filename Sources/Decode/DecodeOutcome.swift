@@ -22,10 +22,9 @@ package enum DeadReason: String, CaseIterable, Sendable {
   /// Protobuf, but a field of the message type has a wire type that its declaration cannot have:
   /// the bytes are of another message type.
   case wrongType = "wrong_type"
-  /// Messages or groups lie deeper in each other than the source's limit, 64 at most.
+  /// Messages or groups lie deeper in each other than `WireDecoder.depthMax`.
   case tooDeep = "too_deep"
-  /// The message is larger than the source's limit, or unpacking it needs more memory than one
-  /// record is given (`RecordDecoder.Options`).
+  /// Unpacking needs more memory than one record is given (`RecordDecoder.Options`).
   case tooLarge = "too_large"
   /// A field that its message declares `required` is absent.
   case missingRequired = "missing_required"
@@ -44,12 +43,6 @@ package enum DeadReason: String, CaseIterable, Sendable {
   case noTime = "no_time"
   /// A row of a narrow source does not name its metric.
   case noMetricName = "no_metric_name"
-  /// The record has more rows than the source's limit.
-  case tooManyRows = "too_many_rows"
-  /// The record's device is new, and its partition has as many as the source's limit.
-  case tooManyDevices = "too_many_devices"
-  /// The row's metric name is new, and its partition has as many as the source's limit.
-  case tooManyMetrics = "too_many_metrics"
   /// The event time is there and is none: a header that is neither a whole number in text nor eight
   /// bytes.
   case badTime = "bad_time"
@@ -70,14 +63,27 @@ package struct RowFault: Equatable, Sendable {
   /// Position of the row among its message's elements.
   package let rowIndex: UInt32
   package let reason: DeadReason
-  /// What is wrong, in one sentence.
-  package let detail: String
+  /// Whether the row is among the readings all the same, without what could not be read: its value
+  /// is null there. Else the row is missing.
+  package let isRowKept: Bool
+  /// Bad rows of the record that are not told apart any more (`Options.rowFaultCountMax`).
+  package internal(set) var unlistedCount = 0
+  private let sentence: String
 
-  package init(recordIndex: Int, rowIndex: UInt32, reason: DeadReason, detail: String) {
+  /// What is wrong, in one sentence.
+  package var detail: String {
+    unlistedCount == 0
+      ? sentence : "\(sentence); and \(unlistedCount) more rows of this record are bad"
+  }
+
+  package init(
+    recordIndex: Int, rowIndex: UInt32, reason: DeadReason, detail: String, isRowKept: Bool = false
+  ) {
+    self.isRowKept = isRowKept
     self.recordIndex = recordIndex
     self.rowIndex = rowIndex
     self.reason = reason
-    self.detail = detail
+    sentence = detail
   }
 }
 
@@ -87,4 +93,6 @@ package enum StringBounds {
   /// Device ids and attribute values.
   package static let recordTextByteCountMax = 1024
   package static let metricNameByteCountMax = 512
+  /// Texts and bytes that are values of a column.
+  package static let columnByteCountMax = 1 << 20
 }

@@ -1,12 +1,9 @@
 // Sentences for dead letters: built only when a record or row is bad.
 
 extension CompiledMapping {
-  /// What the scanner found, with the field's name and file position.
+  /// What a walk found, with the field's name and file position.
   func describe(_ fault: WireFault) -> String {
-    let place =
-      fault.fieldNumber == 0
-      ? scan.messageName(node: fault.node)
-      : scan.describe(node: fault.node, fieldNumber: fault.fieldNumber)
+    let place = wire.describe(node: fault.node, fieldNumber: fault.fieldNumber)
     return "\(place) at byte \(fault.filePosition): \(sentence(for: fault.reason))"
   }
 
@@ -15,15 +12,14 @@ extension CompiledMapping {
     case .truncated: "the message ends inside this field"
     case .malformed: "not Protobuf"
     case .wrongType: "the field has another wire type than its declaration"
-    case .tooDeep: "nested more than \(WireScanner.depthMax) deep"
+    case .tooDeep: "nested more than \(WireDecoder.depthMax) deep"
     case .invalidUTF8: "the string is not UTF-8"
     case .nulInString: "the string holds a NUL"
     case .stringTooLong: "the string is too long"
     case .noTime: "\(mapping.time.field) is absent or 0"
     case .noMetricName: "the metric has no name"
     case .unpackRefused: "the message stands twice, and libprotobuf-c cannot merge the two"
-    case .nullPayload, .tooLarge, .tooManyRows, .tooManyDevices, .tooManyMetrics,
-      .missingRequired, .noDevice, .badTime, .notEnveloped,
+    case .nullPayload, .tooLarge, .missingRequired, .noDevice, .badTime, .notEnveloped,
       .badEnvelope, .unknownSchema, .otherType:
       reason.rawValue
     }
@@ -33,11 +29,11 @@ extension CompiledMapping {
 extension MessageType {
   /// Whether libprotobuf-c 1.4.1 may get two occurrences of a singular field of this type wrong,
   /// which the format wants merged. Its `merge_messages` fails if a oneof is set in neither, and
-  /// drops what the first has in a scalar without presence; its `parse_oneof_member` replaces a
-  /// message in a oneof where it should merge.
+  /// drops what the first has in a scalar without presence, and keeps it where the second has empty
+  /// bytes; its `parse_oneof_member` replaces a message in a oneof where it should merge.
   var mergesWrongly: Bool {
     hasField { field in
-      field.oneof != nil
+      field.oneof != nil || field.type == .string || field.type == .bytes
         || (field.presence == .implicit && !field.isRepeated && field.messageType == nil)
     }
   }

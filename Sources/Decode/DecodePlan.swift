@@ -19,109 +19,78 @@ package struct DecodePlan: Sendable {
 
   /// The mapping it was compiled from.
   package var mapping: MessageMapping { compiled.mapping }
+
+  /// Whether records are read straight from the wire; else libprotobuf-c unpacks them, because only
+  /// it tells whether a `required` field is absent.
+  package var readsWire: Bool { !compiled.type.hasRequiredField }
 }
 
-/// All that decoding needs, as flat arrays of offsets. Nothing in it is special to a message type.
+/// All that decoding needs. Nothing in it is special to a message type.
 ///
 /// A class, because half a kilobyte of constants would else be copied whenever a method of the
 /// decoder looks at one of them.
-///
-/// **Invariants:** every offset comes from `descriptors`, which are those of `type`;
-/// group 0 of a scope is the message itself, group `i` is `groups[i - 1]`, parents first.
 final class CompiledMapping: Sendable {
+  /// Who reads which slots.
+  struct Readers: Sendable {
+    var device: TextOrigin
+    var attributes: [TextOrigin]
+    var sequence: SlotReader?
+    var time: EventTimeReader
+    /// In the scope of the row if there are rows, else of the record; so is `time` if it says so.
+    var metrics: [SlotReader]
+    /// What names a row's metric.
+    var metricName: SlotReader?
+    /// The key of a row that is the entry of a map: of entries with one key the last counts.
+    var rowKey: SlotReader?
+  }
+
   let schema: ReadingSchema
   let mapping: MessageMapping
   let type: MessageType
-  /// What libprotobuf-c unpacks by; the offsets below are those of its structs.
-  let descriptors: CDescriptors
-  let scan: ScanTable
-  /// The mapped strings of the record, each once: the scanner's slots.
-  let texts: [TextMember]
-  /// Their paths, for messages to people.
-  let textPaths: [String]
-  /// Nested messages on the way to fields of the record, and of a row.
-  let recordGroups: [StructGroup]
-  let rowGroups: [StructGroup]
-  /// Index into `texts`; nil when the record's key is the device.
-  let device: Int?
-  /// Indexes into `texts`.
-  let attributes: [Int]
-  let sequence: StructMember?
-  let time: EventTimeMember
-  /// In the scope of the row if there are rows, else of the record.
-  let metrics: [StructMember]
-  /// The rows' array of pointers, in the scope of the record; nil if the message is the reading.
-  let rows: StructMember?
-  /// The string that names a row's metric, in the scope of the row.
-  let metricName: TextMember?
+  let readers: Readers
+  let tree: PlanTree
+  let wire: WirePlan
+  let enumerations: [EnumNames]
+  let hasRows: Bool
+  /// Slots without which the record, or the row, is nothing.
+  let vitalRecordSlots: Set<Int>
+  let vitalRowSlots: Set<Int>
+  /// Whether a row's metric slots are its columns: as many, in order, numbers that need no look.
+  let isStraight: Bool
 
   init(
-    schema: ReadingSchema, mapping: MessageMapping, type: MessageType,
-    descriptors: CDescriptors, scan: ScanTable, texts: [TextMember], textPaths: [String],
-    recordGroups: [StructGroup], rowGroups: [StructGroup], device: Int?, attributes: [Int],
-    sequence: StructMember?, time: EventTimeMember, metrics: [StructMember],
-    rows: StructMember?, metricName: TextMember?
+    schema: ReadingSchema, mapping: MessageMapping, type: MessageType, readers: Readers,
+    tree: PlanTree, enumerations: [EnumNames]
   ) {
     self.schema = schema
     self.mapping = mapping
     self.type = type
-    self.descriptors = descriptors
-    self.scan = scan
-    self.texts = texts
-    self.textPaths = textPaths
-    self.recordGroups = recordGroups
-    self.rowGroups = rowGroups
-    self.device = device
-    self.attributes = attributes
-    self.sequence = sequence
-    self.time = time
-    self.metrics = metrics
-    self.rows = rows
-    self.metricName = metricName
-  }
-}
-
-/// The event time's field and how its number becomes microseconds.
-struct EventTimeMember {
-  var member: StructMember
-  /// In the row, not in the message around it.
-  var isInRow: Bool
-  var unit: MessageMapping.TimeUnit
-  var plausibleFromMicros: Int64
-
-  /// Microseconds since 1970, and `ReadingFlags.rawValue` for what is odd about them. A time that
-  /// microseconds in 64 bits cannot hold becomes the nearest that they can, and is flagged: the
-  /// year 294 247 is no reading's.
-  ///
-  /// Flags are plain words here and below: `OptionSet`'s operations are generic code of another
-  /// module, which nothing specialises, and took a third of the time when they stood here.
-  func micros(of word: UInt64) -> EventTime {
-    let micros: Int64
-    if member.kind == .uint64, word > UInt64(Int64.max) {
-      // Only nanoseconds can come back into range.
-      guard unit == .nanoseconds else { return .tooLate }
-      micros = Int64(word / 1000)
-    } else {
-      let count = Int64(bitPattern: word)
-      switch unit {
-      case .microseconds: micros = count
-      case .nanoseconds: micros = Timestamp.floorDivide(count, by: 1000)
-      case .seconds, .milliseconds:
-        let factor: Int64 = unit == .seconds ? 1_000_000 : 1000
-        let (product, overflow) = count.multipliedReportingOverflow(by: factor)
-        guard !overflow else { return count < 0 ? .tooEarly : .tooLate }
-        micros = product
-      }
+    self.readers = readers
+    self.tree = tree
+    self.enumerations = enumerations
+    wire = WirePlan(tree)
+    hasRows = mapping.rows != nil
+    let texts = ([readers.device] + readers.attributes).compactMap(\.slot)
+    let row = [readers.metricName, readers.rowKey].compactMap(\.self)
+    let time = [readers.time.reader.slot, readers.time.reader.nanosSlot]
+    var ofTime = readers.time.reader.kind == .timestamp ? time : [time[0]]
+    if case .slot = readers.time.origin {} else { ofTime = [] }
+    let ofSequence = readers.sequence.map { [$0.slot] } ?? []
+    vitalRecordSlots = Set(texts + ofSequence + (readers.time.isInRow ? [] : ofTime))
+    vitalRowSlots = Set(row.map(\.slot) + (readers.time.isInRow ? ofTime : []))
+    isStraight = readers.metrics.enumerated().allSatisfy { index, reader in
+      let isPlain =
+        reader.kind == .floating || reader.kind == .signed || reader.kind == .boolean
+      return isPlain && reader.slot == index && !reader.zeroIsAbsent
     }
-    let isPlausible = micros >= plausibleFromMicros
-    return EventTime(
-      micros: micros, flags: isPlausible ? 0 : ReadingFlags.beforePlausible.rawValue)
   }
 }
 
 /// An event time as it goes into a row.
 struct EventTime {
   var micros: Int64
+  /// `ReadingFlags.rawValue`, here and below: `OptionSet`'s operations are generic code of another
+  /// module, which nothing specialises, and took a third of the time when they stood here.
   var flags: UInt32
 
   static var tooEarly: EventTime {
@@ -130,5 +99,89 @@ struct EventTime {
 
   static var tooLate: EventTime {
     EventTime(micros: .max, flags: ReadingFlags.future.rawValue)
+  }
+}
+
+extension EventTimeReader {
+  /// The event time in a scope's words, or nil if it is absent or 0.
+  @unsafe @inline(__always)
+  func read(_ layout: SlotMemory.Layout, _ words: UnsafePointer<UInt64>) -> EventTime? {
+    guard unsafe layout.isPresent(reader.slot, in: words) else { return nil }
+    let word = unsafe layout.word(reader.slot, in: words)
+    if reader.kind == .timestamp {
+      let nanos = unsafe reader.nanos(layout, words)
+      if word == 0 && nanos == 0 { return nil }
+      return timestamp(seconds: Int64(bitPattern: word), nanos: nanos)
+    }
+    return word == 0 ? nil : micros(of: word)
+  }
+
+  private func timestamp(seconds: Int64, nanos: Int64) -> EventTime {
+    guard let micros = Timestamp.micros(seconds: seconds, nanos: nanos) else {
+      return seconds < 0 ? .tooEarly : .tooLate
+    }
+    return judged(micros)
+  }
+
+  /// The event time of a header's value; nil if it is neither a whole number in text nor eight
+  /// bytes, the highest first, as Kafka's own serializers write a number.
+  func read(_ value: RawSpan) -> EventTime? {
+    let bytes = (0..<value.byteCount).map { unsafe value.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
+    if let number = Int64(String(decoding: bytes, as: UTF8.self)) {
+      return micros(of: UInt64(bitPattern: number))
+    }
+    guard bytes.count == 8 else { return nil }
+    return micros(of: bytes.reduce(0) { $0 << 8 | UInt64($1) })
+  }
+
+  /// The event time that Kafka gave the record; nil if it gave none.
+  func read(kafkaTimestamp micros: Int64) -> EventTime? {
+    micros == ReadingBatch.absentTimestamp ? nil : judged(micros)
+  }
+
+  /// Microseconds since 1970, and flags for what is odd about them. A time that microseconds in 64
+  /// bits cannot hold becomes the nearest that they can, and is flagged: the year 294 247 is no
+  /// reading's.
+  private func micros(of word: UInt64) -> EventTime {
+    if reader.kind == .unsigned64, word > UInt64(Int64.max) {
+      // Only nanoseconds can come back into range.
+      guard unit == .nanoseconds else { return .tooLate }
+      return judged(Int64(word / 1000))
+    }
+    let count = Int64(bitPattern: word)
+    switch unit {
+    case .microseconds: return judged(count)
+    case .nanoseconds: return judged(Timestamp.floorDivide(count, by: 1000))
+    case .seconds, .milliseconds:
+      let factor: Int64 = unit == .seconds ? 1_000_000 : 1000
+      let (product, overflow) = count.multipliedReportingOverflow(by: factor)
+      guard !overflow else { return count < 0 ? .tooEarly : .tooLate }
+      return judged(product)
+    }
+  }
+
+  private func judged(_ micros: Int64) -> EventTime {
+    let isPlausible = micros >= plausibleFromMicros
+    return EventTime(
+      micros: micros, flags: isPlausible ? 0 : ReadingFlags.beforePlausible.rawValue)
+  }
+}
+
+extension SlotReader {
+  /// The nanoseconds beside seconds; absent is 0.
+  @unsafe
+  func nanos(_ layout: SlotMemory.Layout, _ words: UnsafePointer<UInt64>) -> Int64 {
+    guard unsafe layout.isPresent(nanosSlot, in: words) else { return 0 }
+    return Int64(bitPattern: unsafe layout.word(nanosSlot, in: words))
+  }
+}
+
+extension Timestamp {
+  /// Whole microseconds of a `google.protobuf.Timestamp`, rounded down; nil beyond 64 bits. Any
+  /// number of nanoseconds counts, though the format allows 0 to 999 999 999 only.
+  static func micros(seconds: Int64, nanos: Int64) -> Int64? {
+    let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
+    let (micros, carry) = whole.addingReportingOverflow(floorDivide(nanos, by: 1000))
+    return overflow || carry ? nil : micros
   }
 }

@@ -10,6 +10,31 @@ package struct MessageMapping: Equatable, Sendable {
     case field(String)
     /// The Kafka record's key, as UTF-8 text.
     case recordKey
+    /// The last of the Kafka record's headers of this name, as UTF-8 text.
+    case header(String)
+  }
+
+  /// A part of the Kafka record beside its value, which may stand in the place of a field.
+  package enum RecordPart: Hashable, Sendable {
+    /// `$key`
+    case key
+    /// `$header.NAME`: the last header of the name.
+    case header(String)
+    /// `$timestamp`: Kafka's time of the record, as the producer or the broker stamped it.
+    case timestamp
+
+    /// Reads it as it is written in a mapping; nil for a field path, which never begins with `$`.
+    package init?(_ text: String) {
+      if text == "$key" {
+        self = .key
+      } else if text == "$timestamp" {
+        self = .timestamp
+      } else if text.hasPrefix("$header."), text.utf8.count > 8 {
+        self = .header(String(text.dropFirst(8)))
+      } else {
+        return nil
+      }
+    }
   }
 
   /// What an integer time field counts.
@@ -20,21 +45,24 @@ package struct MessageMapping: Equatable, Sendable {
     case nanoseconds = "ns"
   }
 
-  /// The event time: an integer field that counts `unit`s since 1970-01-01T00:00:00Z.
+  /// The event time: an integer field that counts `unit`s since 1970-01-01T00:00:00Z, or a part of
+  /// the record (`$timestamp`, which has its own unit, or `$header.NAME`).
   package struct Time: Equatable, Sendable {
     package var field: String
-    package var unit: TimeUnit
+    /// Of an integer; nil for a Timestamp, which has its own.
+    package var unit: TimeUnit?
 
-    package init(field: String, unit: TimeUnit) {
+    package init(field: String, unit: TimeUnit? = nil) {
       self.field = field
       self.unit = unit
     }
   }
 
-  /// A field that becomes an attribute column.
+  /// A field, or a part of the record (`$key`, `$header.NAME`), that becomes an attribute column.
   package struct Attribute: Equatable, Sendable {
     package var field: String
-    /// The column's name; nil names it after the path, dots as `_`.
+    /// The column's name; nil names it after the path, dots as `_`. A part of the record is named
+    /// by whoever maps it.
     package var name: String?
 
     package init(field: String, name: String? = nil) {
@@ -49,9 +77,14 @@ package struct MessageMapping: Equatable, Sendable {
     /// The column's name; nil names it after the path as seen from the reading, dots as `_`.
     package var name: String?
     package var unit: String?
+    /// Where `field` is a map: the key whose value is the metric.
+    package var key: String?
 
-    package init(field: String, name: String? = nil, unit: String? = nil) {
+    package init(
+      field: String, name: String? = nil, unit: String? = nil, key: String? = nil
+    ) {
       self.field = field
+      self.key = key
       self.name = name
       self.unit = unit
     }
@@ -91,8 +124,24 @@ package struct MessageMapping: Equatable, Sendable {
   /// Ignored, and to be left `.all`, when `narrowMetric` is set.
   package var metrics: Metrics
   package var narrowMetric: NarrowMetric?
+  /// Whether a number of a field that proto3 declares without `optional` is 0 where it is absent:
+  /// such a zero is never on the wire. Else it is null.
+  package var implicitZero = false
   /// Microseconds; an event time below it is stored and flagged `.beforePlausible`.
   package var plausibleFromMicros: Int64
+  /// What stands around the message in a record's value. Decoders see the message only.
+  package var envelope = Envelope.none
+
+  /// The Kafka headers that the mapping reads, each once.
+  package var headerNames: [String] {
+    var names: [String] = []
+    if case .header(let name) = device { names.append(name) }
+    for field in [time.field] + attributes.map(\.field) {
+      if case .header(let name) = RecordPart(field) { names.append(name) }
+    }
+    var seen: Set<String> = []
+    return names.filter { seen.insert($0).inserted }
+  }
 
   package init(
     source: String, messageName: String, rows: String? = nil, device: Device, time: Time,

@@ -1,86 +1,101 @@
-import CProtobufC
+import Base
 import Telemetry
 
-// The rows of one record: the message itself, or the elements of a repeated field.
+// The rows of one record: the message itself, or the elements of a repeated field or a map.
 
 extension RecordDecoder {
-  /// Appends the rows; `recordBases` is resolved. Dead leaves the batch as it was.
-  @unsafe
-  mutating func appendRows(
-    _ message: UnsafeRawPointer, _ payload: RawSpan, into batch: inout ReadingBatch,
-    _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
-  ) -> DecodeOutcome {
-    var recordTime: EventTime?
-    if !plan.time.isInRow {
-      guard let time = unsafe plan.time.read(from: recordBases) else {
-        return .dead(.noTime, detail: "\(plan.mapping.time.field) is absent or 0")
-      }
-      recordTime = time
-    }
-    let recordFlags = sequence().isOutOfRange ? ReadingFlags.outOfRange.rawValue : 0
-    guard let rows = plan.rows else {
-      guard let recordTime else { preconditionFailure("without rows the time is the record's") }
-      let metricFlags = unsafe appendMetrics(
-        plan.metrics, from: recordBases, words: &batch.metricWords,
-        presence: &batch.presenceWords)
-      batch.rowEventTimes.append(recordTime.micros)
-      batch.rowFlags.append(recordTime.flags | recordFlags | metricFlags)
-      batch.rowIndexes.append(0)
-      return .read(rows: 1)
-    }
-    guard let parent = unsafe recordBases[Int(rows.group)] else { return .empty }
-    let count = unsafe parent.load(fromByteOffset: Int(rows.quantifierOffset), as: Int.self)
-    guard count > 0 else { return .empty }
-    let elements = unsafe UnsafeBufferPointer(
-      start: parent.load(
-        fromByteOffset: Int(rows.offset), as: UnsafePointer<UnsafeRawPointer>.self),
-      count: count)
-    return unsafe appendElements(
-      elements, payload, recordTime, recordFlags, into: &batch, &vocabulary, &faults)
+  /// What all rows of a record have in common.
+  private struct RecordPart {
+    /// nil when every row has its own.
+    var time: EventTime?
+    var flags: UInt32
   }
 
-  @unsafe
+  /// Appends the rows. Dead leaves the batch as it was.
+  ///
+  /// - Parameter time: of all rows; nil where each has its own.
+  mutating func appendRows(
+    _ texts: RawSpan, _ time: EventTime?, into batch: inout ReadingBatch, _ vocabulary: inout Vocabulary,
+    _ faults: inout [RowFault]
+  ) -> DecodeOutcome {
+    let part = RecordPart(
+      time: time, flags: sequence().isOutOfRange ? ReadingFlags.outOfRange.rawValue : 0)
+    if plan.hasRows {
+      return slots.rowCount == 0
+        ? .empty : appendElements(texts, part, into: &batch, &vocabulary, &faults)
+    }
+    guard let time = part.time else { preconditionFailure("without rows the time is the record's") }
+    var notes = RowNotes()
+    for slot in slots.recordFaults {
+      notes.add(.wrongType, plan.tree.recordPaths[slot])
+      unsafe plan.dropMetric(slot, slots.recordLayout, slots.record)
+    }
+    let metricFlags = unsafe appendMetrics(
+      plan, slots.recordLayout, slots.record, texts, into: &batch, &notes)
+    batch.rowEventTimes.append(time.micros)
+    batch.rowFlags.append(time.flags | part.flags | metricFlags)
+    batch.rowIndexes.append(0)
+    if let reason = notes.reason {
+      note(reason, notes.detail(plan), row: 0, isKept: true, in: batch, &faults, fresh: faults.count)
+    }
+    return .read(rows: 1)
+  }
+
   private mutating func appendElements(
-    _ elements: UnsafeBufferPointer<UnsafeRawPointer>, _ payload: RawSpan,
-    _ recordTime: EventTime?, _ recordFlags: UInt32,
-    into batch: inout ReadingBatch, _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
+    _ texts: RawSpan, _ part: RecordPart, into batch: inout ReadingBatch,
+    _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
   ) -> DecodeOutcome {
     let firstRow = batch.rowCount
+    let firstNote = faults.count
     var firstFault: (reason: DeadReason, row: Int)?
+    if let key = plan.readers.rowKey { findSuperseded(texts, key) }
     // Locals, because what is read through `self` in the loop is copied or retained for every row.
-    let rowGroups = plan.rowGroups
-    let metrics = plan.metrics
-    let timeMember = plan.time
-    let nameMember = plan.metricName
-    // Rows of a message that a oneof dropped again were scanned too; those that count came last.
-    let firstName = findings.rowNames.count - (nameMember == nil ? 0 : elements.count)
-    precondition(firstName >= 0, "every element that libprotobuf-c unpacked was seen on the wire")
-    for index in 0..<elements.count {
-      unsafe resolve(rowGroups, from: elements[index], into: &rowBases)
-      var name = FoundText.absent
-      if let nameMember {
-        name = findings.rowNames[firstName &+ index]
-        if let fault = unsafe nameFault(name, nameMember, in: rowBases) {
-          if firstFault == nil { firstFault = (fault, index) }
-          note(fault, row: index, in: batch, &faults)
-          continue
-        }
+    let plan = plan
+    let layout = slots.rowLayout
+    let stride = slots.rowStride
+    let hasFaults = !slots.rowFaults.isEmpty
+    let hasSuperseded = !supersededRows.isEmpty
+    var faultIndex = 0
+    for row in 0..<slots.rowCount {
+      var notes = RowNotes()
+      if hasFaults { takeFaults(ofRow: row, &faultIndex, &notes) }
+      if hasSuperseded, supersededRows[row] { continue }
+      let words = unsafe slots.rows + row &* stride
+      var fault = notes.isVital ? notes.reason : nil
+      var name = RowName.none
+      if fault == nil, let reader = plan.readers.metricName {
+        (name, fault) = unsafe readName(reader, plan, layout, words, texts, vocabulary.metrics)
       }
-      var time = recordTime
-      if time == nil { time = unsafe timeMember.read(from: rowBases) }
-      guard let time else {
-        if firstFault == nil { firstFault = (.noTime, index) }
-        note(.noTime, row: index, in: batch, &faults)
+      var time = part.time
+      if fault == nil, time == nil {
+        time = unsafe plan.readers.time.read(layout, words)
+        if time == nil { fault = .noTime }
+      }
+      guard fault == nil, let time else {
+        let reason = fault ?? .noTime
+        if firstFault == nil { firstFault = (reason, row) }
+        note(
+          reason, plan.sentence(for: reason), row: row, isKept: false, in: batch, &faults,
+          fresh: firstNote)
         continue
       }
-      let metricFlags = unsafe appendMetrics(
-        metrics, from: rowBases, words: &batch.metricWords, presence: &batch.presenceWords)
-      if nameMember != nil {
-        batch.rowMetrics.append(vocabulary.metrics.intern(payload.extracting(name.range)))
+      let metricFlags = unsafe appendMetrics(plan, layout, words, texts, into: &batch, &notes)
+      switch name {
+      case .none: break
+      case .known(let index): batch.rowMetrics.append(index)
+      case .range(let range):
+        batch.rowMetrics.append(vocabulary.metrics.intern(texts.extracting(range)))
+      case .bytes(let bytes):
+        batch.rowMetrics.append(unsafe vocabulary.metrics.intern(bytes.span.bytes))
       }
       batch.rowEventTimes.append(time.micros)
-      batch.rowFlags.append(time.flags | recordFlags | metricFlags)
-      batch.rowIndexes.append(UInt32(truncatingIfNeeded: index))
+      batch.rowFlags.append(time.flags | part.flags | metricFlags)
+      batch.rowIndexes.append(UInt32(truncatingIfNeeded: row))
+      if let reason = notes.reason {
+        note(
+          reason, notes.detail(plan), row: row, isKept: true, in: batch, &faults,
+          fresh: firstNote)
+      }
     }
     if batch.rowCount == firstRow, let (reason, row) = firstFault {
       return .dead(reason, detail: "no row can be read; row \(row): \(plan.sentence(for: reason))")
@@ -88,74 +103,215 @@ extension RecordDecoder {
     return .read(rows: batch.rowCount - firstRow)
   }
 
+  /// Wrong wire types of one row; rows are asked for in their order.
+  private func takeFaults(ofRow row: Int, _ index: inout Int, _ notes: inout RowNotes) {
+    while index < slots.rowFaults.count, slots.rowFaults[index].row <= row {
+      let slot = slots.rowFaults[index].slot
+      if slots.rowFaults[index].row == row {
+        notes.add(.wrongType, plan.tree.rowPaths[slot])
+        if plan.vitalRowSlots.contains(slot) { notes.isVital = true }
+        unsafe plan.dropMetric(slot, slots.rowLayout, slots.rows + row * slots.rowStride)
+      }
+      index += 1
+    }
+  }
+
+  /// - Parameter fresh: how many faults there were before this record.
   private func note(
-    _ reason: DeadReason, row: Int, in batch: borrowing ReadingBatch, _ faults: inout [RowFault]
+    _ reason: DeadReason, _ detail: String, row: Int, isKept: Bool,
+    in batch: borrowing ReadingBatch, _ faults: inout [RowFault], fresh: Int
   ) {
+    let count = faults.count - fresh
+    guard count < options.rowFaultCountMax else {
+      if count > 0 { faults[faults.count - 1].unlistedCount += 1 }
+      return
+    }
     faults.append(
       RowFault(
         recordIndex: batch.recordCount, rowIndex: UInt32(truncatingIfNeeded: row), reason: reason,
-        detail: plan.sentence(for: reason)))
+        detail: detail, isRowKept: isKept))
   }
+}
+
+/// What is wrong with a row that may be kept all the same.
+struct RowNotes {
+  private(set) var reason: DeadReason?
+  private var paths: [(DeadReason, String)] = []
+  var isVital = false
+
+  /// The first reason stays.
+  @inline(never)
+  mutating func add(_ reason: DeadReason, _ path: String) {
+    if self.reason == nil { self.reason = reason }
+    paths.append((reason, path))
+  }
+
+  func detail(_ plan: CompiledMapping) -> String {
+    paths.prefix(8).map { "\($0.1): \(plan.sentence(for: $0.0))" }.joined(separator: "; ")
+      + (paths.count > 8 ? "; and \(paths.count - 8) more" : "")
+  }
+}
+
+/// What names a row's metric.
+private enum RowName {
+  case none
+  case known(UInt32)
+  case range(Range<Int>)
+  case bytes([UInt8])
 }
 
 // MARK: - Hot loops
 
-extension EventTimeMember {
-  /// The event time, or nil if it is absent or 0.
-  @unsafe
-  fileprivate func read(from bases: [UnsafeRawPointer?]) -> EventTime? {
-    guard let base = unsafe bases[Int(member.group)] else { return nil }
-    let word = unsafe loadWord(member, in: base)
-    guard word != 0, unsafe isPresent(member, in: base, word: word) else { return nil }
-    return micros(of: word)
+/// The name of a row's metric, or why it has none that is usable.
+@unsafe
+private func readName(
+  _ reader: SlotReader, _ plan: CompiledMapping, _ layout: SlotMemory.Layout,
+  _ words: UnsafePointer<UInt64>, _ texts: RawSpan, _ known: borrowing WordTable
+) -> (RowName, DeadReason?) {
+  guard unsafe layout.isPresent(reader.slot, in: words) else { return (.none, .noMetricName) }
+  let word = unsafe layout.word(reader.slot, in: words)
+  if reader.kind != .text {
+    if reader.meansAbsent(word) { return (.none, .noMetricName) }
+    return (.bytes(plan.bytes(ofNumber: word, reader)), nil)
   }
-}
-
-/// Why a row's metric has no usable name, or nil if it has one.
-private func nameFault(
-  _ name: FoundText, _ member: TextMember, in bases: [UnsafeRawPointer?]
-) -> DeadReason? {
-  guard name.range.count > 0, let base = unsafe bases[Int(member.member.group)],
-    unsafe isPresent(member, in: base)
-  else { return .noMetricName }
-  return name.fault
+  let range = PlanTree.range(of: word)
+  if range.isEmpty { return (.none, .noMetricName) }
+  let limit = StringBounds.metricNameByteCountMax
+  if range.count <= limit, let index = known.index(of: texts.extracting(range)) {
+    return (.known(index), nil)
+  }
+  if let fault = TextCheck.fault(texts, range, byteCountMax: limit) { return (.none, fault) }
+  return (.range(range), nil)
 }
 
 /// Appends one row's words and presence bits, and says what is odd about its values
 /// (`ReadingFlags.rawValue`).
+@unsafe
 private func appendMetrics(
-  _ members: [StructMember], from bases: [UnsafeRawPointer?], words: inout [UInt64],
-  presence: inout [UInt64]
+  _ plan: CompiledMapping, _ layout: SlotMemory.Layout, _ words: UnsafePointer<UInt64>,
+  _ texts: RawSpan, into batch: inout ReadingBatch, _ notes: inout RowNotes
+) -> UInt32 {
+  guard plan.isStraight else {
+    return unsafe appendReadMetrics(plan, layout, words, texts, into: &batch, &notes)
+  }
+  let count = plan.readers.metrics.count
+  let values = unsafe words + layout.presenceCount
+  var flags: UInt32 = 0
+  for index in 0..<count where plan.readers.metrics[index].kind == .floating {
+    flags |= nonFiniteFlag(unsafe values[index])
+  }
+  unsafe batch.metricWords.append(contentsOf: UnsafeBufferPointer(start: values, count: count))
+  for word in 0..<(count &+ 63) / 64 {
+    let metrics = min(64, count &- word &* 64)
+    let all = metrics == 64 ? UInt64.max : (1 << UInt64(metrics)) &- 1
+    batch.presenceWords.append(unsafe words[word] & all)
+  }
+  return flags
+}
+
+/// The exponent of NaN and infinities is all ones.
+@inline(__always)
+private func nonFiniteFlag(_ word: UInt64) -> UInt32 {
+  word & 0x7FF0_0000_0000_0000 == 0x7FF0_0000_0000_0000 ? ReadingFlags.nonFinite.rawValue : 0
+}
+
+/// The same for metrics of any kind, in any slots.
+@unsafe
+private func appendReadMetrics(
+  _ plan: CompiledMapping, _ layout: SlotMemory.Layout, _ words: UnsafePointer<UInt64>,
+  _ texts: RawSpan, into batch: inout ReadingBatch, _ notes: inout RowNotes
 ) -> UInt32 {
   var flags: UInt32 = 0
   var bits: UInt64 = 0
-  for index in members.indices {
-    let member = members[index]
-    var word: UInt64 = 0
-    if let base = unsafe bases[Int(member.group)] {
-      word = unsafe loadWord(member, in: base)
-      var isKept = unsafe isPresent(member, in: base, word: word)
-      if isKept {
-        switch member.kind {
-        case .double, .float:
-          // The exponent of NaN and infinities is all ones.
-          if word & 0x7FF0_0000_0000_0000 == 0x7FF0_0000_0000_0000 {
-            flags |= ReadingFlags.nonFinite.rawValue
-          }
-        case .uint64 where word > UInt64(Int64.max):
-          flags |= ReadingFlags.outOfRange.rawValue
-          isKept = false
-        default: break
-        }
+  let count = plan.readers.metrics.count
+  for index in 0..<count {
+    let reader = plan.readers.metrics[index]
+    var value: UInt64 = 0
+    if unsafe layout.isPresent(reader.slot, in: words) {
+      let word = unsafe layout.word(reader.slot, in: words)
+      if !reader.meansAbsent(word),
+        let kept = unsafe read(
+          reader, word, plan, layout, words, texts, &batch.valueBytes, &flags, &notes)
+      {
+        value = kept
+        bits |= 1 << UInt64(index & 63)
       }
-      if isKept { bits |= 1 << UInt64(index & 63) } else { word = 0 }
     }
-    words.append(word)
+    batch.metricWords.append(value)
     if index & 63 == 63 {
-      presence.append(bits)
+      batch.presenceWords.append(bits)
       bits = 0
     }
   }
-  if members.count & 63 != 0 { presence.append(bits) }
+  if count & 63 != 0 { batch.presenceWords.append(bits) }
   return flags
+}
+
+/// The column's word of a slot's, or nil if the column cannot have it: then `flags` or `notes` say
+/// why.
+@unsafe
+private func read(
+  _ reader: SlotReader, _ word: UInt64, _ plan: CompiledMapping, _ layout: SlotMemory.Layout,
+  _ words: UnsafePointer<UInt64>, _ texts: RawSpan, _ valueBytes: inout [UInt8],
+  _ flags: inout UInt32, _ notes: inout RowNotes
+) -> UInt64? {
+  switch reader.kind {
+  case .signed, .boolean: return word
+  case .floating:
+    flags |= nonFiniteFlag(word)
+    return word
+  case .unsigned64:
+    if word <= UInt64(Int64.max) { return word }
+    flags |= ReadingFlags.outOfRange.rawValue
+    return nil
+  case .timestamp:
+    let nanos = unsafe reader.nanos(layout, words)
+    let micros = Timestamp.micros(seconds: Int64(bitPattern: word), nanos: nanos)
+    if micros == nil { flags |= ReadingFlags.outOfRange.rawValue }
+    return micros.map { UInt64(bitPattern: $0) }
+  case .duration:
+    let nanos = unsafe Double(reader.nanos(layout, words))
+    return (Double(Int64(bitPattern: word)) + nanos / 1e9).bitPattern
+  case .name:
+    let name = plan.enumerations[reader.enumeration].bytes(of: Int64(bitPattern: word))
+    return unsafe ReadingBatch.append(name.span.bytes, to: &valueBytes)
+  case .text, .bytes:
+    let range = PlanTree.range(of: word)
+    let limit = StringBounds.columnByteCountMax
+    let fault: DeadReason? =
+      if reader.kind == .text {
+        TextCheck.fault(texts, range, byteCountMax: limit)
+      } else {
+        range.count > limit ? .stringTooLong : nil
+      }
+    if let fault {
+      let paths = plan.hasRows ? plan.tree.rowPaths : plan.tree.recordPaths
+      notes.add(fault, paths[reader.slot])
+      return nil
+    }
+    return ReadingBatch.append(texts.extracting(range), to: &valueBytes)
+  }
+}
+
+extension CompiledMapping {
+  /// A metric with a wrong wire type is null, whatever else the message says of it.
+  @unsafe @inline(never)
+  fileprivate func dropMetric(
+    _ slot: Int, _ layout: SlotMemory.Layout, _ words: UnsafeMutablePointer<UInt64>
+  ) {
+    unsafe layout.clear(slot, in: words)
+    for reader in readers.metrics where reader.hasNanos && reader.nanosSlot == slot {
+      unsafe layout.clear(reader.slot, in: words)
+    }
+  }
+
+  /// What an enum's or an integer's word is called.
+  fileprivate func bytes(ofNumber word: UInt64, _ reader: SlotReader) -> [UInt8] {
+    switch reader.kind {
+    case .name: enumerations[reader.enumeration].bytes(of: Int64(bitPattern: word))
+    case .unsigned64: Array("\(word)".utf8)
+    case .boolean: Array((word == 0 ? "false" : "true").utf8)
+    default: Array("\(Int64(bitPattern: word))".utf8)
+    }
+  }
 }

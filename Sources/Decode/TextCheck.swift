@@ -4,6 +4,16 @@ enum TextCheck: UInt8 {
   case invalidUTF8
   case nul
 
+  /// Why a stretch of `bytes` cannot be a word or a text, or nil if it can.
+  static func fault(_ bytes: RawSpan, _ range: Range<Int>, byteCountMax: Int) -> DeadReason? {
+    guard range.count <= byteCountMax else { return .stringTooLong }
+    return switch judge(bytes, start: range.lowerBound, count: range.count) {
+    case .valid: nil
+    case .invalidUTF8: .invalidUTF8
+    case .nul: .nulInString
+    }
+  }
+
   /// Judges `count` bytes of `bytes` from `start`, which must lie within.
   ///
   /// Cost: eight bytes a step while they are ASCII, as the words of telemetry nearly always are;

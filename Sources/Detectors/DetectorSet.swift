@@ -37,7 +37,9 @@ struct DetectorSet: Sendable {
       return false
     }
     if !schema.isNarrow {
-      let columns = schema.metrics.map { watchers(ofMetric: $0.name) }
+      let columns = schema.metrics.map { metric in
+        metric.type.isNumeric ? watchers(ofMetric: metric.name) : []
+      }
       let watched = columns.indices.filter { !columns[$0].isEmpty }
       shapes = [
         SeriesShape(columns: watched, watchers: watched.map { columns[$0] }, of: self)

@@ -47,6 +47,8 @@ package struct ReadingBatch: ~Copyable, Sendable {
   package var rowMetrics: [UInt32] = []
   package var metricWords: [UInt64] = []
   package var presenceWords: [UInt64] = []
+  /// The bytes of texts and byte strings among the metrics: a word is `start << 24 | count`.
+  package var valueBytes: [UInt8] = []
 
   package static let absentTimestamp = Int64.min
   package static let absentSequence = Int64.min
@@ -76,7 +78,22 @@ package struct ReadingBatch: ~Copyable, Sendable {
     let perRow =
       8 + 4 + 4 + (schema.isNarrow ? 4 : 0)
       + (schema.metrics.count + schema.presenceWordsPerRow) * 8
-    return records * perRecord + rows * perRow
+    return records * perRecord + rows * perRow + valueBytes.count
+  }
+
+  /// Appends the bytes of one value to `valueBytes`; the word that stands for them.
+  package static func append(_ value: RawSpan, to valueBytes: inout [UInt8]) -> UInt64 {
+    let start = valueBytes.count
+    precondition(
+      value.byteCount < 1 << 24 && start < 1 << 40, "a word tells 16 MiB in a tebibyte")
+    unsafe value.withUnsafeBytes { unsafe valueBytes.append(contentsOf: $0) }
+    return UInt64(start) << 24 | UInt64(value.byteCount)
+  }
+
+  /// The stretch of `valueBytes` that a word stands for.
+  package static func valueRange(of word: UInt64) -> Range<Int> {
+    let start = Int(word >> 24)
+    return start..<start + Int(word & 0xFF_FFFF)
   }
 
   /// Counts the outcomes, for the accounting identity.
@@ -138,5 +155,6 @@ package struct ReadingBatch: ~Copyable, Sendable {
     rowMetrics.removeAll(keepingCapacity: true)
     metricWords.removeAll(keepingCapacity: true)
     presenceWords.removeAll(keepingCapacity: true)
+    valueBytes.removeAll(keepingCapacity: true)
   }
 }

@@ -11,9 +11,27 @@ package enum MetricType: String, Sendable {
   case int64
   /// The word is 0 or 1; the table column is boolean.
   case boolean
+  /// The word is a stretch of `ReadingBatch.valueBytes`, UTF-8 without NUL: a string, or the name
+  /// of an enum's number.
+  case text
+  /// The word is a stretch of `ReadingBatch.valueBytes`; the table column is binary.
+  case bytes
+  /// The word is microseconds since 1970 as a signed 64-bit integer; the column is timestamp.
+  case timestamp
 
   /// Whether the word is a double's bit pattern (else it is a two's-complement integer).
   package var isFloatingPoint: Bool { self == .double || self == .float }
+
+  /// Whether values are numbers, which windows and detectors can take; truth is 0 or 1.
+  package var isNumeric: Bool {
+    switch self {
+    case .double, .float, .int32, .int64, .boolean: true
+    case .text, .bytes, .timestamp: false
+    }
+  }
+
+  /// Whether the word is a stretch of `ReadingBatch.valueBytes`.
+  package var isByteString: Bool { self == .text || self == .bytes }
 }
 
 /// One metric of a source.

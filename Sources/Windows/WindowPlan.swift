@@ -63,7 +63,7 @@ package struct WindowPlan: Sendable {
     self.groups = groups
     bytesPerDevice = deviceBytes
     firings = windows.map { window in
-      let names = schema.metrics.map(\.name)
+      let names = schema.metrics.filter(\.type.isNumeric).map(\.name)
       return (
         Double(Timestamp.microsPerDay) / Double(window.slideMicros),
         schema.isNarrow ? 1 : names.count { window.selects(metric: $0) }

@@ -70,7 +70,7 @@ struct WindowSet: Sendable {
 
   private mutating func makeGroups() {
     var metricsByMask: [(mask: UInt64, metrics: [Int])] = []
-    for (index, metric) in schema.metrics.enumerated() {
+    for (index, metric) in schema.metrics.enumerated() where metric.type.isNumeric {
       let mask = mask(metric: metric.name)
       if mask == 0 { continue }
       if let group = metricsByMask.firstIndex(where: { $0.mask == mask }) {

@@ -147,15 +147,15 @@ private struct Layout {
     switch type {
     case .int32, .sint32, .sfixed32, .uint32, .fixed32, .float, .bool, .enumeration: 4
     case .int64, .sint64, .sfixed64, .uint64, .fixed64, .double: 8
-    case .string, .message: unsafe MemoryLayout<UnsafeRawPointer>.size
-    case .bytes: unsafe MemoryLayout<ProtobufCBinaryData>.size
+    case .message: unsafe MemoryLayout<UnsafeRawPointer>.size
+    case .string, .bytes: unsafe MemoryLayout<ProtobufCBinaryData>.size
     case .group: 0
     }
   }
 
   /// A pointer that is null says by itself that nothing is there.
   private static func hasQuantifier(_ field: MessageField) -> Bool {
-    field.presence == .explicit && field.type != .string && !field.type.isMessage
+    field.presence == .explicit && !field.type.isMessage
   }
 }
 
@@ -286,8 +286,8 @@ private struct DescriptorWriter {
     case .fixed64: PROTOBUF_C_TYPE_FIXED64
     case .fixed32: PROTOBUF_C_TYPE_FIXED32
     case .bool: PROTOBUF_C_TYPE_BOOL
-    case .string: PROTOBUF_C_TYPE_STRING
-    case .bytes: PROTOBUF_C_TYPE_BYTES
+    // As bytes, because libprotobuf-c loses the length of a string: it ends at the first NUL.
+    case .string, .bytes: PROTOBUF_C_TYPE_BYTES
     case .uint32: PROTOBUF_C_TYPE_UINT32
     case .enumeration: PROTOBUF_C_TYPE_ENUM
     case .sfixed32: PROTOBUF_C_TYPE_SFIXED32

@@ -17,7 +17,7 @@ enum DescriptorSetReader {
 
   private static let type = unsafe SchemaPool(generated: downlink_file_descriptor_set())
     .messageTypes[0]
-  private static let scan = ScanTable(type, wanted: [])
+  private static let scan = ScanTable(type)
 
   /// The files of a set, as they are declared.
   static func read(
@@ -50,7 +50,7 @@ enum DescriptorSetReader {
 
   /// What is wrong with the structure; groups, which only options of other people have, are masked.
   private static func scanned(_ bytes: inout [UInt8]) -> String? {
-    var findings = WireFindings(slotCount: 0)
+    var findings = WireFindings()
     if let fault = unsafe WireScanner.scan(bytes.span.bytes, table: scan, into: &findings)
       ?? findings.contentFault
     {

@@ -14,6 +14,8 @@ package final class SchemaPool: Sendable {
   private let messageIndexes: [String: Int]
   /// Whether a message, or one that may stand inside it, has a required field.
   private let requires: [Bool]
+  /// The same of fields that libprotobuf-c may merge wrongly.
+  private let wrongMergers: [Bool]
 
   /// `messages` and `enums` are linked and checked.
   init(messages: [MessageRecord], enums: [EnumRecord]) {
@@ -21,7 +23,12 @@ package final class SchemaPool: Sendable {
     self.enums = enums
     messageIndexes = Dictionary(
       messages.indices.map { (messages[$0].name, $0) }, uniquingKeysWith: { first, _ in first })
-    requires = Self.spreadRequired(messages)
+    let users = Self.users(of: messages)
+    requires = Self.spread(messages, users) { $0.presence == .required }
+    wrongMergers = Self.spread(messages, users) { field in
+      field.oneof != nil || field.type == .string || field.type == .bytes
+        || (field.presence == .implicit && !field.isRepeated && !field.type.isMessage)
+    }
   }
 
   /// All message types, in the order of the set, entries of maps included.
@@ -36,27 +43,33 @@ package final class SchemaPool: Sendable {
 
   func hasRequiredField(inMessage index: Int) -> Bool { requires[index] }
 
-  /// From the messages with required fields up to all that may contain them.
-  private static func spreadRequired(_ messages: [MessageRecord]) -> [Bool] {
+  func mergesWrongly(message index: Int) -> Bool { wrongMergers[index] }
+
+  /// By message, those whose fields it is the type of.
+  private static func users(of messages: [MessageRecord]) -> [[Int]] {
     var users: [[Int]] = Array(repeating: [], count: messages.count)
-    var requires = Array(repeating: false, count: messages.count)
-    var open: [Int] = []
     for (index, message) in messages.enumerated() {
-      for field in message.fields {
-        if field.type.isMessage, let target = field.typeIndex { users[target].append(index) }
-        if field.presence == .required, !requires[index] {
-          requires[index] = true
-          open.append(index)
-        }
+      for field in message.fields where field.type.isMessage {
+        if let target = field.typeIndex { users[target].append(index) }
       }
     }
+    return users
+  }
+
+  /// The messages with such a field, and all that may contain them. Once for the whole pool:
+  /// large schemas have thousands of types, each of which is asked for each of its uses.
+  private static func spread(
+    _ messages: [MessageRecord], _ users: [[Int]], from isSuch: (FieldRecord) -> Bool
+  ) -> [Bool] {
+    var isFound = messages.map { $0.fields.contains(where: isSuch) }
+    var open = messages.indices.filter { isFound[$0] }
     while let index = open.popLast() {
-      for user in users[index] where !requires[user] {
-        requires[user] = true
+      for user in users[index] where !isFound[user] {
+        isFound[user] = true
         open.append(user)
       }
     }
-    return requires
+    return isFound
   }
 }
 

@@ -14,11 +14,15 @@ struct MetricGather {
   /// Column after column, one bit a row.
   private var presence: [UInt64] = []
   private var absentCounts: [Int]
+  /// Metrics whose words are stretches of bytes: here of `bytes`, in the batches of their own.
+  private let byteStringMetrics: [Int]
+  private var bytes: [UInt8] = []
 
   init(schema: ReadingSchema) {
     types = schema.metrics.map(\.type)
     presenceWordCount = schema.presenceWordsPerRow
     absentCounts = Array(repeating: 0, count: types.count)
+    byteStringMetrics = types.indices.filter { [types] in types[$0].isByteString }
   }
 
   mutating func begin(rowCount: Int) {
@@ -28,6 +32,7 @@ struct MetricGather {
     presence.removeAll(keepingCapacity: true)
     presence.append(contentsOf: repeatElement(.max, count: bitmapWordCount * types.count))
     absentCounts = Array(repeating: 0, count: types.count)
+    bytes.removeAll(keepingCapacity: true)
   }
 
   private var bitmapWordCount: Int { (rowCount + 63) / 64 }
@@ -43,6 +48,18 @@ struct MetricGather {
       }
       notePresence(batch.presenceWords, row: Int(row), target: target)
       target &+= 1
+    }
+    for metric in byteStringMetrics {
+      takeBytes(batch.valueBytes, at: metric * rowCount + first, count: rows.count)
+    }
+  }
+
+  /// Copies the bytes that words stand for, and makes the words stand for the copies.
+  private mutating func takeBytes(_ source: [UInt8], at first: Int, count: Int) {
+    for place in first..<first + count {
+      let range = ReadingBatch.valueRange(of: words[place])
+      words[place] = unsafe ReadingBatch.append(
+        source.span.bytes.extracting(range), to: &bytes)
     }
   }
 
@@ -66,7 +83,20 @@ struct MetricGather {
     let validity =
       absentCounts[metric] == 0
       ? nil : Array(presence[metric * bitmapWordCount..<(metric + 1) * bitmapWordCount])
+    if types[metric].isByteString { return (.byteStrings(byteStrings(column)), validity) }
     return (Self.values(column, types[metric]), validity)
+  }
+
+  /// The bytes of one column, back to back; those of absent rows are empty.
+  private func byteStrings(_ words: ArraySlice<UInt64>) -> ByteStrings {
+    var column: [UInt8] = []
+    var starts = [0]
+    starts.reserveCapacity(words.count + 1)
+    for word in words {
+      column.append(contentsOf: bytes[ReadingBatch.valueRange(of: word)])
+      starts.append(column.count)
+    }
+    return ByteStrings(bytes: column, starts: starts)
   }
 
   private static func values(_ words: ArraySlice<UInt64>, _ type: MetricType) -> ColumnValues {
@@ -74,8 +104,9 @@ struct MetricGather {
     case .double: return .double(words.map { Double(bitPattern: $0) })
     case .float: return .float(words.map { Float(Double(bitPattern: $0)) })
     case .int32: return .int32(words.map { Int32(truncatingIfNeeded: $0) })
-    case .int64: return .int64(words.map { Int64(bitPattern: $0) })
+    case .int64, .timestamp: return .int64(words.map { Int64(bitPattern: $0) })
     case .boolean: return .boolean(words.map { $0 != 0 })
+    case .text, .bytes: preconditionFailure("a byte string is more than a word")
     }
   }
 }

@@ -193,6 +193,9 @@ extension MetricType {
     case .int32: return .integer
     case .int64: return .long
     case .boolean: return .boolean
+    case .text: return .string
+    case .bytes: return .binary
+    case .timestamp: return .timestamp
     }
   }
 }

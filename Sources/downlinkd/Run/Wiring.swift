@@ -1,6 +1,7 @@
 import Base
 import Config
 import Decode
+import Duplicates
 import Kafka
 import Parquet
 import Pipeline
@@ -28,7 +29,9 @@ struct Wiring {
       let options = SourceOptions(
         topics: source.topics, plan: plan, windows: Self.windows(of: source, configuration),
         eventTime: EventTimeOptions(source.eventTime),
-        detectors: detectors.filter { $0.watches(plan.schema) }.map(\.definition))
+        detectors: detectors.filter { $0.watches(plan.schema) }.map(\.definition),
+        duplicates: source.deduplication.map { DuplicateRule($0) },
+        limits: RecordLimits(source.limits))
       do throws(WindowsError) {
         plans.append((
           source.name,
@@ -211,9 +214,9 @@ extension MessageMapping {
     switch source.device {
     case .field(let path): device = .field(path)
     case .recordKey: device = .recordKey
+    case .header(let name): device = .header(name)
     }
-    // A Timestamp field has its own unit; the built-in messages have none, so the plan refuses it.
-    let unit = TimeUnit(rawValue: source.time.unit?.rawValue ?? "") ?? .microseconds
+    let unit = source.time.unit.flatMap { TimeUnit(rawValue: $0.rawValue) }
     var metrics = MessageMapping.Metrics.all
     var narrow: NarrowMetric?
     switch source.metrics {
@@ -225,8 +228,13 @@ extension MessageMapping {
     self.init(
       source: source.name, messageName: source.message, rows: source.rows, device: device,
       time: Time(field: source.time.field, unit: unit), sequence: source.sequence,
-      attributes: source.attributes.map { Attribute(field: $0) }, metrics: metrics,
-      narrowMetric: narrow, plausibleFromMicros: source.eventTime.plausibleFromMicros)
+      attributes: source.attributes.map { Attribute(field: $0.field, name: $0.name) },
+      metrics: metrics, narrowMetric: narrow,
+      plausibleFromMicros: source.eventTime.plausibleFromMicros)
+    switch source.envelope {
+    case .none: envelope = .none
+    case .confluent: envelope = .confluent
+    }
   }
 }
 
@@ -237,6 +245,24 @@ extension EventTimeOptions {
       allowedLatenessMicros: eventTime.allowedLatenessMicros,
       maxFutureSkewMicros: eventTime.maxFutureSkewMicros,
       deviceIdleMicros: eventTime.deviceIdleMicros)
+  }
+}
+
+extension DuplicateRule {
+  fileprivate init(_ deduplication: Configuration.Deduplication) {
+    self.init(
+      by: deduplication.by == .sequence ? .sequence : .payload,
+      withinMillis: deduplication.withinMicros / 1000,
+      recordCountMax: deduplication.recordCountMax)
+  }
+}
+
+extension RecordLimits {
+  fileprivate init(_ limits: Configuration.RecordLimits) {
+    self.init(
+      messageByteCountMax: Int(limits.messageByteCountMax), depthMax: limits.depthMax,
+      rowCountMax: limits.rowCountMax, deviceCountMax: limits.deviceCountMax,
+      metricCountMax: limits.metricCountMax)
   }
 }
 

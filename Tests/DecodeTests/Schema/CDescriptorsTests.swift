@@ -170,8 +170,8 @@ private struct StructReader {
   /// nil if libprotobuf-c refuses.
   func text(of payload: [UInt8]) -> String? {
     var payload = payload
-    var findings = WireFindings(slotCount: 0)
-    let table = ScanTable(descriptors.root, wanted: [])
+    var findings = WireFindings()
+    let table = ScanTable(descriptors.root)
     guard unsafe WireScanner.scan(payload.span.bytes, table: table, into: &findings) == nil else {
       return nil
     }
@@ -218,10 +218,8 @@ private struct StructReader {
     if field.presence == .required { return true }
     switch field.type {
     case .message: return unsafe member.load(as: UInt.self) != 0
-    case .string:
-      guard let start = unsafe member.load(as: UnsafePointer<CChar>?.self) else { return false }
-      return unsafe field.presence == .explicit || start[0] != 0
-    case .bytes where field.presence == .implicit: return unsafe member.load(as: Int.self) > 0
+    case .string where field.presence == .implicit, .bytes where field.presence == .implicit:
+      return unsafe member.load(as: Int.self) > 0
     case _ where field.presence == .explicit: return unsafe quantifier.load(as: Int32.self) != 0
     case let type where type.wireType == 1 || type == .int64 || type == .uint64 || type == .sint64:
       return unsafe member.load(as: UInt64.self) != 0
@@ -233,8 +231,8 @@ private struct StructReader {
   private func list(_ field: MessageField, _ start: UnsafeRawPointer, _ count: Int) -> String {
     let stride =
       switch field.type {
-      case .bytes: 16
-      case .double, .fixed64, .sfixed64, .int64, .uint64, .sint64, .string, .message: 8
+      case .bytes, .string: 16
+      case .double, .fixed64, .sfixed64, .int64, .uint64, .sint64, .message: 8
       default: 4
       }
     guard field.isMap, let entry = field.messageType, let key = entry.field(numbered: 1),
@@ -265,10 +263,7 @@ private struct StructReader {
     case .uint32, .fixed32: return "\(unsafe member.load(as: UInt32.self))"
     case .uint64, .fixed64: return "\(unsafe member.load(as: UInt64.self))"
     case .bool: return unsafe member.load(as: Int32.self) == 0 ? "0" : "1"
-    case .string:
-      guard let start = unsafe member.load(as: UnsafePointer<CChar>?.self) else { return "'" }
-      return unsafe "'" + hex(String(cString: start))
-    case .bytes:
+    case .string, .bytes:
       let data = unsafe member.load(as: ProtobufCBinaryData.self)
       let bytes = unsafe UnsafeBufferPointer(start: data.data, count: data.len)
       return "'" + (unsafe bytes.map { Self.hex(UInt64($0), digits: 2) }).joined()
@@ -278,10 +273,6 @@ private struct StructReader {
       return unsafe text(of: inner, type)
     case .group: return ""
     }
-  }
-
-  private func hex(_ text: String) -> String {
-    text.utf8.map { Self.hex(UInt64($0), digits: 2) }.joined()
   }
 
   private static func hex(_ number: UInt64, digits: Int) -> String {

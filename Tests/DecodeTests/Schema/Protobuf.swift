@@ -37,6 +37,27 @@ enum Protobuf {
     }
   }
 
+  /// What one of the scripts of `Tests/Python` prints.
+  static func python(
+    file name: String, _ words: [String], filePath: String = #filePath
+  ) throws -> String {
+    guard let path = findUpwards("Tests/Python/\(name)", from: filePath) else {
+      throw Failed(description: "Tests/Python/\(name) is in no folder above \(filePath)")
+    }
+    return try run(try interpreter(), [path] + words)
+  }
+
+  /// The file at `relativePath` of the nearest folder above that has it.
+  static func findUpwards(_ relativePath: String, from filePath: String) -> String? {
+    var folder = URL(fileURLWithPath: filePath)
+    while folder.path != "/" {
+      folder.deleteLastPathComponent()
+      let candidate = folder.appendingPathComponent(relativePath).path
+      if FileManager.default.fileExists(atPath: candidate) { return candidate }
+    }
+    return nil
+  }
+
   private static func inFolder<Value>(_ body: (URL) throws -> Value) throws -> Value {
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("downlink-schema-\(UUID().uuidString)")
@@ -47,12 +68,7 @@ enum Protobuf {
 
   private static func interpreter(filePath: String = #filePath) throws -> String {
     if let path = ProcessInfo.processInfo.environment["DOWNLINK_PYTHON"] { return path }
-    var folder = URL(fileURLWithPath: filePath)
-    while folder.path != "/" {
-      folder.deleteLastPathComponent()
-      let candidate = folder.appendingPathComponent(".venv/bin/python").path
-      if FileManager.default.fileExists(atPath: candidate) { return candidate }
-    }
+    if let path = findUpwards(".venv/bin/python", from: filePath) { return path }
     throw Failed(description: "no Python interpreter with protobuf: run make setup")
   }
 

@@ -29,10 +29,10 @@ struct Fixture: ~Copyable {
 
   init(
     _ mapping: MessageMapping, catalogue: MessageCatalogue = .builtIn,
-    options: RecordDecoder.Options = .init()
+    options: RecordDecoder.Options = .init(), usesReference: Bool = false
   ) throws {
     let plan = try DecodePlan(mapping, catalogue: catalogue)
-    decoder = RecordDecoder(plan, options: options)
+    decoder = RecordDecoder(plan, options: options, usesReference: usesReference)
     batch = ReadingBatch(schema: plan.schema)
     vocabulary = Vocabulary(attributeCount: plan.schema.attributes.count)
   }
@@ -63,7 +63,9 @@ struct Fixture: ~Copyable {
     case .empty: return (["empty"] + recordWords()).joined(separator: " ")
     case .read:
       let rows = batch.rows(ofRecord: 0).map { row(at: $0) }
-      let bad = faults.map { "fault \($0.rowIndex) \($0.reason.rawValue)" }
+      let bad = faults.map {
+        "\($0.isRowKept ? "kept" : "fault") \($0.rowIndex) \($0.reason.rawValue)"
+      }
       return (["read"] + recordWords() + rows + bad).joined(separator: " ")
     }
   }
@@ -104,6 +106,9 @@ struct Fixture: ~Copyable {
   }
 
   private func text(_ word: UInt64, _ metric: Int) -> String {
+    if batch.schema.metrics[metric].type.isByteString {
+      return "x" + hex(batch.valueBytes[ReadingBatch.valueRange(of: word)])
+    }
     guard batch.schema.metrics[metric].type.isFloatingPoint else {
       return "\(Int64(bitPattern: word))"
     }

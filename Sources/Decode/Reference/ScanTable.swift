@@ -8,18 +8,12 @@ struct ScanField {
     /// A singular nested message that libprotobuf-c cannot merge with an earlier occurrence of
     /// itself (see `MessageType.mergesWrongly`): `target` is its node, `ordinal` its bit.
     case unmergeable
-    /// A nested message that is one element of the mapping's rows: `target` is its node.
-    case row
-    /// A mapped string of the record: `target` is its slot.
-    case recordText
-    /// The metric's name in a row.
-    case rowText
     /// Packed elements, when the wire type is length-delimited.
     case packedVarints
     case packed32
     case packed64
 
-    var entersMessage: Bool { self == .message || self == .row || self == .unmergeable }
+    var entersMessage: Bool { self == .message || self == .unmergeable }
   }
 
   /// Bit `w` is set if the field may have wire type `w`.
@@ -34,7 +28,7 @@ struct ScanField {
   static let unknown = ScanField(acceptedWireTypes: 0b0010_0111, action: .skip, target: 0)
 }
 
-/// One message type as seen from one place of the mapping.
+/// One message type.
 struct ScanNode {
   /// `fields[denseStart + number]` for numbers below `denseCount`.
   var denseStart: Int32
@@ -44,13 +38,11 @@ struct ScanNode {
   var sparseCount: Int32
 }
 
-/// The compiled form of a descriptor that the wire scanner walks: for each message type reachable
-/// from the mapped one, which wire types its fields may have and what to do with them.
+/// The compiled form of a message type that the wire scanner walks: for each type that can be
+/// reached, which wire types its fields may have and what to do with them. Recursive types are
+/// cycles here.
 ///
-/// Message types are shared by all places that want nothing of them, so recursive types are cycles
-/// here; the places on the way to a mapped string have nodes of their own.
-///
-/// **Invariants:** node 0 is the mapped message; every target of `.message` and `.row` is a node.
+/// **Invariants:** node 0 is the mapped message; every target of a message is a node.
 struct ScanTable: Sendable {
   /// Numbers up to this one are looked up by index: what a byte of tag and most schemas need.
   private static let denseNumberMax: UInt32 = 127
@@ -61,19 +53,12 @@ struct ScanTable: Sendable {
   private(set) var sparseFields: [ScanField] = []
   /// The type of each node, for messages to people.
   private var types: [MessageType] = []
-  /// Nodes that want nothing, by their type; empty once built.
-  private var sharedNodes: [MessageType: Int32] = [:]
+  /// Nodes by their type; empty once built.
+  private var nodesByType: [MessageType: Int32] = [:]
 
-  /// A field that something is wanted of, by field numbers from the message at hand.
-  struct Wanted {
-    var path: ArraySlice<UInt32>
-    var action: ScanField.Action
-    var slot: Int32
-  }
-
-  init(_ type: MessageType, wanted: [Wanted]) {
-    _ = addNode(type, wanted: wanted)
-    sharedNodes = [:]
+  init(_ type: MessageType) {
+    _ = addNode(type)
+    nodesByType = [:]
   }
 
   /// The name of a node's message and of a field in it, as `Sample.metric`.
@@ -89,18 +74,18 @@ struct ScanTable: Sendable {
 
   // MARK: - Building
 
-  private mutating func addNode(_ type: MessageType, wanted: [Wanted]) -> Int32 {
-    if wanted.isEmpty, let known = sharedNodes[type] { return known }
+  private mutating func addNode(_ type: MessageType) -> Int32 {
+    if let known = nodesByType[type] { return known }
     let node = Int32(nodes.count)
     nodes.append(ScanNode(denseStart: 0, denseCount: 0, sparseStart: 0, sparseCount: 0))
     types.append(type)
     // Before its fields are looked at: a recursive type finds itself here.
-    if wanted.isEmpty { sharedNodes[type] = node }
+    nodesByType[type] = node
     var entries: [(number: UInt32, field: ScanField)] = []
     var ordinal: UInt8 = 0
     // A group is skipped like an unknown one, whoever declares it.
     for field in type.fields where field.type != .group {
-      var entry = scanField(field, wanted: wanted.filter { $0.path.first == field.number })
+      var entry = scanField(field)
       if entry.action == .unmergeable {
         entry.ordinal = ordinal
         ordinal = min(ordinal + 1, 63)
@@ -111,19 +96,12 @@ struct ScanTable: Sendable {
     return node
   }
 
-  private mutating func scanField(_ field: MessageField, wanted: [Wanted]) -> ScanField {
+  private mutating func scanField(_ field: MessageField) -> ScanField {
     if let type = field.messageType {
-      let isRow = wanted.contains { $0.action == .row && $0.path.count == 1 }
-      let below = wanted.filter { $0.path.count > 1 }
-        .map { Wanted(path: $0.path.dropFirst(), action: $0.action, slot: $0.slot) }
-      let target = addNode(type, wanted: below)
+      let target = addNode(type)
       let isUnmergeable = !field.isRepeated && (field.oneof != nil || type.mergesWrongly)
       return ScanField(
-        acceptedWireTypes: 1 << 2,
-        action: isRow ? .row : isUnmergeable ? .unmergeable : .message, target: target)
-    }
-    if let text = wanted.first {
-      return ScanField(acceptedWireTypes: 1 << 2, action: text.action, target: text.slot)
+        acceptedWireTypes: 1 << 2, action: isUnmergeable ? .unmergeable : .message, target: target)
     }
     let (wireType, packed) = Self.wireForm(of: field.type)
     let isPackable = field.isRepeated && packed != .skip

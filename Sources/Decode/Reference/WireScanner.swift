@@ -2,27 +2,6 @@
 struct WireRange {
   var start: Int32
   var count: Int32
-
-  static let absent = WireRange(start: -1, count: 0)
-}
-
-/// Where the bytes of a mapped string lie, and what is wrong with them. Judged as it is found, but
-/// it counts only if no later occurrence takes its place.
-struct FoundText {
-  var range: WireRange
-  var fault: DeadReason?
-
-  static let absent = FoundText(range: .absent, fault: nil)
-}
-
-/// Why the scanner stopped, or what it will not let pass.
-struct WireFault {
-  var reason: DeadReason
-  /// Where in the payload, bytes.
-  var filePosition: Int
-  /// The message it is in; `fieldNumber` is 0 when no field is at hand.
-  var node: Int32
-  var fieldNumber: UInt32
 }
 
 /// What one scan found, in buffers that are used again for the next record.
@@ -33,10 +12,6 @@ struct WireFindings {
     var seen: UInt64
   }
 
-  /// One a slot of a mapped string: its last occurrence.
-  var texts: [FoundText]
-  /// One an element of the rows, when the scanner looks for metric names.
-  var rowNames: [FoundText] = []
   /// Unknown groups, from the start tag to behind the end tag, none inside another.
   var groups: [WireRange] = []
   /// The first fault that leaves the structure readable: a field with a wrong wire type, or a
@@ -46,14 +21,11 @@ struct WireFindings {
   fileprivate var frames: [Frame]
   fileprivate var groupNumbers: [UInt32] = []
 
-  init(slotCount: Int) {
-    texts = Array(repeating: .absent, count: slotCount)
+  init() {
     frames = Array(repeating: Frame(end: 0, node: 0, seen: 0), count: WireScanner.depthMax)
   }
 
   fileprivate mutating func reset() {
-    for slot in texts.indices { texts[slot] = .absent }
-    if !rowNames.isEmpty { rowNames.removeAll(keepingCapacity: true) }
     if !groups.isEmpty { groups.removeAll(keepingCapacity: true) }
     contentFault = nil
   }
@@ -63,14 +35,13 @@ struct WireFindings {
 ///
 /// libprotobuf-c 1.4.1 recurses without bound, cuts strings at a NUL, takes any bytes for a
 /// string, refuses every group and says nothing about why it refuses. So this scan bounds the
-/// depth, names the first structural fault, checks the mapped strings and remembers where their
-/// bytes lie (the last occurrence, as the format has it), and finds the groups to be masked.
+/// depth, names the first structural fault and finds the groups to be masked.
 /// What it accepts, libprotobuf-c accepts, but for missing required fields and want of memory.
 ///
 /// It also refuses what libprotobuf-c would silently get wrong: see `MessageType.mergesWrongly`.
 ///
 /// Structural faults end the scan. A wrong wire type is only noted, because "cut short" says more
-/// about a record than what was cut off; bad strings are judged by whoever reads them.
+/// about a record than what was cut off.
 ///
 /// Source: protobuf.dev, "Encoding". Cost: 2–4 ns a field, nothing allocated in a steady state.
 enum WireScanner {
@@ -177,7 +148,9 @@ enum WireScanner {
           node = nodes[Int(cursor.node)]
           continue
         }
-        if let fault = take(bytes, byteCount, field, number, cursor, &findings) { return fault }
+        guard isPackedSound(bytes, cursor.position, byteCount, field.action) else {
+          return cursor.fault(.malformed, at: cursor.position, number)
+        }
       }
       cursor.position &+= byteCount
     }
@@ -188,9 +161,6 @@ enum WireScanner {
   private static func enter(
     _ field: ScanField, _ byteCount: Int, _ cursor: inout Cursor, _ findings: inout WireFindings
   ) {
-    if field.action == .row {
-      findings.rowNames.append(.absent)
-    }
     findings.frames[cursor.depth] = WireFindings.Frame(
       end: cursor.end, node: cursor.node, seen: cursor.seen)
     cursor.depth &+= 1
@@ -212,30 +182,6 @@ enum WireScanner {
     cursor.seen |= bit
   }
 
-  /// Looks at the bytes of a mapped string or of packed elements.
-  @inline(__always)
-  private static func take(
-    _ bytes: RawSpan, _ byteCount: Int, _ field: ScanField, _ number: UInt32, _ cursor: Cursor,
-    _ findings: inout WireFindings
-  ) -> WireFault? {
-    let range = WireRange(
-      start: Int32(truncatingIfNeeded: cursor.position),
-      count: Int32(truncatingIfNeeded: byteCount))
-    switch field.action {
-    case .recordText:
-      findings.texts[Int(field.target)] = FoundText(
-        range: range, fault: judge(bytes, range, StringBounds.recordTextByteCountMax))
-    case .rowText:
-      findings.rowNames[findings.rowNames.count &- 1] = FoundText(
-        range: range, fault: judge(bytes, range, StringBounds.metricNameByteCountMax))
-    default:
-      guard isPackedSound(bytes, cursor.position, byteCount, field.action) else {
-        return cursor.fault(.malformed, at: cursor.position, number)
-      }
-    }
-    return nil
-  }
-
   /// The byte count before a length-delimited value; nil if it is no length, or does not end.
   @inline(__always)
   private static func readLength(_ bytes: RawSpan, _ cursor: inout Cursor) -> Int? {
@@ -254,18 +200,6 @@ enum WireScanner {
   @inline(__always)
   private static func byte(_ bytes: RawSpan, _ position: Int) -> UInt8 {
     unsafe bytes.unsafeLoad(fromByteOffset: position, as: UInt8.self)
-  }
-
-  @inline(__always)
-  private static func judge(_ bytes: RawSpan, _ range: WireRange, _ byteCountMax: Int)
-    -> DeadReason?
-  {
-    guard range.count <= byteCountMax else { return .stringTooLong }
-    return switch TextCheck.judge(bytes, start: Int(range.start), count: Int(range.count)) {
-    case .valid: nil
-    case .invalidUTF8: .invalidUTF8
-    case .nul: .nulInString
-    }
   }
 
   /// The position behind a varint, or -1 if it does not end before `end` or within ten bytes.
