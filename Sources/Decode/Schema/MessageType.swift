@@ -62,10 +62,12 @@ package struct MessageType: Sendable {
 }
 
 extension MessageType: Hashable {
+  /// The same type of the same pool.
   package static func == (left: MessageType, right: MessageType) -> Bool {
     left.index == right.index && left.pool === right.pool
   }
 
+  /// By pool and place in it.
   package func hash(into hasher: inout Hasher) {
     hasher.combine(ObjectIdentifier(pool))
     hasher.combine(index)

@@ -45,7 +45,7 @@ import Testing
     let descriptors = CDescriptors(type)
     let places = type.fields.compactMap { descriptors.place(of: $0) }
     #expect(places[2] == places[3])
-    // Header 24; oneof 8 + 16; double 8; list 8 + 8; message 8; then int32, its has_, double's has_.
+    // Header 24; oneof 8 + 16; double 8; list 8 + 8; message 8; then int32 and two has_.
     #expect(places.map(\.offset) == [80, 48, 32, 32, 64, 72])
     #expect(places.map(\.quantifierOffset) == [84, 88, 24, 24, 56, 0])
     let byteCount = unsafe descriptors.descriptor(of: type).pointee.sizeof_message
