@@ -31,24 +31,5 @@ extension MessageType {
   /// which the format wants merged. Its `merge_messages` fails if a oneof is set in neither, and
   /// drops what the first has in a scalar without presence, and keeps it where the second has empty
   /// bytes; its `parse_oneof_member` replaces a message in a oneof where it should merge.
-  var mergesWrongly: Bool {
-    hasField { field in
-      field.oneof != nil || field.type == .string || field.type == .bytes
-        || (field.presence == .implicit && !field.isRepeated && field.messageType == nil)
-    }
-  }
-
-  /// Whether a field of it, or of a message inside it, is such.
-  private func hasField(where isSuch: (MessageField) -> Bool) -> Bool {
-    var seen: Set<MessageType> = []
-    var open = [self]
-    while let type = open.popLast() {
-      guard seen.insert(type).inserted else { continue }
-      for field in type.fields {
-        if isSuch(field) { return true }
-        if let nested = field.messageType { open.append(nested) }
-      }
-    }
-    return false
-  }
+  var mergesWrongly: Bool { pool.mergesWrongly(message: index) }
 }

@@ -57,7 +57,13 @@ struct ScanTable: Sendable {
   private var nodesByType: [MessageType: Int32] = [:]
 
   init(_ type: MessageType) {
-    _ = addNode(type)
+    _ = node(for: type)
+    // Not by recursion: a chain of types may be as long as a schema is.
+    var next = 0
+    while next < types.count {
+      addFields(of: types[next], to: Int32(next))
+      next += 1
+    }
     nodesByType = [:]
   }
 
@@ -74,13 +80,17 @@ struct ScanTable: Sendable {
 
   // MARK: - Building
 
-  private mutating func addNode(_ type: MessageType) -> Int32 {
+  /// The type's node, whose fields may be added later.
+  private mutating func node(for type: MessageType) -> Int32 {
     if let known = nodesByType[type] { return known }
     let node = Int32(nodes.count)
     nodes.append(ScanNode(denseStart: 0, denseCount: 0, sparseStart: 0, sparseCount: 0))
     types.append(type)
-    // Before its fields are looked at: a recursive type finds itself here.
     nodesByType[type] = node
+    return node
+  }
+
+  private mutating func addFields(of type: MessageType, to node: Int32) {
     var entries: [(number: UInt32, field: ScanField)] = []
     var ordinal: UInt8 = 0
     // A group is skipped like an unknown one, whoever declares it.
@@ -93,12 +103,11 @@ struct ScanTable: Sendable {
       entries.append((field.number, entry))
     }
     place(entries, in: node)
-    return node
   }
 
   private mutating func scanField(_ field: MessageField) -> ScanField {
     if let type = field.messageType {
-      let target = addNode(type)
+      let target = node(for: type)
       let isUnmergeable = !field.isRepeated && (field.oneof != nil || type.mergesWrongly)
       return ScanField(
         acceptedWireTypes: 1 << 2, action: isUnmergeable ? .unmergeable : .message, target: target)

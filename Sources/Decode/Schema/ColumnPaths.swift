@@ -8,8 +8,11 @@ extension DecodePlan {
   package func path(ofColumn column: String) -> String? {
     switch column {
     case "device_id":
-      if case .field(let path) = mapping.device { return path }
-      return mapping.device == .recordKey ? "$key" : nil
+      switch mapping.device {
+      case .field(let path): return path
+      case .recordKey: return "$key"
+      case .header(let name): return "$header.\(name)"
+      }
     case "event_time": return mapping.time.field
     case "sequence": return mapping.sequence
     case "metric" where schema.isNarrow: return mapping.narrowMetric?.nameField
@@ -27,6 +30,14 @@ extension DecodePlan {
       let readingType = mapping.rows.flatMap { type.fields(atPath: $0)?.last?.messageType }
       return (readingType ?? type).path(named: column).map { rows + $0.joined(separator: ".") }
     }
+  }
+
+  /// The key of the map at `path(ofColumn:)` whose values the column holds; nil for other columns.
+  package func mapKey(ofColumn column: String) -> String? {
+    guard case .list(let metrics) = mapping.metrics, !schema.isNarrow,
+      let index = schema.metrics.firstIndex(where: { $0.name == column })
+    else { return nil }
+    return metrics[index].key
   }
 
   /// The message type whose fields the paths begin with.

@@ -82,10 +82,13 @@ struct SourceColumns: SchemaDocument {
   private struct Origin {
     let path: String?
     let fields: [MessageField]
+    /// Of the map that `path` leads to.
+    let key: String?
 
     init(of column: String, in plan: DecodePlan) {
       path = plan.path(ofColumn: column)
       fields = path.flatMap { plan.type.fields(atPath: $0) } ?? []
+      key = plan.mapKey(ofColumn: column)
     }
 
     /// `2.1`, from the outermost message.
@@ -93,7 +96,8 @@ struct SourceColumns: SchemaDocument {
 
     var text: String {
       guard let path else { return "" }
-      return fields.last.map { "\(path) (\($0.typeName))" } ?? path
+      let place = path + (key.map { "[\($0)]" } ?? "")
+      return fields.last.map { "\(place) (\($0.typeName))" } ?? place
     }
   }
 
@@ -131,7 +135,7 @@ struct SourceColumns: SchemaDocument {
     if let plan {
       let origin = Origin(of: column.name, in: plan)
       members += [
-        JSONMember("path", .optional(origin.path)),
+        JSONMember("path", .optional(origin.path)), JSONMember("map_key", .optional(origin.key)),
         JSONMember("field_numbers", .array(origin.fields.map { .int($0.number) })),
         JSONMember("field_type", .optional(origin.fields.last?.typeName)),
       ]

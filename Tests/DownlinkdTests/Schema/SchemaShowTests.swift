@@ -113,7 +113,7 @@ import Testing
       #expect(
         column.text == """
           {"name":"power_solar_w","type":"double","unit":null,"path":"power.solar_w",\
-          "field_numbers":[5,2],"field_type":"double"}
+          "map_key":null,"field_numbers":[5,2],"field_type":"double"}
           """)
     }
   }
