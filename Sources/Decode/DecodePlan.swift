@@ -123,20 +123,14 @@ extension EventTimeReader {
     return judged(micros)
   }
 
-  /// The event time of a header's value; nil if it is neither a whole number in text nor eight
-  /// bytes, the highest first, as Kafka's own serializers write a number.
-  func read(_ value: RawSpan) -> EventTime? {
-    let bytes = (0..<value.byteCount).map { unsafe value.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
-    if let number = Int64(String(decoding: bytes, as: UTF8.self)) {
-      return micros(of: UInt64(bitPattern: number))
-    }
-    guard bytes.count == 8 else { return nil }
-    return micros(of: bytes.reduce(0) { $0 << 8 | UInt64($1) })
+  /// The event time of a header's number; nil if it is 0.
+  func read(_ number: Int64) -> EventTime? {
+    number == 0 ? nil : micros(of: UInt64(bitPattern: number))
   }
 
-  /// The event time that Kafka gave the record; nil if it gave none.
+  /// The event time that Kafka gave the record; nil if it gave none, or 0.
   func read(kafkaTimestamp micros: Int64) -> EventTime? {
-    micros == ReadingBatch.absentTimestamp ? nil : judged(micros)
+    micros == ReadingBatch.absentTimestamp || micros == 0 ? nil : judged(micros)
   }
 
   /// Microseconds since 1970, and flags for what is odd about them. A time that microseconds in 64

@@ -117,11 +117,16 @@ extension RecordDecoder {
       }
     case .header(let index):
       guard let value = record.headers.value(at: index) else { break }
-      if let read = time.read(value) { return .success(read) }
-      return .failure(
-        RecordFault(
-          reason: .badTime,
-          detail: "\(field) is neither a whole number in text nor eight bytes"))
+      switch HeaderNumber(value) {
+      case .number(let number):
+        if let read = time.read(number) { return .success(read) }
+      case .absent: break
+      case .unreadable:
+        return .failure(
+          RecordFault(
+            reason: .badTime,
+            detail: "\(field) is neither a whole number in text nor one of eight bytes"))
+      }
     }
     return .failure(RecordFault(reason: .noTime, detail: "\(field) is absent or 0"))
   }
