@@ -76,6 +76,8 @@ package enum Invariant: String, Sendable, CaseIterable {
   case durability = "I5"
   /// The tables follow the chain in order and without holes.
   case tables = "I7"
+  /// A dead letter comes back once.
+  case replays = "I12"
 }
 
 /// Collects findings; of each severity it keeps the first `listedCountMax` and counts the rest, so

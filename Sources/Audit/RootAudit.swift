@@ -6,7 +6,7 @@ package import Storage
 /// The audit of a pipeline's root: whether what the ledger says, what the tables say and what lies
 /// on the disk are one and the same.
 ///
-///     chain ─▶ table logs ─▶ chain, logs again ─▶ data files, state snapshots ─▶ the rest
+///     chain ─▶ table logs ─▶ chain, logs again ─▶ data files, replayed rows, snapshots ─▶ the rest
 ///
 /// It only reads, needs neither Kafka nor a stopped pipeline, and believes nothing: every file is
 /// parsed as if somebody had put it there to fool us. A running pipeline moves on meanwhile, so
@@ -48,6 +48,7 @@ package struct RootAudit {
     var audit = try RootAudit(storage, options)
     try audit.auditTables()
     audit.auditAccounting()
+    if options.readsContents { try audit.auditReplays() }
     try audit.auditStates()
     try audit.auditRest()
     return AuditReport(audit.findings, audit.figures)

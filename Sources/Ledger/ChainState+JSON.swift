@@ -13,6 +13,7 @@ extension ChainState {
     state.set("topics", list: topics.sorted { $0.key < $1.key }.map { Self.json($0, $1) })
     state.set("partitions", list: partitions.sorted { $0.key < $1.key }.map { Self.json($0, $1) })
     state.set("tables", list: tables.sorted { $0.key < $1.key }.map { Self.json($0, $1) })
+    if lastReplay != ReplayStep.none { state.set("last_replay", lastReplay) }
     let sums = counters.sorted { $0.key < $1.key }.map { JSONMember($0.key, .int($0.value)) }
     state.set("counters", .object(sums))
     return state.value
@@ -74,6 +75,12 @@ extension ChainState {
         lastVersion: try reader.count("last_version"),
         schemaText: try reader.optionalText("schema"))
       try Self.add(table, as: try reader.name("table"), to: &tables, path)
+    }
+    if reader.value["last_replay"] != nil {
+      lastReplay = try reader.count("last_replay")
+      if lastReplay >= nextVersion {
+        throw .unreadable(path: path, detail: "its last replay lies beyond the chain")
+      }
     }
     for member in try reader.members("counters") {
       guard let value = member.value.int64Value, value >= 0 else {

@@ -8,7 +8,8 @@ import Base
 /// **Invariants** (numbers of docs/ARCHITECTURE.md):
 /// - I1 for each partition the moves' `from … to` follow each other without hole or overlap;
 /// - I2 a move names in `previous` the version that last touched its partition;
-/// - I3 a state snapshot's cut is at most the `to` of the move that brings it.
+/// - I3 a state snapshot's cut is at most the `to` of the move that brings it;
+/// - I12 a replay of dead letters names the last replay before it, and moves nothing.
 package struct ChainState: Equatable, Sendable {
   /// What is known of one open partition.
   package struct Partition: Equatable, Sendable {
@@ -46,6 +47,8 @@ package struct ChainState: Equatable, Sendable {
   package var topics: [String: OpenTopic] = [:]
   package var partitions: [PartitionKey: Partition] = [:]
   package var tables: [String: Table] = [:]
+  /// The last entry that brought dead letters back, or `ReplayStep.none`.
+  package var lastReplay = ReplayStep.none
   /// Sums of all entries' counters.
   package var counters: [String: Int64] = [:]
 
@@ -78,7 +81,9 @@ package struct ChainState: Equatable, Sendable {
 extension ChainState {
   /// Why `entry` may not be the next one, or nil if it may.
   package func conflict(with entry: LedgerEntry) -> Conflict? {
-    if let reason = clusterFault(of: entry) { return Conflict(key: nil, reason: reason) }
+    if let reason = clusterFault(of: entry) ?? replayFault(of: entry) {
+      return Conflict(key: nil, reason: reason)
+    }
     var opened: Set<String> = []
     for opening in entry.openings {
       let isTwice = !opened.insert(opening.topic).inserted
@@ -107,6 +112,22 @@ extension ChainState {
       entry.openings.filter { nextIncarnation(of: $0.topic) == $0.incarnation }.map(\.topic))
     if topics.keys.allSatisfy(renewed.contains) { return nil }
     return "it is of cluster \(found), the chain's offsets are of cluster \(known)"
+  }
+
+  /// Which letters wait is known from the marks of all replays before: one that does not know the
+  /// last of them might bring rows back a second time.
+  private func replayFault(of entry: LedgerEntry) -> String? {
+    guard entry.kind == .replay else {
+      return entry.replay == nil ? nil : "only a replay is based on the last replay"
+    }
+    guard let replay = entry.replay else { return "it is a replay and does not say of what" }
+    if !entry.openings.isEmpty || !entry.partitions.isEmpty || !entry.decisions.isEmpty {
+      return "a replay moves nothing"
+    }
+    if replay.previous == lastReplay { return nil }
+    return lastReplay == ReplayStep.none
+      ? "nothing was replayed yet, it is based on entry \(replay.previous)"
+      : "entry \(lastReplay) replayed dead letters since entry \(replay.previous)"
   }
 
   /// The incarnation that a re-creation of the topic would get; 0 for one never opened.
@@ -169,6 +190,7 @@ extension ChainState {
     for opening in entry.openings { apply(opening, version: entry.version) }
     for move in entry.partitions { apply(move, version: entry.version) }
     for table in entry.tables { apply(table, version: entry.version) }
+    if entry.kind == .replay { lastReplay = entry.version }
     for counter in entry.counters {
       // Figures for people: they stand still rather than trap on entries that lie.
       let sum = counters[counter.name, default: 0].addingReportingOverflow(counter.value)

@@ -18,6 +18,7 @@ extension LedgerEntry {
     entry.set("partitions", list: partitions.map(\.json))
     entry.set("tables", list: tables.map(\.json))
     entry.set("decisions", list: decisions.map(\.json))
+    entry.set("replay", replay?.json)
     let counters = counters.map { JSONMember($0.name, .int($0.value)) }
     entry.set("counters", counters.isEmpty ? nil : .object(counters))
     return entry.value
@@ -77,6 +78,7 @@ extension LedgerEntry {
     for move in try reader.objects("partitions") { partitions.append(try PartitionMove(move)) }
     for table in try reader.objects("tables") { tables.append(try TableActions(table)) }
     for decision in try reader.objects("decisions") { decisions.append(try Decision(decision)) }
+    if let replay = reader.optionalObject("replay") { self.replay = try ReplayStep(replay) }
     if reader.value["counters"] != nil {
       for member in try reader.members("counters") {
         guard let value = member.value.int64Value,
@@ -288,5 +290,13 @@ extension Decision {
       throw .unknownFormat(path: reader.path, found: "decision \"\(kindText)\"")
     }
     self.init(kind: kind, key: try PartitionKey(reader), offset: try reader.count("offset"))
+  }
+}
+
+extension ReplayStep {
+  var json: JSONValue { ["previous": .int(previous)] }
+
+  init(_ reader: ObjectReader) throws(LedgerError) {
+    self.init(previous: try reader.count("previous", from: Self.none))
   }
 }

@@ -20,6 +20,8 @@ package struct LedgerEntry: Equatable, Sendable {
     case open
     /// Moves partitions forward, with the rows and state that belong to the move.
     case commit
+    /// Brings dead letters back: rows that are read now, and marks that say so. Moves nothing.
+    case replay
   }
 
   package var kind: Kind
@@ -40,6 +42,8 @@ package struct LedgerEntry: Equatable, Sendable {
   /// Delta actions, verbatim, in the order the tables take them.
   package var tables: [TableActions] = []
   package var decisions: [Decision] = []
+  /// Present in entries of kind `replay`, and in no others.
+  package var replay: ReplayStep?
   /// Counters of this entry: outcomes, late readings, firings. Names are those of the metrics.
   package var counters: [Counter] = []
 
@@ -281,4 +285,16 @@ package struct Counter: Equatable, Sendable {
     self.name = name
     self.value = value
   }
+}
+
+/// What a replay of dead letters is based on: all marks of the replays before it, and no others.
+/// Two replays at once name the same entry, so that only one of them gets into the chain.
+package struct ReplayStep: Equatable, Sendable {
+  /// No replay came before.
+  package static let none: Int64 = -1
+
+  /// The chain's last entry of kind `replay`, or `none`.
+  package var previous: Int64
+
+  package init(previous: Int64) { self.previous = previous }
 }

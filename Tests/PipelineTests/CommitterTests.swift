@@ -21,11 +21,12 @@ import Testing
     let driver = try CommitDriver(storage)
     #expect(
       driver.committer.state.tables.keys.sorted() == [
-        "anomalies", "dead_letters", "gaps", "readings_samples", "readings_snapshots", "windows",
+        "anomalies", "dead_letter_replays", "dead_letters", "gaps", "readings_samples",
+        "readings_snapshots", "windows",
       ])
     #expect(driver.committer.state.lastVersion == 3, "create, configure, two topics")
     let paths = storage.memory.paths
-    #expect(paths.filter { $0.hasSuffix("_delta_log/00000000000000000000.json") }.count == 6)
+    #expect(paths.filter { $0.hasSuffix("_delta_log/00000000000000000000.json") }.count == 7)
     _ = try CommitDriver(storage, incarnation: "second")
     #expect(storage.memory.paths == paths)
   }

@@ -157,7 +157,7 @@ import Windows
     #expect(letters.map(\.rowIndex) == [nil, nil])
     #expect(letters[1].reason == "null_payload")
     #expect(letters[0].headersJSON == #"[{"key":"h","value":"AQ=="}]"#)
-    #expect(letters.allSatisfy { $0.stage == "decode" && !$0.detail.isEmpty })
+    #expect(letters.allSatisfy { $0.stage == .decode && !$0.detail.isEmpty })
     let cut = try #require(harness.cut())
     #expect(cut.to == 3)
     #expect(cut.output.readings.recordOutcomes == [.dead, .dead, .read])

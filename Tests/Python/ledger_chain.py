@@ -44,6 +44,8 @@ class Chain:
     adds: dict = field(default_factory=dict)
     # table -> paths some entry removes.
     removes: dict = field(default_factory=dict)
+    # The last entry that brought dead letters back; -1 before the first, None where it is unknown.
+    last_replay: int | None = -1
     faults: list = field(default_factory=list)
 
 
@@ -57,6 +59,8 @@ def read(root):
         chain.faults.append("the ledger has no entry")
         return chain
     chain.is_whole = versions[0] == 0
+    if not chain.is_whole:
+        chain.last_replay = None
     missing = sorted(set(range(versions[0], versions[-1] + 1)) - set(versions))
     if missing:
         chain.faults.append(f"versions are missing in the middle of the chain: {missing[:5]}")
@@ -88,6 +92,13 @@ def versions_named(folder, pattern):
 def check_summary(chain, state, version):
     """A summary's positions must be what the entries led to; what the entries no longer tell
     (starts, sums since the opening) is taken from it."""
+    last_replay = state.get("last_replay", -1)
+    if chain.last_replay is None:
+        chain.last_replay = last_replay
+    if chain.last_replay != last_replay:
+        chain.faults.append(
+            f"summary {version} says {last_replay} was the last replay, not {chain.last_replay}"
+        )
     if state["next_version"] != version + 1:
         chain.faults.append(f"summary {version} continues at {state['next_version']}")
     for said in state["partitions"]:
@@ -117,6 +128,10 @@ def take(chain, entry, version):
             if key in chain.positions:
                 chain.faults.append(f"version {version} opens {key} a second time")
             chain.positions[key] = Position(start, start, version)
+    if entry["kind"] == "replay":
+        take_replay(chain, entry, version)
+    elif "replay" in entry:
+        chain.faults.append(f"version {version} names a replay and is none")
     for move in entry.get("partitions", []):
         take_move(chain, move, version)
     for decision in entry.get("decisions", []):
@@ -135,6 +150,19 @@ def take(chain, entry, version):
             elif "remove" in action:
                 removes = chain.removes.setdefault(table["table"], set())
                 removes.add(unquote(action["remove"]["path"]))
+
+
+def take_replay(chain, entry, version):
+    """A replay of dead letters knows the marks of all replays before it, and moves nothing."""
+    previous = entry["replay"]["previous"]
+    if chain.last_replay is not None and previous != chain.last_replay:
+        chain.faults.append(
+            f"version {version} replays after {previous}, but {chain.last_replay} was the last"
+        )
+    chain.last_replay = version
+    for member in ("openings", "partitions", "decisions"):
+        if entry.get(member):
+            chain.faults.append(f"version {version} is a replay and has {member}")
 
 
 def take_move(chain, move, version):

@@ -67,6 +67,9 @@ class Record:
     is_dead: bool = False
     # Of the topic: one more for each re-creation.
     incarnation: int = 0
+    # What a replay of its dead letters brings back: {"rows": [[index, time, {metric: value}], …]},
+    # and device, sequence and attributes where they differ.
+    replayed: dict | None = None
 
     @staticmethod
     def parse(line):
@@ -85,6 +88,7 @@ class Record:
             has_append_time=fields.get("append_time", False),
             is_dead=fields.get("dead", False),
             incarnation=fields.get("incarnation", 0),
+            replayed=fields.get("replayed"),
         )
         return fields["topic"], fields["partition"], record
 

@@ -12,8 +12,10 @@ every record that Kafka acknowledged:
 
 A row is [event time in microseconds, {metric: value}] or null where it cannot be read; a record
 that is a dead letter has `"dead": true` and no rows; `"append_time": true` where the broker stamped
-it, `"incarnation": 1` where the topic was re-created before. With the ledger, what it says was
-passed over is not expected. Checked: every reading is there exactly once with equal values, or the record in `dead_letters`;
+it, `"incarnation": 1` where the topic was re-created before. `"replayed": {"device": "sat-1",
+"rows": [[0, 1700000000000000, {"battery_voltage_v": 28.1}]]}` says what its dead letters hold for a
+configuration that reads them: it is expected, with the flag 16, once `dead_letter_replays` says that
+they came back, and in no window. With the ledger, what it says was passed over is not expected. Checked: every reading is there exactly once with equal values, or the record in `dead_letters`;
 nothing else is there; `windows` is what reference.py expects; three other engines count the same;
 statistics and file sizes are true; with --ledger the chain is whole and every offset accounted for.
 
@@ -21,6 +23,7 @@ Exit code 0 when everything holds, 1 when something does not, 2 for wrong usage.
 """
 
 import argparse
+import dataclasses
 import json
 import sys
 import time
@@ -76,6 +79,54 @@ class Verdict:
         for sentence in sentences[:EXAMPLES]:
             self.fault(sentence)
         self.fault_count += max(0, len(sentences) - EXAMPLES)
+
+
+# `ReadingFlags.replayed`.
+REPLAYED = 16
+
+
+class ReplayMarks:
+    """What `dead_letter_replays` says came back: once for each letter, and only of letters."""
+
+    def __init__(self, connection, verdict, root):
+        # (topic, incarnation, partition, offset, row or -1) -> readings that came of it.
+        self.readings = {}
+        self.verdict = verdict
+        path = root / "tables" / "dead_letter_replays"
+        if not Table.exists(path):
+            return
+        table = Table(path)
+        verdict.faults(table.faults(connection))
+        table.create_view(connection, "marks")
+        check_dates_of(connection, verdict, "dead_letter_replays", "marks", "kafka_timestamp")
+        marks = connection.execute(
+            "SELECT kafka_topic, topic_incarnation, kafka_partition, kafka_offset, "
+            "coalesce(row_index, -1), readings FROM marks WHERE outcome IN ('read', 'empty')"
+        ).fetchall()
+        for *place, count in marks:
+            if tuple(place) in self.readings:
+                verdict.fault(f"dead_letter_replays: {place} came back twice")
+            self.readings[tuple(place)] = count
+        verdict.note(f"dead_letter_replays: {len(marks)} letters came back")
+
+    def take(self, key, record, row):
+        """The rows that came back of a letter, as the record's `replayed` has them."""
+        count = self.readings.pop((*key, record.offset, row), None)
+        if count is None:
+            return []
+        said = (record.replayed or {}).get("rows", [])
+        rows = [found for found in said if row in (-1, found[0])]
+        if len(rows) != count:
+            self.verdict.fault(
+                f"dead_letter_replays: {key} offset {record.offset} row {row} came back with "
+                f"{count} readings, {len(rows)} are due"
+            )
+        return rows
+
+    def finish(self):
+        if self.readings:
+            examples = sorted(self.readings)[:EXAMPLES]
+            self.verdict.fault("dead_letter_replays: marks of what is no dead letter", examples)
 
 
 class ExpectedRows:
@@ -155,6 +206,18 @@ class SourceCheck:
         for index, row in enumerate(record.rows):
             if row is not None:
                 self.append(key, record, index, row, flags[index])
+
+    def bring_back(self, key, record, row, marks):
+        """What came back of a dead letter: its readings are flagged, and in no window."""
+        said = record.replayed or {}
+        back = dataclasses.replace(
+            record,
+            device=said.get("device", record.device),
+            sequence=said.get("sequence", record.sequence),
+            attributes=said.get("attributes", record.attributes),
+        )
+        for index, event_time, values in marks.take(key, record, row):
+            self.append(key, back, index, [event_time, values], REPLAYED)
 
     def append(self, key, record, index, row, flags):
         event_time, values = row
@@ -311,7 +374,11 @@ def check_readings(connection, verdict, check):
 
 def check_dates(connection, verdict, name, filed_by):
     """`event_date` must be the UTC date of the time the row is filed by."""
-    wrong = f"SELECT * FROM found WHERE event_date IS DISTINCT FROM ({filed_by})::DATE"
+    check_dates_of(connection, verdict, name, "found", filed_by)
+
+
+def check_dates_of(connection, verdict, name, view, filed_by):
+    wrong = f"SELECT * FROM {view} WHERE event_date IS DISTINCT FROM ({filed_by})::DATE"
     report(connection, verdict, f"{name}: rows lie in a folder of another date", wrong)
 
 
@@ -499,6 +566,8 @@ def verify(arguments):
         ]
     )
     offsets = {}
+    connection = connect()
+    marks = ReplayMarks(connection, verdict, root)
     for key, record in produced_records(arguments.produced):
         topic = key[0]
         if topic not in by_topic or not expectation.takes(key, record.offset):
@@ -509,14 +578,16 @@ def verify(arguments):
         where = [*key, record.offset]
         if record.is_dead:
             dead.append(where + [-1, record.timestamp])
+            by_topic[topic].bring_back(key, record, -1, marks)
         for index, row in enumerate(record.rows):
             if row is None:
                 dead.append(where + [index, record.timestamp])
+                by_topic[topic].bring_back(key, record, index, marks)
+    marks.finish()
     for check in checks:
         check.finish(arguments.open_windows_fired, {} if chain is None else chain.ends)
 
     verdict.note(f"produced: {sum(count for count, _ in offsets.values())} records")
-    connection = connect()
     for check in checks:
         attempt(verdict, check_readings, connection, verdict, check)
     attempt(verdict, check_dead_letters, connection, verdict, root, dead)

@@ -4,6 +4,7 @@ The tables are written by deltalake, so the checks are known to work whatever do
 """
 
 import contextlib
+import dataclasses
 import datetime
 import io
 import json
@@ -65,8 +66,12 @@ def produce(seed):
         if index == 100:
             rows[0][0] = 12345  # 1970: flagged, filed under the Kafka date
         if index == 101:
+            # With the configuration mended, a replay brings it back.
+            back = [[index, *row] for index, row in enumerate(rows)]
             record |= {"dead": True, "rows": [], "device": None}
+            record |= {"replayed": {"device": f"dev-{device}", "rows": back}}
         if index == 102:
+            record["replayed"] = {"rows": [[len(rows), *rows[0]]]}
             rows.append(None)
         lines.append(json.dumps(record))
     return lines
@@ -74,7 +79,10 @@ def produce(seed):
 
 def tables_of(lines):
     """{table: rows as dictionaries}, as the reference wants them."""
-    tables = {"readings_wide": [], "readings_narrow": [], "windows": [], "dead_letters": []}
+    tables = {
+        "readings_wide": [], "readings_narrow": [], "windows": [], "dead_letters": [],
+        "dead_letter_replays": [],
+    }  # fmt: skip
     by_partition = {}
     for line in lines:
         topic, partition, record = Record.parse(line)
@@ -88,6 +96,16 @@ def tables_of(lines):
             for record, flags in flagged:
                 for row in letters_of(record):
                     tables["dead_letters"].append(place | {"source": source.name} | row)
+                    tables["dead_letter_replays"].append(
+                        place | row | {"outcome": "read", "readings": len(record.replayed["rows"])}
+                    )
+                    back = dataclasses.replace(
+                        record, device=record.replayed.get("device", record.device)
+                    )
+                    for index, *found in record.replayed["rows"]:
+                        tables[f"readings_{source.name}"].append(
+                            place | reading(source, back, index, found, verify_tables.REPLAYED)
+                        )
                 for index, row in enumerate(record.rows):
                     if row is not None:
                         tables[f"readings_{source.name}"].append(
@@ -180,6 +198,8 @@ def write_ledger(root, lines):
         for topic, partition in ends
     ]
     entries.append({"kind": "commit", "tables": []})
+    entries.append({"kind": "replay", "replay": {"previous": -1}})
+    entries.append({"kind": "replay", "replay": {"previous": 4}})
     entries[3]["partitions"] = [
         move | {"topic": topic, "partition": partition, "prev": 2, "from": 50, "to": end}
         for (topic, partition), end in ends.items()
@@ -263,6 +283,13 @@ FAULTS = [
     (lambda r: update(r, "windows", {"mean": "mean * 1.00001"}, "mean > 1"), "differs: mean"),
     (lambda r: update(r, "windows", {"stddev": "0"}, "stddev is null"), "differs: stddev"),
     (delete_some_file, "bytes, the log says"),
+    (lambda r: append_copy(r, "dead_letter_replays"), "came back twice"),
+    (lambda r: append_copy(r, "dead_letter_replays", kafka_offset=9999), "what is no dead letter"),
+    (lambda r: update(r, "dead_letter_replays", {"readings": "9"}, "readings > 0"), "are due"),
+    (lambda r: delta(r, "dead_letter_replays").delete("readings > 0"), "rows nobody produced"),
+    (lambda r: delta(r, "readings_narrow").delete("flags = 16"), "rows are missing"),
+    (lambda r: update(r, "dead_letter_replays", {"event_date": "date '2020-01-01'"}, "true"),
+     "another date"),
 ]  # fmt: skip
 
 LEDGER_FAULTS = [
@@ -276,6 +303,10 @@ LEDGER_FAULTS = [
      "does not exist"),
     (lambda e: e.update(ledger_id="other"), 2, "another ledger"),
     (lambda e: e["openings"].pop(), 1, "which no entry has opened"),
+    (lambda e: e["replay"].update(previous=-1), 5, "4 was the last"),
+    (lambda e: e.update(openings=[{"topic": "c", "incarnation": 0, "partition_count": 0,
+                                   "first_partition": 0, "start_offsets": []}]),
+     5, "is a replay and has openings"),
 ]  # fmt: skip
 
 

@@ -124,6 +124,7 @@ extension ChainReading {
   }
 
   private func invariant(of conflict: Conflict, _ entry: LedgerEntry) -> Invariant {
+    if conflict.key == nil, entry.kind == .replay { return .replays }
     guard let move = entry.partitions.first(where: { $0.key == conflict.key }),
       let partition = state.partitions[move.key]
     else { return .moves }
@@ -150,6 +151,7 @@ enum ChainDifference {
       return "partition \(key), in its state snapshots, witness, clock or counts"
     }
     if summary.topics != replayed.topics { return "the open topics" }
+    if summary.lastReplay != replayed.lastReplay { return "the last replay of dead letters" }
     for name in Set(summary.tables.keys).union(replayed.tables.keys).sorted()
     where summary.tables[name] != replayed.tables[name] {
       return "table \(name)"

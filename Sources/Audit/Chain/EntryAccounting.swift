@@ -9,6 +9,7 @@ struct EntryAccounting {
   enum Rows: String, CaseIterable {
     case readings, windows, anomalies
     case deadLetters = "dead_letters"
+    case deadLetterReplays = "dead_letter_replays"
     case gaps
 
     static func of(table: String) -> Rows? {
@@ -22,6 +23,7 @@ struct EntryAccounting {
       case .windows: ["firings", "firings_again"]
       case .anomalies: ["anomalies_opened", "anomalies_escalated", "anomalies_closed"]
       case .deadLetters: ["dead_letters"]
+      case .deadLetterReplays: ["dead_letters_replayed", "dead_letters_still_dead"]
       case .gaps: []
       }
     }
@@ -54,7 +56,7 @@ struct EntryAccounting {
 
   /// The sentences of what does not add up; the entry has no absurdity.
   static func faults(of entry: LedgerEntry) -> [String] {
-    guard entry.kind == .commit else { return [] }
+    guard entry.kind == .commit || entry.kind == .replay else { return [] }
     var counters: [String: Int64] = [:]
     for counter in entry.counters { counters[counter.name, default: 0] += counter.value }
     func sum(_ names: [String]) -> Int64 { names.reduce(0) { $0 + counters[$1, default: 0] } }

@@ -76,16 +76,19 @@ enum OwnName {
 /// entry that names the file is valid only while one partition was last moved by exactly that
 /// entry. Once no open partition stands there, no valid entry can name the file any more, whoever
 /// is still alive. Age proves nothing.
+///
+/// A replay of dead letters moves no partition: its files are based on the replay before it, or on
+/// entry 0, and are proven orphans once another replay is in the chain.
 struct OrphanProof {
   private let standingAt: Set<Int64>
   private let lastVersion: Int64
 
   init(_ state: ChainState) {
     lastVersion = state.lastVersion
-    standingAt = Set(
-      state.partitions.lazy
-        .filter { state.topics[$0.key.topic]?.incarnation == $0.key.incarnation }
-        .map(\.value.lastVersion))
+    let moved = state.partitions.lazy
+      .filter { state.topics[$0.key.topic]?.incarnation == $0.key.incarnation }
+      .map(\.value.lastVersion)
+    standingAt = Set(moved).union([max(0, state.lastReplay)])
   }
 
   /// Whether no entry after the chain's end as it was read can name a file of this base.

@@ -16,10 +16,10 @@ import Windows
 final class Committer {
   /// A reload changes the detectors and the fingerprint.
   private(set) var options: PipelineOptions
-  private let storage: any Storage
+  let storage: any Storage
   private let pool: OutputPool
   private let log: Logger
-  private var ledger: Ledger
+  var ledger: Ledger
   private var tableLogs: TableLogs
   /// The version that last touched each partition of ours, as we know it: what our next move is
   /// based on. A partition that is not ours (any more) has none.
@@ -89,7 +89,7 @@ final class Committer {
     }
   }
 
-  private func draft(_ kind: LedgerEntry.Kind, id: CommitID, clusterID: String?) -> LedgerEntry {
+  func draft(_ kind: LedgerEntry.Kind, id: CommitID, clusterID: String?) -> LedgerEntry {
     LedgerEntry(
       kind: kind, commitID: id, ledgerID: ledger.state.ledgerID, pipeline: options.pipeline,
       clusterID: clusterID, configFingerprint: options.configFingerprint,
@@ -107,7 +107,7 @@ final class Committer {
   ///
   /// Another instance may have put an entry and given it to a table since we read the chain: a
   /// table is ahead of the ledger only if it still is once the chain has been read again.
-  private func bringTablesUp(recovering: Bool = false) throws(CommitFailure) {
+  func bringTablesUp(recovering: Bool = false) throws(CommitFailure) {
     while true {
       let ledgerEnd = ledger.state.lastVersion
       do throws(DeltaError) {
@@ -144,7 +144,8 @@ final class Committer {
     var wanted = options.sources.map { ReadingsTable.definition($0.plan.schema) }
     wanted += [
       WindowsTable.definition(options.sources), AnomaliesTable.definition(options.sources),
-      DeadLettersTable.tableDefinition, GapsTable.tableDefinition,
+      DeadLettersTable.tableDefinition, DeadLetterReplaysTable.tableDefinition,
+      GapsTable.tableDefinition,
     ]
     while true {
       var entry = draft(.configure, id: nextCommitID(), clusterID: clusterID)
@@ -178,7 +179,7 @@ final class Committer {
     ]
   }
 
-  private func put(
+  func put(
     _ entry: LedgerEntry, onlyAt version: Int64? = nil
   ) throws(CommitFailure) -> LedgerEntry? {
     do throws(LedgerError) {
@@ -367,7 +368,7 @@ final class Committer {
     return contents
   }
 
-  private func syncFolders(
+  func syncFolders(
     _ files: [WrittenFile], _ cuts: [PartitionCut]
   ) throws(StorageError) {
     var folders = Set(files.map { StoragePath.folder(of: $0.path) })
@@ -394,7 +395,7 @@ final class Committer {
     return entry
   }
 
-  private func add(_ files: [WrittenFile], to entry: inout LedgerEntry) {
+  func add(_ files: [WrittenFile], to entry: inout LedgerEntry) {
     let modifiedAtMillis = entry.writtenAtMicros / 1000
     for file in files {
       let action = file.addAction(modifiedAtMillis: modifiedAtMillis)
@@ -407,7 +408,7 @@ final class Committer {
     }
   }
 
-  private func summarize() throws(CommitFailure) {
+  func summarize() throws(CommitFailure) {
     do throws(LedgerError) {
       try ledger.summarizeIfDue(
         bookmarks: tableLogs.json, takenVersion: ledger.state.lastVersion)

@@ -201,6 +201,7 @@ final class LanePartition {
     for fault in rowFaults {
       var letter = DeadLetter(header, key: recordKey, payload: payload, reason: fault.reason)
       letter.rowIndex = fault.rowIndex
+      letter.stage = fault.isRowKept ? .salvage : .decode
       letter.detail = fault.detail
       letter.headersJSON = headersJSON(index)
       output.append(letter)

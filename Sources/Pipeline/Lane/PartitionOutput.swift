@@ -5,6 +5,14 @@ import Windows
 
 /// A record, or one row of one, that could not be read; a row of the table `dead_letters`.
 struct DeadLetter: Sendable {
+  /// What was done about it; the column `stage`.
+  enum Stage: String, Sendable {
+    /// The record, or the row, gave no reading.
+    case decode
+    /// The row was kept without a metric that could not be read: its reading is in the table.
+    case salvage
+  }
+
   var offset: Int64
   /// Microseconds; `ReadingBatch.absentTimestamp` where Kafka carries none.
   var timestampMicros: Int64
@@ -14,8 +22,8 @@ struct DeadLetter: Sendable {
   var headersJSON: String?
   /// The record's value; nil for a tombstone.
   var payload: [UInt8]?
-  /// The step that refused it; decoding is the only one so far.
-  let stage = "decode"
+  /// The step that refused it.
+  var stage = Stage.decode
   /// `DeadReason.rawValue`.
   var reason: String
   var detail = ""
@@ -26,6 +34,21 @@ struct DeadLetter: Sendable {
     if let key { self.key = Self.copy(key) }
     if let payload { self.payload = Self.copy(payload) }
     self.reason = reason.rawValue
+  }
+
+  init(
+    offset: Int64, timestampMicros: Int64, rowIndex: UInt32?, key: [UInt8]?, headersJSON: String?,
+    payload: [UInt8]?, stage: Stage, reason: String, detail: String
+  ) {
+    self.offset = offset
+    self.timestampMicros = timestampMicros
+    self.rowIndex = rowIndex
+    self.key = key
+    self.headersJSON = headersJSON
+    self.payload = payload
+    self.stage = stage
+    self.reason = reason
+    self.detail = detail
   }
 
   private static func copy(_ bytes: RawSpan) -> [UInt8] {

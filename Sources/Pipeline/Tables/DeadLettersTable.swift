@@ -35,7 +35,7 @@ final class DeadLettersTable: TableContent {
       TableColumn("payload", .binary, comment: "null for a tombstone"),
       { RowColumn.binary($0, \.letter.payload) }
     ),
-    .init(TableColumn("stage", .string), { RowColumn.text($0, \.letter.stage) }),
+    .init(TableColumn("stage", .string), { RowColumn.text($0, \.letter.stage.rawValue) }),
     .init(TableColumn("reason", .string), { RowColumn.text($0, \.letter.reason) }),
     .init(TableColumn("detail", .string), { RowColumn.text($0, \.letter.detail) }),
   ]

@@ -11,6 +11,10 @@ struct TableRow {
   let place: (partition: TopicPartition, offset: Int64)?
   /// What a row of `gaps` says.
   let gap: RecordedGap?
+  /// Whether a replay of dead letters brought the reading back.
+  let isReplayed: Bool
+  /// Readings that came of the dead letter, where this is the mark that says it came back.
+  let replayedCount: Int?
 }
 
 /// Reads all rows of a table from the files that its log names.
@@ -89,15 +93,21 @@ struct TableRows {
       return String(decoding: bytes, as: UTF8.self)
     }
     guard let topic = string("kafka_topic"), let partition = integer("kafka_partition") else {
-      return TableRow(text: text, topicPartition: nil, place: nil, gap: nil)
+      return TableRow(
+        text: text, topicPartition: nil, place: nil, gap: nil, isReplayed: false,
+        replayedCount: nil)
     }
     let place = TopicPartition(topic: topic, partition: Int32(partition))
     var gap: RecordedGap?
     if let from = integer("from_offset"), let to = integer("to_offset") {
       gap = RecordedGap(partition: place, from: from, to: to, reason: string("reason") ?? "")
     }
+    let outcome = string("outcome")
+    let flags = ReadingFlags(rawValue: UInt32(truncatingIfNeeded: integer("flags") ?? 0))
     return TableRow(
       text: text, topicPartition: place, place: integer("kafka_offset").map { (place, $0) },
-      gap: gap)
+      gap: gap, isReplayed: flags.contains(.replayed),
+      replayedCount: outcome == "read" || outcome == "empty"
+        ? integer("readings").map { Int($0) } : nil)
   }
 }

@@ -1,0 +1,203 @@
+import Base
+import Decode
+import Detectors
+import Ledger
+import Telemetry
+import Windows
+
+/// Readings and letters that a replay has made of the letters of one partition.
+final class ReplayPart {
+  let key: PartitionKey
+  let sourceIndex: Int
+  var vocabulary: Vocabulary
+  let output: PartitionOutput
+  var lastOffset: Int64 = -1
+
+  init(key: PartitionKey, sourceIndex: Int, schema: ReadingSchema) {
+    self.key = key
+    self.sourceIndex = sourceIndex
+    vocabulary = Vocabulary(attributeCount: schema.attributes.count)
+    output = PartitionOutput(schema: schema)
+  }
+}
+
+/// Dead letters decoded again: what one entry of a replay will hold.
+///
+/// Readings get the flag `replayed` and enter neither window nor detector: event time went on
+/// without them. What of a record is unreadable now becomes a letter of its own.
+struct ReplayBatch {
+  /// Marks an entry holds at most; its bytes are bounded by `CommitOptions.byteCount`.
+  static let markCountMax = 50_000
+  /// What a mark takes in memory, near enough.
+  private static let markByteCount = 160
+
+  /// Times beyond it, 18,000 years from 1970, are flagged as windows flag them.
+  private static let timeMagnitudeMax: Int64 = 1 << 59
+
+  private let options: PipelineOptions
+  private(set) var parts: [ReplayPart] = []
+  /// The part that takes letters of a partition.
+  private var openParts: [PartitionKey: Int] = [:]
+  private(set) var marks: [ReplayMark] = []
+  private var openDates = OpenDates()
+  private var rowFaults: [RowFault] = []
+  /// Bytes of what the parts hold.
+  private var outputByteCount = 0
+
+  init(options: PipelineOptions) { self.options = options }
+
+  var isEmpty: Bool { marks.isEmpty }
+
+  /// Whether the entry should be put before more is added.
+  var isFull: Bool {
+    marks.count >= Self.markCountMax
+      || outputByteCount + marks.count * Self.markByteCount >= options.commit.byteCount
+      || openDates.count >= options.commit.openDateCount
+  }
+
+  /// Letters of what is unreadable in records that came back.
+  var newLetterCount: Int64 { parts.reduce(0) { $0 + Int64($1.output.deadLetters.count) } }
+
+  /// Adds what became of a letter that was decoded.
+  mutating func append(_ mark: ReplayMark) { marks.append(mark) }
+
+  /// Decodes the record behind `letters`, which are of one place but for their rows: either the
+  /// whole record, or rows of it.
+  ///
+  /// - Returns: what became of each letter, in their order.
+  mutating func decode(
+    _ letters: [LetterRow], of record: StoredRecord, sourceIndex: Int, decoder: LetterDecoder
+  ) -> [ReplayMark] {
+    guard let first = letters.first else { return [] }
+    let part = part(of: first.key, offset: first.offset, sourceIndex: sourceIndex)
+    let byteCount = part.output.byteCount
+    defer { outputByteCount += part.output.byteCount - byteCount }
+    let firstRow = part.output.readings.rowCount
+    let outcome = decoder.decode(
+      first, record, into: part.output, vocabulary: &part.vocabulary, &rowFaults)
+    defer { rowFaults.removeAll(keepingCapacity: true) }
+    let wanted = Set(letters.compactMap(\.rowIndex))
+    if first.rowIndex != nil, case .read = outcome {
+      part.output.readings.filterLastRecord { wanted.contains($0) }
+    }
+    flag(part, rowsFrom: firstRow, timestampMicros: first.timestampMicros)
+    openDates.add(part.output.readings.rowEventTimes, from: firstRow)
+    return letters.map { letter in
+      mark(letter, outcome, part, record)
+    }
+  }
+
+  /// A part for one more record: offsets of a part ascend.
+  private mutating func part(
+    of key: PartitionKey, offset: Int64, sourceIndex: Int
+  ) -> ReplayPart {
+    if let index = openParts[key], parts[index].lastOffset < offset {
+      parts[index].lastOffset = offset
+      return parts[index]
+    }
+    let part = ReplayPart(
+      key: key, sourceIndex: sourceIndex, schema: options.sources[sourceIndex].plan.schema)
+    part.lastOffset = offset
+    openParts[key] = parts.count
+    parts.append(part)
+    return part
+  }
+
+  /// A reading's time is compared with its record's own Kafka timestamp: the partition's clock, by
+  /// which it would have been judged then, is not known any more.
+  private func flag(_ part: ReplayPart, rowsFrom first: Int, timestampMicros: Int64?) {
+    let skew = options.sources[part.sourceIndex].eventTime.maxFutureSkewMicros
+    let reference = max(-Self.timeMagnitudeMax, timestampMicros ?? Self.timeMagnitudeMax)
+    let limit = min(reference, Self.timeMagnitudeMax - skew) + skew
+    for row in first..<part.output.readings.rowCount {
+      var flags = ReadingFlags(rawValue: part.output.readings.rowFlags[row]).union(.replayed)
+      let time = part.output.readings.rowEventTimes[row]
+      if time < -Self.timeMagnitudeMax { flags.insert(.beforePlausible) }
+      if time > limit, flags.isDisjoint(with: .implausibleTime) { flags.insert(.future) }
+      part.output.readings.rowFlags[row] = flags.rawValue
+    }
+  }
+
+  // MARK: - Marks
+
+  private mutating func mark(
+    _ letter: LetterRow, _ outcome: DecodeOutcome, _ part: ReplayPart, _ record: StoredRecord
+  ) -> ReplayMark {
+    var mark = ReplayMark(
+      place: letter.place, timestampMicros: letter.timestampMicros,
+      source: options.sources[part.sourceIndex].plan.schema.source, outcome: .empty)
+    switch outcome {
+    case .dead(let reason, let detail):
+      mark.outcome = .dead
+      mark.reason = reason.rawValue
+      mark.detail = detail
+    case .empty: break
+    case .read:
+      guard let rowIndex = letter.rowIndex else {
+        mark.outcome = .read
+        mark.readingCount = Int64(
+          part.output.readings.rows(ofRecord: part.output.readings.recordCount - 1).count)
+        for fault in rowFaults { append(fault, to: part, letter, record) }
+        break
+      }
+      let faults = rowFaults.filter { $0.rowIndex == rowIndex }
+      if part.output.readings.lastRecordHas(row: rowIndex) {
+        mark.outcome = .read
+        mark.readingCount = 1
+        for fault in faults { append(fault, to: part, letter, record) }
+      } else if let fault = faults.first ?? rowFaults.first(where: { $0.unlistedCount > 0 }) {
+        // Of very many bad rows in one record only the first are told apart.
+        mark.outcome = .dead
+        mark.reason = fault.reason.rawValue
+        mark.detail = fault.detail
+      }
+    }
+    return mark
+  }
+
+  /// What cannot be read of a record that came back is a letter like any other.
+  private func append(
+    _ fault: RowFault, to part: ReplayPart, _ letter: LetterRow, _ record: StoredRecord
+  ) {
+    part.output.append(DeadLetter(fault, of: letter, record))
+  }
+}
+
+extension DeadLetter {
+  /// A row, or a metric of one, that is unreadable in a record that came back.
+  fileprivate init(_ fault: RowFault, of letter: LetterRow, _ record: StoredRecord) {
+    self.init(
+      offset: letter.offset,
+      timestampMicros: letter.timestampMicros ?? ReadingBatch.absentTimestamp,
+      rowIndex: fault.rowIndex, key: record.key, headersJSON: record.headersJSON,
+      payload: record.payload, stage: fault.isRowKept ? .salvage : .decode,
+      reason: fault.reason.rawValue, detail: fault.detail)
+  }
+}
+
+extension ReadingBatch {
+  /// Whether the last record has a reading of its row with this index.
+  func lastRecordHas(row rowIndex: UInt32) -> Bool {
+    // Rows keep the order of their message, so that indexes ascend.
+    var range = rows(ofRecord: recordCount - 1)
+    while !range.isEmpty {
+      let middle = range.lowerBound + range.count / 2
+      if rowIndexes[middle] == rowIndex { return true }
+      range =
+        rowIndexes[middle] < rowIndex
+        ? middle + 1..<range.upperBound : range.lowerBound..<middle
+    }
+    return false
+  }
+}
+
+extension PartitionCut {
+  /// What a replay brings back of one partition: rows, and no move.
+  init(replaying part: ReplayPart) {
+    self.init(
+      key: part.key, sourceIndex: part.sourceIndex, from: 0, to: 0, notDelivered: 0, gaps: [],
+      witness: nil, clockMicros: nil, state: nil, decisions: [], needsState: nil,
+      counts: EventTimeCounts(), detectorCounts: DetectorCounts(), vocabulary: part.vocabulary,
+      output: part.output)
+  }
+}
