@@ -2,6 +2,8 @@ import Base
 import Config
 import Decode
 import Foundation
+import Pipeline
+import Telemetry
 import Testing
 
 @testable import downlinkd
@@ -62,6 +64,7 @@ import Testing
           device: device_id
           time: {field: time_unix_ms, unit: ms}
           attributes: [region]
+          sequence: sequence
       """
     let file = folder.appendingPathComponent("downlinkd.yaml")
     let onlyProtos = text.replacing("descriptor_set: set.binpb", with: "protos: {folder: protos}")
