@@ -15,7 +15,8 @@ struct Downlinkd: AsyncParsableCommand {
     version: Program.version,
     subcommands: [
       RunCommand.self, CheckCommand.self, StatusCommand.self, DemoCommand.self,
-      BrokerCommand.self, ProduceCommand.self, OffsetsCommand.self, SchemaCommand.self,
+      BrokerCommand.self, ProduceCommand.self, OffsetsCommand.self,
+      DeadLettersCommand.self, SchemaCommand.self,
       VerifyCommand.self,
     ])
 
