@@ -64,22 +64,33 @@ def varint(data, position):
 
 
 class Walk:
-    """Which mapped fields had a wrong wire type; the structure of the message is sound."""
+    """Which mapped fields had a wrong wire type; the structure of the message is sound.
 
-    def __init__(self, schema, mapping, descriptor):
-        self.schema = schema
-        self.rows = tuple(mapping["rows"].split(".")) if mapping.get("rows") else None
-        # Paths of maps whose values are columns.
-        self.keyed = {tuple(m["path"].split(".")) for m in mapping["metrics"] if m.get("key")}
-        self.faults = set()  # (path, row, key)
+    A fault is (path, row, key): of a target, the row it is in, the key of a map's column. A field with
+    a wrong type faults all targets around, at and below it; a oneof's later member takes back those of
+    the others."""
+
+    def __init__(self, targets, rows):
+        self.targets = targets  # (path, key)
+        self.rows = rows
+        self.keyed = {path for path, key in targets if key is not None}
+        self.faults = set()
         self.row_count = 0
-        self.descriptor = descriptor
+
+    def fault(self, path, row):
+        for target, key in self.targets:
+            is_in_row = self.rows and target[:len(self.rows)] == self.rows and target != self.rows
+            if is_in_row and row is None:
+                continue
+            is_inside = target == path[:len(target)] and target != self.rows
+            if is_inside or path == target[:len(path)]:
+                self.faults.add((target, row if is_in_row else None, key))
 
     def drop(self, path, row):
         """A oneof dropped what is at `path`."""
-        def below(fault):
-            return fault[0][:len(path)] == path and (row is None or fault[1] == row)
-        self.faults = {fault for fault in self.faults if not below(fault)}
+        self.faults = {
+            fault for fault in self.faults
+            if fault[0][:len(path)] != path or row is not None and fault[1] != row}
         if self.rows and row is None and self.rows[:len(path)] == path:
             self.row_count = 0
 
@@ -96,7 +107,7 @@ class Walk:
                 own = path + (field.name,)
                 packed = field.is_repeated and WIRE[field.type] in (0, 1, 5) and wire == 2
                 if wire != WIRE[field.type] and not packed:
-                    self.faults.add((own, row, None))
+                    self.fault(own, row)
                     field = None
                 elif field.containing_oneof is not None:
                     for other in field.containing_oneof.fields:
@@ -125,31 +136,16 @@ class Walk:
         if own not in self.keyed:
             self.read(inner, field.message_type, own, row)
             return
-        entry = Walk(self.schema, {"metrics": []}, field.message_type)
+        entry = Walk([(("value",), None)], None)
         entry.read(inner, field.message_type)
         parsed = message_factory.GetMessageClass(field.message_type).FromString(inner)
         fault = (own, row, parsed.key)
         self.faults.discard(fault)
-        if (("value",), None, None) in entry.faults:
+        if entry.faults and (own, parsed.key) in self.targets:
             self.faults.add(fault)
 
     def is_wrong(self, path, row, key=None):
-        """Whether the target at `path` is faulted: by its own field, or one around or inside it."""
-        path = tuple(path.split("."))
-        for fault, fault_row, fault_key in self.faults:
-            if fault_row is not None and fault_row != row:
-                continue
-            if fault_key is not None and fault_key != key:
-                continue
-            if key is not None and len(fault) > len(path):
-                continue
-            if fault == path[:len(fault)] or path == fault[:len(path)]:
-                return True
-        return False
-
-    def rows_are_wrong(self):
-        return any(row is None and fault == self.rows[:len(fault)]
-                   for fault, row, _ in self.faults)
+        return (tuple(path.split(".")), row, key) in self.faults
 
 
 def text_fault(raw, limit):
@@ -187,6 +183,15 @@ class Reader:
         descriptor = self.schema.pool.FindMessageTypeByName(mapping["message"])
         self.Message = message_factory.GetMessageClass(descriptor)
         self.rows = mapping.get("rows")
+        paths = [mapping["device"], mapping["time"]] + mapping["attributes"]
+        paths += [mapping[name] for name in ("sequence", "rows", "metric_name") if mapping.get(name)]
+        self.targets = [(tuple(path.split(".")), None) for path in paths]
+        for metric in mapping["metrics"]:
+            key = metric.get("key")
+            wire_key = None if key is None else self.wire_key(descriptor, metric["path"], key)
+            self.targets.append((tuple(metric["path"].split(".")), wire_key))
+        if self.rows:
+            self.targets.append((tuple(self.rows.split(".")) + ("key",), None))
 
     # Values.
 
@@ -269,7 +274,7 @@ class Reader:
         words, flags, reason, late = [], 0, None, None
         for metric in self.mapping["metrics"]:
             path, key = metric["path"], metric.get("key")
-            wire_key = None if key is None else self.wire_key(message, own(path), key)
+            wire_key = None if key is None else self.wire_key(self.Message.DESCRIPTOR, path, key)
             if walk.is_wrong(path, row, wire_key):
                 reason = "wrong_type"
                 words.append("-")
@@ -281,11 +286,9 @@ class Reader:
             late = late or fault
         return words, flags, reason or late
 
-    def wire_key(self, message, path, key):
+    def wire_key(self, descriptor, path, key):
         """A column's key as the entry's field has it."""
-        names = path.split(".")
-        descriptor = message.DESCRIPTOR
-        for name in names:
+        for name in path.split("."):
             descriptor = descriptor.fields_by_name[name].message_type
         field = descriptor.fields_by_name["key"]
         if field.type == BYTES:
@@ -324,7 +327,7 @@ class Reader:
         vital += [mapping["sequence"]] if mapping.get("sequence") else []
         time_in_row = self.rows and mapping["time"].startswith(self.rows + ".")
         vital += [] if time_in_row else [mapping["time"]]
-        if self.rows and walk.rows_are_wrong() or any(walk.is_wrong(p, None) for p in vital):
+        if self.rows and walk.is_wrong(self.rows, None) or any(walk.is_wrong(p, None) for p in vital):
             return None, "dead wrong_type"
         words = []
         for path in [mapping["device"]] + mapping["attributes"]:
@@ -354,7 +357,7 @@ class Reader:
             return "refused"
         if not message.IsInitialized():
             return "dead missing_required"
-        walk = Walk(self.schema, self.mapping, message.DESCRIPTOR)
+        walk = Walk(self.targets, tuple(self.rows.split(".")) if self.rows else None)
         walk.read(payload, message.DESCRIPTOR)
         words, dead = self.record_words(message, walk)
         if dead:
@@ -416,7 +419,7 @@ class Reader:
             return None, None, "wrong_type"
         name = None
         if path:
-            value = self.find(row, own(path))
+            value = self.find(row, own(path), mapping["implicit_zero"])
             if value is None or value.kind == "text" and not value.value:
                 return None, None, "no_metric_name"
             name = value.name()

@@ -95,9 +95,8 @@ struct SlotMaker {
   }
 
   /// The reader of a field, whose slot it shares with all others that read the same.
-  ///
-  /// - Parameter isNumber: whether `implicit_zero` may make its absence a zero.
-  mutating func reader(for field: MappedField, isNumber: Bool = false) -> SlotReader {
+  /// Numbers are zero where they are absent if the mapping says `implicit_zero`.
+  mutating func reader(for field: MappedField) -> SlotReader {
     let fields = field.path.fields
     let parent = tree.node(at: fields.dropLast(), rowDepth: field.path.rowDepth)
     let path = fields.map(\.name).joined(separator: ".")
@@ -112,7 +111,8 @@ struct SlotMaker {
       reader.slot = tree.slot(of: leaf.number, in: parent, path: path)
       // Of a map's entry, a key or value that is not there is the zero of its type.
       let isEntry = leaf.parent.isMapEntry
-      if isEntry || implicitZero && leaf.presence == .implicit && (isNumber || field.kind == .name) {
+      let isText = field.kind == .text || field.kind == .bytes
+      if isEntry || implicitZero && leaf.presence == .implicit && !isText {
         tree.zero(reader.slot, in: parent)
       } else {
         reader.zeroIsAbsent = leaf.presence == .implicit

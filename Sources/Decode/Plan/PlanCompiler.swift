@@ -45,13 +45,13 @@ struct PlanCompiler {
     let schema = ReadingSchema(
       source: mapping.source, attributes: attributes.map(\.name), hasSequence: sequence != nil,
       isNarrow: mapping.narrowMetric != nil, metrics: metrics.map(\.column))
-    let metricReaders = metrics.map { slots.reader(for: $0.field, isNumber: true) }
+    let metricReaders = metrics.map { slots.reader(for: $0.field) }
     let rowKey = rows.flatMap { slots.rows(at: $0) }
     return CompiledMapping(
       schema: schema, mapping: mapping, type: type,
       readers: CompiledMapping.Readers(
         device: origin(of: device), attributes: attributes.map { origin(of: $0.source) },
-        sequence: sequence.map { slots.reader(for: $0, isNumber: true) },
+        sequence: sequence.map { slots.reader(for: $0) },
         time: timeReader(of: time),
         metrics: metricReaders, metricName: metricName.map { slots.reader(for: $0) },
         rowKey: rowKey),

@@ -94,8 +94,10 @@ final class WirePlan: @unchecked Sendable {
 ///     bits 0–7 action · 8–15 wire type · 16–21 bit of the slot in its presence word · 24–31 packing
 ///     32–47 place of the slot's word · 48–63 place of its presence word · or 32–63 the target
 struct WireField: Sendable {
-  /// In three groups, which `WireDecoder` tells apart by their order.
+  /// In groups that `WireDecoder` tells apart by their order. Raw values are as in memory.
   enum Action: UInt8, Sendable {
+    /// Nothing is to be done: it has been read over already.
+    case none
     // Numbers: nothing is wanted, or to a slot as the 64-bit word of a reading batch.
     case skipVarint, skip64, skip32
     case fixed64, signed32, unsigned32, float

@@ -52,6 +52,7 @@ struct WireFuzzer {
   private mutating func value(of field: MessageField, depth: Int) -> [UInt8] {
     let number = UInt64(field.number)
     if Int.random(in: 0..<300, using: &random) == 0 { return Wire.integer(number, 1) }
+    if field.parent.isMapEntry, field.number == 1 { return mapKey(of: field) }
     switch field.type {
     case .string, .bytes: return Wire.bytes(number, text())
     case .message:
@@ -66,6 +67,17 @@ struct WireFuzzer {
     case .int32 where field.isRepeated && Bool.random(using: &random):
       return Wire.bytes(number, Wire.varint(integer()) + Wire.varint(integer()))
     default: return Wire.integer(number, integer())
+    }
+  }
+
+  /// One of few, so that keys come twice.
+  private mutating func mapKey(of field: MessageField) -> [UInt8] {
+    let key = UInt64.random(in: 0..<4, using: &random)
+    switch field.type {
+    case .string: return Wire.text(1, key == 0 ? "" : "k\(key)")
+    case .fixed64, .sfixed64: return Wire.fixed64(1, key)
+    case .fixed32, .sfixed32: return Wire.fixed32(1, UInt32(key))
+    default: return Wire.integer(1, key)
     }
   }
 
