@@ -17,7 +17,7 @@ package import Telemetry
 /// forgets one before its time it is counted. Cost: `RecentRecords`.
 package struct DuplicateFilter: Sendable {
   package private(set) var rule: DuplicateRule
-  private var clock: PartitionClock
+  package private(set) var clock: PartitionClock
   private let maxFutureSkewMicros: Int64
   var records: RecentRecords
   /// Records forgotten before `within` was over, for want of room. A running total that the caller

@@ -1,5 +1,6 @@
 package import Decode
 package import Detectors
+package import Duplicates
 import Ledger
 package import Parquet
 package import Windows
@@ -14,11 +15,17 @@ package struct SourceOptions: Sendable {
   package var eventTime: EventTimeOptions
   /// The detectors that watch this source, in configuration order.
   package var detectors: [DetectorDefinition]
+  /// What makes a record a duplicate; nil where every record counts.
+  package var duplicates: DuplicateRule?
+  package var limits: RecordLimits
 
   package init(
     topics: [String], plan: DecodePlan, windows: [WindowDefinition], eventTime: EventTimeOptions,
-    detectors: [DetectorDefinition]
+    detectors: [DetectorDefinition], duplicates: DuplicateRule? = nil,
+    limits: RecordLimits = .none
   ) {
+    self.duplicates = duplicates
+    self.limits = limits
     self.topics = topics
     self.plan = plan
     self.windows = windows

@@ -28,10 +28,7 @@ import Windows
 
   private func bytes(_ harness: PartitionHarness) -> [UInt8] {
     var writer = ByteWriter()
-    StateSnapshot.encode(
-      cut: harness.partition.expected, vocabulary: harness.partition.vocabulary,
-      windows: harness.partition.windows, detectors: harness.partition.detectors,
-      into: &writer)
+    harness.partition.encodeState(into: &writer)
     return writer.bytes
   }
 

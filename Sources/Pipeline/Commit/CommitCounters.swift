@@ -26,6 +26,7 @@ struct CommitCounters {
     add("records_dead", outcomes[.dead])
     add("records_duplicate", outcomes[.duplicate])
     add("records_filtered", outcomes[.filtered])
+    add("duplicates_forgotten_early", cuts.reduce(0) { $0 + $1.forgottenEarlyCount })
     add("records_not_delivered", cuts.reduce(0) { $0 + $1.notDelivered })
     add("readings", cuts.reduce(0) { $0 + Int64($1.output.readings.rowCount) })
     add("readings_late", counts.late)

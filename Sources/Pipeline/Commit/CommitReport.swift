@@ -26,8 +26,15 @@ struct CommitReport: Sendable {
     self.entry = entry
     var reasons: [String: Int64] = [:]
     var steps: [StepKey: Int64] = [:]
+    var duplicates: [String: Int64] = [:]
+    var forgotten: [String: Int64] = [:]
     for cut in cuts {
       let source = sources[cut.sourceIndex].plan.schema.source
+      if sources[cut.sourceIndex].duplicates != nil {
+        let count = cut.output.readings.outcomeCounts()[.duplicate]
+        duplicates[source, default: 0] += count
+        forgotten[source, default: 0] += cut.forgottenEarlyCount
+      }
       for letter in cut.output.deadLetters { reasons[letter.reason, default: 0] += 1 }
       for event in cut.output.anomalies {
         let key = StepKey(
@@ -44,6 +51,12 @@ struct CommitReport: Sendable {
     labelledTotals =
       reasons.map { .init(name: "dead_letters", labels: [.init("reason", $0)], value: $1) }
       + steps.map { .init(name: "anomalies", labels: $0.labels, value: $1) }
+      + duplicates.map {
+        .init(name: "records_duplicate", labels: [.init("source", $0)], value: $1)
+      }
+      + forgotten.map {
+        .init(name: "duplicates_forgotten_early", labels: [.init("source", $0)], value: $1)
+      }
   }
 
   private struct StepKey: Hashable {

@@ -44,6 +44,8 @@ struct PartitionCut {
   let needsState: String?
   let counts: EventTimeCounts
   let detectorCounts: DetectorCounts
+  /// Records that a source which leaves duplicates out has forgotten for want of room.
+  var forgottenEarlyCount: Int64 = 0
   /// The words that the indexes in `output` stand for.
   let vocabulary: Vocabulary
   let output: PartitionOutput

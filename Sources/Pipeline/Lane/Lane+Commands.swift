@@ -63,6 +63,7 @@ extension Lane {
       }
       let replacement = PartitionOutput(schema: partition.source.plan.schema)
       if let cut = partition.cut(replacement: replacement, state: state) { cuts.append(cut) }
+      if let warning = partition.takeForgettingWarning() { delegate.laneWarned(warning) }
     }
     openDates.removeAll()
     if let reload = request.reload { adopt(reload) }
@@ -81,9 +82,7 @@ extension Lane {
   /// fails the cut goes without: the next one tries again, and the session hears of it.
   private func writeState(of partition: LanePartition, commitID: CommitID) -> StateFile? {
     var writer = ByteWriter(reserving: partition.stateByteCount)
-    StateSnapshot.encode(
-      cut: partition.expected, vocabulary: partition.vocabulary, windows: partition.windows,
-      detectors: partition.detectors, into: &writer)
+    partition.encodeState(into: &writer)
     let bytes = writer.take()
     let path = FileNames.state(
       pipeline: options.pipeline, commitID: commitID, key: partition.key)

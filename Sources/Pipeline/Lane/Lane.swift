@@ -64,6 +64,7 @@ struct PartitionProgress: Sendable {
   /// Of the device that is furthest.
   var watermarkMicros: Int64?
   var deviceCount = 0
+  var duplicates: PipelineStatus.Duplicates?
   /// As of the last cut: it costs a walk over all devices.
   var stateByteCount = 0
   var openAnomalies: [OpenAnomalyCount] = []

@@ -24,6 +24,7 @@ final class LanePartition {
   var vocabulary: Vocabulary
   var windows: PartitionWindows
   var detectors: PartitionDetectors
+  private(set) var admission: Admission
   var output: PartitionOutput
   private var rowFaults: [RowFault] = []
   /// Place in the current batch of the last record taken in this run.
@@ -49,6 +50,8 @@ final class LanePartition {
   private var definitions: [DetectorDefinition]
   /// Detectors were changed since the last snapshot: an older one would replay with the old ones.
   private var hasNewDetectors = false
+  /// The same of limits and of what makes a duplicate.
+  private var hasNewAdmission = false
   /// As of the last cut, for the status.
   private var stateByteCountAtCut = 0
   /// What the chain says must lie at the witness's offset; nil once seen.
@@ -92,20 +95,35 @@ final class LanePartition {
     vocabulary = state.vocabulary
     windows = state.windows
     detectors = state.detectors
+    admission = state.admission
     self.output = output
     cutFrom = start.to
     replayUntil = start.to
     dropsOutput = first < start.to
     unverifiedWitness = start.witness.flatMap { $0.offset >= start.fetchFrom ? $0 : nil }
     witness = start.witness
-    if !dropsOutput { adoptDefinitions() }
+    if !dropsOutput {
+      adoptDefinitions()
+      adoptAdmission()
+    }
   }
 
   var isReplaying: Bool { expected < replayUntil }
   var isLost: Bool { position == .lost }
 
+  /// Appends the state behind the last record that event time has seen.
+  func encodeState(into writer: inout ByteWriter) {
+    assert(
+      admission.agrees(with: windows.clock), "windows and duplicates saw other records: \(key)")
+    StateSnapshot.encode(
+      cut: expected, vocabulary: vocabulary, windows: windows, detectors: detectors,
+      admission: admission, into: &writer)
+  }
+
   /// Bytes of state and words. Cost: O(devices), so at cuts only.
-  var stateByteCount: Int { windows.byteCount + detectors.byteCount + vocabulary.byteCount }
+  var stateByteCount: Int {
+    windows.byteCount + detectors.byteCount + admission.byteCount + vocabulary.byteCount
+  }
 
   /// For the status, after every batch.
   var progress: PartitionProgress {
@@ -115,7 +133,8 @@ final class LanePartition {
       clockMicros: windows.partitionClockMicros,
       newestEventTimeMicros: newest,
       watermarkMicros: newest.map { $0 - source.eventTime.outOfOrdernessMicros },
-      deviceCount: vocabulary.devices.count, stateByteCount: stateByteCountAtCut,
+      deviceCount: vocabulary.devices.count, duplicates: admission.status,
+      stateByteCount: stateByteCountAtCut,
       openAnomalies: detectors.openCounts)
   }
 
@@ -189,9 +208,17 @@ final class LanePartition {
     let payload = batch.payload(at: index)
     let recordKey = batch.key(at: index)
     inputByteCountSinceState += (payload?.byteCount ?? 0) + (recordKey?.byteCount ?? 0)
-    let outcome = decoder.decode(
+    if admission.isDuplicate(header, key: recordKey, payload: payload) {
+      output.readings.appendRecord(header, as: .duplicate)
+      admission.passDuplicate(header)
+      return
+    }
+    admission.begin(vocabulary)
+    let decoded = decoder.decode(
       header: header, key: recordKey, payload: payload, into: &output.readings,
       vocabulary: &vocabulary, faults: &rowFaults)
+    let verdict = admission.admit(decoded, header, in: &output.readings, &vocabulary, &rowFaults)
+    guard case .decoded(let outcome) = verdict else { return }
     if case .dead(let reason, let detail) = outcome {
       var letter = DeadLetter(header, key: recordKey, payload: payload, reason: reason)
       letter.detail = detail
@@ -207,6 +234,11 @@ final class LanePartition {
       output.append(letter)
     }
     rowFaults.removeAll(keepingCapacity: true)
+  }
+
+  /// The first time that room for what is remembered runs out, a sentence for the log.
+  func takeForgettingWarning() -> String? {
+    admission.takeWarning(of: topicPartition, source: source.plan.schema.source)
   }
 
   /// Ends a run of records of this partition within a batch: runs event time over them and keeps
@@ -319,6 +351,16 @@ final class LanePartition {
   private func endDropping() {
     dropsOutput = false
     adoptDefinitions()
+    adoptAdmission()
+  }
+
+  /// Limits and duplicates as the configuration has them, from this offset on: the next entry must
+  /// bring the state.
+  private func adoptAdmission() {
+    let isChanged = admission.adopt(
+      source.admission, clock: windows.clock,
+      maxFutureSkewMicros: source.eventTime.maxFutureSkewMicros)
+    if isChanged { hasNewAdmission = true }
   }
 
   // MARK: - Detectors
@@ -344,6 +386,7 @@ final class LanePartition {
     appliedRecordCount = 0
     windows.counts = EventTimeCounts()
     detectors.counts = DetectorCounts()
+    admission.dropCounts()
   }
 
   /// Fires every open window, as decided for the end of a finite input; the decision is recorded
@@ -360,7 +403,7 @@ final class LanePartition {
   ///
   /// - Parameter wanted: at an orderly stop any state newer than the last snapshot is worth it.
   func isStateDue(_ options: CommitOptions, wanted: Bool, nowNanos: Int64) -> Bool {
-    let mustHave = !decisions.isEmpty || hasNewDetectors
+    let mustHave = !decisions.isEmpty || hasNewDetectors || hasNewAdmission
     if isReplaying || isLost || stateCut == expected && !mustHave { return false }
     return wanted || mustHave
       || inputByteCountSinceState >= options.stateInputByteCount
@@ -379,7 +422,8 @@ final class LanePartition {
   private var needsState: String? {
     if isLost { return nil }
     if !decisions.isEmpty { return "its open windows were fired by decision" }
-    return hasNewDetectors ? "its detectors were changed" : nil
+    if hasNewDetectors { return "its detectors were changed" }
+    return hasNewAdmission ? "its limits or its rule for duplicates were changed" : nil
   }
 
   /// Hands over everything since the last cut, or nil when nothing happened.
@@ -401,7 +445,8 @@ final class LanePartition {
       key: key, sourceIndex: sourceIndex, from: cutFrom, to: to, notDelivered: notDelivered,
       gaps: gaps, witness: witness, clockMicros: windows.partitionClockMicros, state: state,
       decisions: decisions, needsState: needsState, counts: counts,
-      detectorCounts: detectorCounts, vocabulary: vocabulary, output: output)
+      detectorCounts: detectorCounts, forgottenEarlyCount: admission.takeCounts(),
+      vocabulary: vocabulary, output: output)
     output = replacement
     appliedRecordCount = 0
     cutFrom = to
@@ -409,6 +454,7 @@ final class LanePartition {
     gaps = []
     decisions = []
     hasNewDetectors = false
+    hasNewAdmission = false
     if let state {
       stateCut = state.reference.cut
       inputByteCountSinceState = 0

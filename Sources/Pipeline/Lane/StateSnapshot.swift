@@ -15,25 +15,30 @@ struct RestoredState: ~Copyable {
   /// With the definitions it was saved with: a replay repeats what they found, and what the
   /// configuration says now takes effect where the replay ends.
   var detectors: PartitionDetectors
+  /// With the options it was saved with, for the same reason.
+  var admission: Admission
 }
 
 /// The file of a state snapshot: a header that names what it is, the vocabulary, the windows, the
-/// detectors.
+/// detectors, what is let in. The last is absent from the second format, which older programs
+/// wrote.
 ///
 /// Bit for bit: restoring and going on gives the rows an undisturbed run gives (I9). The entry
 /// holds the file's checksum; the file is not trusted without it.
 enum StateSnapshot {
-  private static let magic: [UInt8] = Array("DLSTATE2".utf8)
+  private static let magic: [UInt8] = Array("DLSTATE3".utf8)
+  private static let magicWithoutAdmission: [UInt8] = Array("DLSTATE2".utf8)
 
   static func encode(
     cut: Int64, vocabulary: Vocabulary, windows: borrowing PartitionWindows,
-    detectors: borrowing PartitionDetectors, into writer: inout ByteWriter
+    detectors: borrowing PartitionDetectors, admission: Admission, into writer: inout ByteWriter
   ) {
     writer.append(magic)
     writer.append(littleEndian: cut)
     vocabulary.encode(into: &writer)
     windows.encode(into: &writer)
     detectors.encode(into: &writer)
+    admission.encode(into: &writer)
   }
 
   /// The state at the start of a partition that has none.
@@ -44,7 +49,10 @@ enum StateSnapshot {
         schema: source.plan.schema, windows: source.windows, options: source.eventTime),
       detectors: PartitionDetectors(
         schema: source.plan.schema, definitions: source.detectors, origin: AnomalyOrigin(key),
-        outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros))
+        outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros),
+      admission: Admission(
+        source.admission, clock: PartitionClock(),
+        maxFutureSkewMicros: source.eventTime.maxFutureSkewMicros))
   }
 
   /// Reads a snapshot back. A damaged or missing file is `.damaged`: an older one may stand in.
@@ -65,7 +73,8 @@ enum StateSnapshot {
     }
     var reader = ByteReader(bytes)
     do {
-      guard try reader.readBytes(count: magic.count) == magic else {
+      let format = try reader.readBytes(count: magic.count)
+      guard format == magic || format == magicWithoutAdmission else {
         throw StateError.incompatible("\(reference.path) has another format")
       }
       let cut = try reader.read(Int64.self)
@@ -81,11 +90,15 @@ enum StateSnapshot {
       let detectors = try PartitionDetectors(
         schema: source.plan.schema, origin: AnomalyOrigin(key),
         outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros, from: &reader)
+      let admission = try admission(
+        from: &reader, isThere: format == magic, clock: windows.clock,
+        deviceCount: vocabulary.devices.count, source: source)
       guard reader.isAtEnd, windows.fits(vocabulary), detectors.fits(vocabulary) else {
         throw StateError.damaged("\(reference.path): its parts do not fit together")
       }
       return RestoredState(
-        cut: cut, vocabulary: vocabulary, windows: windows, detectors: detectors)
+        cut: cut, vocabulary: vocabulary, windows: windows, detectors: detectors,
+        admission: admission)
     } catch let error as StateError {
       throw error
     } catch let error as WindowsError {
@@ -97,6 +110,25 @@ enum StateSnapshot {
     } catch {
       throw .damaged("\(reference.path): \(error)")
     }
+  }
+}
+
+extension StateSnapshot {
+  /// What is let in, as it was saved; where it was not, every record counted, and the limits are
+  /// those of today: there were none to be judged by.
+  private static func admission(
+    from reader: inout ByteReader, isThere: Bool, clock: PartitionClock, deviceCount: Int,
+    source: SourceOptions
+  ) throws(ByteReaderError) -> Admission {
+    let maxFutureSkewMicros = source.eventTime.maxFutureSkewMicros
+    if isThere {
+      return try Admission(
+        from: &reader, clock: clock, maxFutureSkewMicros: maxFutureSkewMicros,
+        deviceCount: deviceCount)
+    }
+    var options = source.admission
+    options.duplicates = nil
+    return Admission(options, clock: clock, maxFutureSkewMicros: maxFutureSkewMicros)
   }
 }
 

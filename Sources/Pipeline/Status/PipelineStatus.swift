@@ -55,6 +55,8 @@ package struct PipelineStatus: Sendable {
     /// The newest watermark of any of its devices; nil where no device has one yet.
     package var watermarkMicros: Int64?
     package var deviceCount = 0
+    /// nil where every record counts.
+    package var duplicates: Duplicates?
     package var stateByteCount = 0
     package var bufferedByteCount = 0
     /// Whether it repeats what the chain already has, to rebuild its state.

@@ -334,6 +334,7 @@ extension PipelineStatus.Partition {
     newestEventTimeMicros = report.newestEventTimeMicros
     watermarkMicros = report.watermarkMicros
     deviceCount = report.deviceCount
+    duplicates = report.duplicates
     stateByteCount = report.stateByteCount
     self.isPaused = isPaused
   }

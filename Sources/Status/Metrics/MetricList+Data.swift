@@ -16,6 +16,13 @@ extension MetricList {
         "duplicate": "records_duplicate", "filtered": "records_filtered",
       ],
       help: "Records committed, by what became of them; exactly one outcome each."),
+    labelled(
+      "downlink_records_duplicate_total", of: "records_duplicate", labels: ["source"],
+      help: "Records committed as duplicates: left out because they were there before."),
+    labelled(
+      "downlink_duplicates_forgotten_early_total", of: "duplicates_forgotten_early",
+      labels: ["source"],
+      help: "Records forgotten before deduplicate.within was over, for want of room."),
     total(
       "downlink_records_not_delivered_total", of: "records_not_delivered",
       help: "Offsets committed that held no record for us: markers and compacted records."),

@@ -45,9 +45,12 @@ extension MetricList {
     count(
       "downlink_partition_devices", { Int64($1.deviceCount) },
       help: "Devices of which the partition keeps state."),
+    count(
+      "downlink_partition_remembered_records", { $1.duplicates.map { Int64($0.rememberedCount) } },
+      help: "Records remembered to find duplicates; no sample where duplicates count."),
     bytes(
       "downlink_partition_state_bytes", { Int64($1.stateByteCount) },
-      help: "Memory of the partition's windows and detectors."),
+      help: "Memory of the partition's windows, detectors and remembered records."),
     bytes(
       "downlink_partition_buffered_bytes", { Int64($1.bufferedByteCount) },
       help: "Decoded rows of the partition that wait for a commit."),

@@ -168,9 +168,18 @@ package enum StatusDocument {
       "lag_seconds": seconds(status.lagSeconds(of: partition)),
       "clock": time(partition.clockMicros), "watermark": time(partition.watermarkMicros),
       "newest_event_time": time(partition.newestEventTimeMicros),
-      "devices": .int(partition.deviceCount), "state_bytes": .int(partition.stateByteCount),
+      "devices": .int(partition.deviceCount), "duplicates": duplicates(partition.duplicates),
+      "state_bytes": .int(partition.stateByteCount),
       "buffered_bytes": .int(partition.bufferedByteCount),
       "replaying": .bool(partition.isReplaying), "paused": .bool(partition.isPaused),
+    ]
+  }
+
+  private static func duplicates(_ duplicates: PipelineStatus.Duplicates?) -> JSONValue {
+    guard let duplicates else { return .null }
+    return [
+      "found": .int(duplicates.foundCount), "remembered": .int(duplicates.rememberedCount),
+      "forgotten_early": .int(duplicates.forgottenEarlyCount),
     ]
   }
 

@@ -1,5 +1,6 @@
 import Base
 import Detectors
+import Duplicates
 import Ledger
 import Storage
 import Telemetry
@@ -29,9 +30,7 @@ import Testing
       let harness = PartitionHarness(.test(topic, partition), source: source)
       harness.offer(before, from: 0)
       var writer = ByteWriter()
-      StateSnapshot.encode(
-        cut: harness.partition.expected, vocabulary: harness.partition.vocabulary,
-        windows: harness.partition.windows, detectors: harness.partition.detectors, into: &writer)
+      harness.partition.encodeState(into: &writer)
       snapshot = writer.bytes
     }
 
@@ -53,9 +52,7 @@ import Testing
       harness.partition.fireOpenWindows()
       _ = harness.cut()
       var writer = ByteWriter()
-      StateSnapshot.encode(
-        cut: harness.partition.expected, vocabulary: harness.partition.vocabulary,
-        windows: harness.partition.windows, detectors: harness.partition.detectors, into: &writer)
+      harness.partition.encodeState(into: &writer)
       return true
     }
   }
@@ -64,9 +61,18 @@ import Testing
     [
       try Case(
         "telemetry", 0, TestSources.wide(detectors: TestSources.wideDetectors), seed: 1),
-      try Case("telemetry", 1, TestSources.wide(), seed: 2),
+      try Case("telemetry", 1, remembering(TestSources.wide(), by: .sequence), seed: 2),
       try Case("samples", 0, TestSources.narrow(detectors: TestSources.narrowDetectors), seed: 3),
+      try Case("samples", 0, remembering(TestSources.narrow(), by: .payload), seed: 4),
     ]
+  }
+
+  private static func remembering(
+    _ source: SourceOptions, by key: DuplicateRule.Key
+  ) -> SourceOptions {
+    var source = source
+    source.duplicates = DuplicateRule(by: key, withinMillis: 30_000, recordCountMax: 60)
+    return source
   }
 
   private func poison(

@@ -88,9 +88,7 @@ final class PartitionHarness {
   /// The partition's state as a file that is written and not closed, as the lane makes it.
   func stateFile(_ storage: any Storage, id: CommitID) throws(StorageError) -> StateFile {
     var writer = ByteWriter()
-    StateSnapshot.encode(
-      cut: partition.expected, vocabulary: partition.vocabulary, windows: partition.windows,
-      detectors: partition.detectors, into: &writer)
+    partition.encodeState(into: &writer)
     let path = FileNames.state(pipeline: "fleet", commitID: id, key: partition.key)
     let file = try storage.create(path)
     try file.append(writer.bytes)

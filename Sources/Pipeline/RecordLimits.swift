@@ -1,0 +1,49 @@
+import Duplicates
+
+/// What one record, and all records of a partition together, may bring: `sources[].limits`.
+package struct RecordLimits: Equatable, Sendable {
+  /// Bytes of one message.
+  package var messageByteCountMax: Int
+  /// Messages and groups within each other; at most 64.
+  package var depthMax: Int
+  /// Rows of one record.
+  package var rowCountMax: Int
+  /// Devices of one partition.
+  package var deviceCountMax: Int
+  /// Metric names of one partition of a narrow source.
+  package var metricCountMax: Int
+
+  package init(
+    messageByteCountMax: Int, depthMax: Int, rowCountMax: Int, deviceCountMax: Int,
+    metricCountMax: Int
+  ) {
+    precondition((1...64).contains(depthMax), "the decoders go 64 deep")
+    self.messageByteCountMax = messageByteCountMax
+    self.depthMax = depthMax
+    self.rowCountMax = rowCountMax
+    self.deviceCountMax = deviceCountMax
+    self.metricCountMax = metricCountMax
+  }
+
+  /// Those of the formats themselves: a message is shorter than 2 GiB, indexes have 32 bits.
+  package static let none = RecordLimits(
+    messageByteCountMax: Int(Int32.max), depthMax: 64, rowCountMax: Int(Int32.max),
+    deviceCountMax: Int(Int32.max), metricCountMax: Int(Int32.max))
+}
+
+/// What a partition's `Admission` goes by. It is saved with the state: a replay is judged by what
+/// the first pass was judged by.
+struct AdmissionOptions: Equatable, Sendable {
+  var deviceCountMax: Int
+  var metricCountMax: Int
+  /// nil where every record counts.
+  var duplicates: DuplicateRule?
+}
+
+extension SourceOptions {
+  var admission: AdmissionOptions {
+    AdmissionOptions(
+      deviceCountMax: limits.deviceCountMax, metricCountMax: limits.metricCountMax,
+      duplicates: duplicates)
+  }
+}
