@@ -167,7 +167,22 @@ extension EffectiveText {
         if let unit = field.unit { out.line("unit", .text(unit)) }
       }
     }
+    if let deduplication = source.deduplication {
+      block("deduplicate") { $0.write(deduplication) }
+    }
+    block("limits") { $0.write(source.limits) }
     block("event_time") { $0.write(source.eventTime) }
+  }
+
+  private mutating func write(_ deduplication: Configuration.Deduplication) {
+    line("by", .word(deduplication.by.rawValue))
+    duration("within", deduplication.withinMicros)
+    line("records", .word("\(deduplication.recordCountMax)"))
+  }
+
+  private mutating func write(_ limits: Configuration.RecordLimits) {
+    line("message", .word(ByteCountText.text(byteCount: limits.messageByteCountMax)))
+    for limit in limits.counts { line(limit.key, .word("\(limit.count)")) }
   }
 
   private mutating func write(_ set: Configuration.Source.DescriptorSet) {

@@ -18,8 +18,8 @@ extension Configuration {
   /// globs) are sorted; attributes and metrics keep theirs, which is the order of the columns.
   /// Durations and times are whole microseconds, numbers the shortest decimal that reads back,
   /// texts JSON strings. Defaults are written out, but for what a statistical detector chooses for
-  /// itself; event time stands with each source as it holds there. A descriptor set counts by the
-  /// hash of its bytes, not by its path.
+  /// itself and for limits of records that are the usual ones; event time stands with each source
+  /// as it holds there. A descriptor set counts by the hash of its bytes, not by its path.
   package var canonicalText: String {
     var out = CanonicalText()
     for source in sources.sorted(by: { $0.name < $1.name }) { out.write(source) }
@@ -69,12 +69,30 @@ private struct CanonicalText {
         line("metrics", texts: [field.field, field.name] + (field.unit.map { [$0] } ?? []))
       }
     }
+    if let deduplication = source.deduplication {
+      line("deduplicate.by", deduplication.by.rawValue)
+      line("deduplicate.within", deduplication.withinMicros)
+      line("deduplicate.records", Int64(deduplication.recordCountMax))
+    }
+    write(source.limits)
     let time = source.eventTime
     line("out_of_orderness", time.outOfOrdernessMicros)
     line("allowed_lateness", time.allowedLatenessMicros)
     line("max_future_skew", time.maxFutureSkewMicros)
     line("plausible_from", time.plausibleFromMicros)
     line("device_idle", time.deviceIdleMicros)
+  }
+
+  /// Where they are those of every file that says nothing there is no line: this form is older than
+  /// the limits.
+  private mutating func write(_ limits: Configuration.RecordLimits) {
+    let standard = Configuration.RecordLimits.standard
+    if limits.messageByteCountMax != standard.messageByteCountMax {
+      line("limits.message", limits.messageByteCountMax)
+    }
+    for (limit, usual) in zip(limits.counts, standard.counts) where limit.count != usual.count {
+      line("limits.\(limit.key)", Int64(limit.count))
+    }
   }
 
   mutating func write(_ window: Configuration.Window) {

@@ -17,6 +17,9 @@ extension Configuration {
     /// Field paths; the column is the path with `_` for `.` (`Configuration.columnName`).
     package let attributes: [String]
     package let metrics: Metrics
+    /// nil where every record counts.
+    package let deduplication: Deduplication?
+    package let limits: RecordLimits
     package let eventTime: EventTime
 
     /// A compiled set of descriptors, read together with the configuration, so that what was

@@ -25,6 +25,24 @@ enum Default {
   /// Four commits: one gathering, one being written, and room for bursts.
   static let bufferByteCount: Int64 = 128_000_000
 
+  /// A gateway that lost its link sends again within minutes, a second ground station within a
+  /// pass.
+  static let duplicatesWithin: Int64 = 1 * hours
+  /// Of one partition: 280 records a second over the default hour, in 22 or 26 MB.
+  static let duplicateRecords = 1_000_000
+
+  /// Ten times what Kafka's brokers let a message be unless told otherwise.
+  static let messageByteCount: Int64 = 10_000_000
+  /// What Protobuf's own libraries stop at is 100; nobody nests telemetry to 64.
+  static let depth = 64
+  /// More than 10 MB of real samples hold, and a bound on what empty elements of two bytes cost.
+  static let rowsPerRecord = 1_000_000
+  /// Of one partition. Far above a fleet's share, and a bound on memory where the device is mapped
+  /// from a field that is different in each message.
+  static let devicesPerPartition = 1_000_000
+  /// Of one partition of a narrow source: each is a series of every device.
+  static let metricsPerPartition = 10_000
+
   static let listen = Endpoint(host: "127.0.0.1", port: 9479)
   /// The bucket of the statistical detectors. Their other defaults follow from it: see
   /// docs/DETECTORS.md.
@@ -78,6 +96,15 @@ enum Allowed {
   static let rowGroupRowCount = 1000...100_000_000
   static let bufferByteCount: ClosedRange<Int64> = 8_000_000...256_000_000_000
   static let lanes = 1...256
+
+  static let duplicatesWithin: ClosedRange<Int64> = Default.seconds...14 * Default.days
+  static let duplicateRecords = 1...16_000_000
+  /// Kafka itself carries less than 2 GB.
+  static let messageByteCount: ClosedRange<Int64> = 1000...1_000_000_000
+  static let depth = 1...64
+  static let rowsPerRecord = 1...100_000_000
+  static let devicesPerPartition = 1...100_000_000
+  static let metricsPerPartition = 1...10_000_000
 
   static let descriptorSetByteCountMax = 16 << 20
   static let secretByteCountMax = 64 << 10

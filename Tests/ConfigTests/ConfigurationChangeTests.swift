@@ -84,6 +84,11 @@ import Testing
     ("unit: ns", "unit: us", "sources[wide].time.unit: ns → us"),
     ("unit: W}", "unit: kW}", "sources[wide].metrics[power_w].unit: W → kW"),
     ("sequence: sequence", "sequence: n", "sources[narrow].sequence: sequence → n"),
+    ("within: 6h", "within: 7h", "sources[narrow].deduplicate.within: 6h → 7h"),
+    ("by: sequence,", "by: payload,", "sources[narrow].deduplicate.by: sequence → payload"),
+    ("records: 5_000", "records: 6000", "sources[narrow].deduplicate.records: 5000 → 6000"),
+    ("message: 2MB", "message: 3MB", "sources[narrow].limits.message: 2MB → 3MB"),
+    ("depth: 8", "depth: 9", "sources[narrow].limits.depth: 8 → 9"),
     ("event_time: {device_idle: 2h}", "event_time: {device_idle: 3h}",
       "sources[wide].event_time.device_idle: 2h → 3h"),
     ("allowed_lateness: 0", "allowed_lateness: 1m", "event_time.allowed_lateness: 0s → 1m"),
@@ -105,6 +110,16 @@ import Testing
     let change = try change(replace, with)
     #expect(!change.isAccepted && change.live.isEmpty)
     #expect(change.refused.map(\.description) == [expected + " (needs a restart)"])
+  }
+
+  @Test func `duplicates that are left out no longer are one change, with three values`() throws {
+    let change = try change("      deduplicate: {by: sequence, within: 6h, records: 5_000}\n", "")
+    #expect(
+      change.refused.map(\.description) == [
+        "sources[narrow].deduplicate.by: removed: sequence (needs a restart)",
+        "sources[narrow].deduplicate.within: removed: 6h (needs a restart)",
+        "sources[narrow].deduplicate.records: removed: 5000 (needs a restart)",
+      ])
   }
 
   @Test(arguments: [

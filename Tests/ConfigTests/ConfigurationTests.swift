@@ -88,6 +88,21 @@ import Testing
     #expect(configuration.log.format == .json)
   }
 
+  @Test func `what is let in is what the file says, and the usual else`() throws {
+    let configuration = try read(complete, environment: ["PORT": "9480", "READINGS": "5"])
+    #expect(configuration.sources[0].deduplication == nil)
+    #expect(configuration.sources[0].limits == .standard)
+    #expect(
+      configuration.sources[1].deduplication
+        == Configuration.Deduplication(
+          by: .sequence, withinMicros: 21_600_000_000, recordCountMax: 5000))
+    #expect(
+      configuration.sources[1].limits
+        == Configuration.RecordLimits(
+          messageByteCountMax: 2_000_000, depthMax: 8, rowCountMax: 1_000_000,
+          deviceCountMax: 1_000_000, metricCountMax: 10_000))
+  }
+
   private func bare(_ kind: Configuration.Statistical.Kind) -> Configuration.Statistical {
     Configuration.Statistical(
       kind: kind, everyMicros: 60_000_000, halfLifeMicros: nil, fastHalfLifeMicros: nil,
@@ -207,6 +222,8 @@ let complete = """
       time: {field: samples.time}
       sequence: sequence
       metric: {name: samples.metric, value: samples.value}
+      deduplicate: {by: sequence, within: 6h, records: 5_000}
+      limits: {message: 2MB, depth: 8}
   event_time:
     out_of_orderness: 1m
     allowed_lateness: 0

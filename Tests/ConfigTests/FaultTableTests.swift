@@ -35,7 +35,7 @@ struct FaultCase: CustomTestStringConvertible {
 }
 
 @Suite struct FaultTableTests {
-  @Test(arguments: keyCases + kafkaCases + sourceCases)
+  @Test(arguments: keyCases + kafkaCases + sourceCases + admissionCases)
   func `each fault has its place and its words`(_ row: FaultCase) {
     expect(row)
   }
@@ -230,9 +230,37 @@ private let sourceCases: [FaultCase] = [
     "5:11 sources[1].name: `Other` may only contain lower-case letters, digits and `_`"
       + " = did you mean `other`?",
     "6:5 sources[1].a: unknown key; expected one of name, topics, message, descriptor_set, protos,"
-      + " rows, device, time, sequence, attributes, metrics, metric, event_time",
+      + " rows, device, time, sequence, attributes, metrics, metric, deduplicate, limits,"
+      + " event_time",
     "8:14 sources[2].topics[0]: the topic `telemetry` belongs to sources[0] already (line 4); a"
       + " topic has one source = remove it from one of the two"),
+]
+
+private let admissionCases: [FaultCase] = [
+  .changed("device: device_id", "device: d\n    deduplicate: {}",
+    "8:18 sources[0].deduplicate: `by` is missing; expected one of sequence, payload"),
+  .changed("device: device_id", "device: d\n    deduplicate: {by: sequence}",
+    "8:23 sources[0].deduplicate.by: `by: sequence` needs `sequence`, the field path of the"
+      + " sequence number = name it, or write by: payload"),
+  .changed("device: device_id",
+    "device: d\n    deduplicate: {by: key, within: 15d, records: 0, for: 1h}",
+    "8:23 sources[0].deduplicate.by: `key` is not known here; expected one of sequence, payload",
+    "8:36 sources[0].deduplicate.within: `15d` is out of range; expected 1s to 14d",
+    "8:50 sources[0].deduplicate.records: `0` is out of range; expected a whole number from 1 to"
+      + " 16000000",
+    "8:53 sources[0].deduplicate.for: unknown key; expected one of by, within, records"),
+  .changed("device: device_id", "device: d\n    deduplicate: {by: payload, within: 1500100us}",
+    "8:40 sources[0].deduplicate.within: `1500100us` is not a whole number of milliseconds"),
+  .changed("device: device_id",
+    "device: d\n    limits: {message: 2GB, depth: 65, rows: 0, devices: many, metrics: -1}",
+    "8:23 sources[0].limits.message: `2GB` is out of range; expected 1kB to 1GB",
+    "8:35 sources[0].limits.depth: `65` is out of range; expected a whole number from 1 to 64",
+    "8:45 sources[0].limits.rows: `0` is out of range; expected a whole number from 1 to"
+      + " 100000000",
+    "8:57 sources[0].limits.devices: `many` is not a whole number; expected a whole number from 1"
+      + " to 100000000",
+    "8:72 sources[0].limits.metrics: `-1` is out of range; expected a whole number from 1 to"
+      + " 10000000"),
 ]
 
 private let eventTimeCases: [FaultCase] = [

@@ -59,6 +59,25 @@ import Testing
     #expect(try fingerprint(reordered, environment: ["PW": "2"]) == expected)
   }
 
+  @Test func `duplicates are left out by every value of theirs, limits count where they differ`()
+    throws
+  {
+    let text = minimal.replacing(
+      "device: device_id",
+      with: "device: device_id\n    sequence: n\n    deduplicate: {by: sequence}\n"
+        + "    limits: {rows: 5, devices: 1000000, depth: 3}")
+    let lines = try read(text).canonicalText.split(separator: "\n")
+      .filter { $0.contains(" deduplicate.") || $0.contains(" limits.") }
+    #expect(
+      lines == [
+        "source \"snapshots\" deduplicate.by sequence",
+        "source \"snapshots\" deduplicate.within 3600000000",
+        "source \"snapshots\" deduplicate.records 1000000",
+        "source \"snapshots\" limits.depth 3",
+        "source \"snapshots\" limits.rows 5",
+      ])
+  }
+
   @Test func `the order of sources, windows and detectors does not count`() throws {
     let windows = ["{name: a, size: 5m, aggregates: [sum, count]}", "{name: b, size: 1h}"]
     let detectors = ["{name: x, metric: '*', shift: {}}", "{name: y, silence: {after: 1m}}"]
@@ -111,6 +130,9 @@ import Testing
     ("device: device_id", "device: device_id\n    metrics: [a]"),
     ("device: device_id", "device: device_id\n    event_time: {plausible_from: 2000-01-02}"),
     ("unit: ms", "unit: us"), (", unit: ms", ""),
+    ("device: device_id", "device: device_id\n    deduplicate: {by: payload}"),
+    ("device: device_id", "device: device_id\n    limits: {message: 9MB}"),
+    ("device: device_id", "device: device_id\n    limits: {metrics: 9}"),
     ("pipeline: fleet", "event_time: {device_idle: 61m}\npipeline: fleet"),
     ("pipeline: fleet", "windows: [{name: w, size: 5m}]\npipeline: fleet"),
     ("pipeline: fleet", "detectors: [{name: w, silence: {after: 5m}}]\npipeline: fleet"),

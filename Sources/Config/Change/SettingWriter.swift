@@ -117,7 +117,18 @@ struct SettingWriter {
         if let unit = field.unit { add("metrics[\(field.name)].unit", unit) }
       }
     }
+    write(source.deduplication)
+    add("limits.message", ByteCountText.text(byteCount: source.limits.messageByteCountMax))
+    for limit in source.limits.counts { add("limits.\(limit.key)", "\(limit.count)") }
     write(source.eventTime)
+  }
+
+  /// State survives all of it: what is remembered stays where its key does, and is forgotten else.
+  private mutating func write(_ deduplication: Configuration.Deduplication?) {
+    guard let deduplication else { return }
+    add("deduplicate.by", deduplication.by.rawValue)
+    add("deduplicate.within", micros: deduplication.withinMicros)
+    add("deduplicate.records", "\(deduplication.recordCountMax)")
   }
 
   /// State keeps slices by the windows' grids; what is made of them when they fire may change.

@@ -14,6 +14,8 @@ extension Configuration {
     add(TimeKey.self, under: "sources[].time.")
     add(MetricKey.self, under: "sources[].metrics[].")
     add(NarrowMetricKey.self, under: "sources[].metric.")
+    add(DeduplicateKey.self, under: "sources[].deduplicate.")
+    add(RecordLimitsKey.self, under: "sources[].limits.")
     add(EventTimeKey.self, under: "sources[].event_time.")
     add(WindowKey.self, under: "windows[].")
     add(DetectorKey.self, under: "detectors[].")

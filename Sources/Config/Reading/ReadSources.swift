@@ -2,7 +2,7 @@ enum SourceKey: String, ConfigKey {
   case name, topics, message
   case descriptorSet = "descriptor_set"
   case protos
-  case rows, device, time, sequence, attributes, metrics, metric
+  case rows, device, time, sequence, attributes, metrics, metric, deduplicate, limits
   case eventTime = "event_time"
 }
 
@@ -59,6 +59,8 @@ extension Configuration.Source {
     sequence = section.optional(.sequence, .fieldPath)
     attributes = section.list(.attributes, of: .fieldPath, mayBeEmpty: true) ?? []
     metrics = section.metrics()
+    deduplication = section.deduplication(hasSequence: section.has(.sequence))
+    limits = section.recordLimits()
     self.eventTime = Configuration.EventTime(
       section.section(.eventTime, EventTimeKey.self), inheriting: eventTime)
   }

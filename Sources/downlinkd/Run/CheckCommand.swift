@@ -2,6 +2,7 @@ import ArgumentParser
 import Config
 import Decode
 import Detectors
+import Duplicates
 import Pipeline
 import Telemetry
 import Windows
@@ -36,11 +37,27 @@ struct CheckCommand: ParsableCommand {
       } else {
         print("  metrics     \(schema.metrics.map(\.name).joined(separator: ", "))")
       }
+      show(duplicatesOf: source)
       show(plan.plan, metricsPerDevice: schema.isNarrow ? metrics : schema.metrics.count)
       show(detectorsOf: source)
     }
     print("")
     print(Self.text(of: configuration.http))
+  }
+
+  /// What leaving duplicates out may come to in each partition.
+  private func show(duplicatesOf source: SourceOptions) {
+    guard let rule = source.duplicates else { return print("  duplicates  count") }
+    let key = rule.by == .sequence ? "device and sequence" : "key and payload"
+    let mebibytes = (Double(rule.byteCountMax) / 1_048_576).rounded(.up)
+    print("  duplicates  left out: the same \(key) within \(rule.withinMillis / 1000) s")
+    print(
+      "              at most \(Int(mebibytes)) MiB a partition, for \(rule.recordCountMax) records"
+        + " of \(rule.bytesPerRecord) bytes: \(Self.rate(rule)) records a second")
+  }
+
+  private static func rate(_ rule: DuplicateRule) -> Int64 {
+    Int64(rule.recordCountMax) * 1000 / rule.withinMillis
   }
 
   private func show(detectorsOf source: SourceOptions) {
