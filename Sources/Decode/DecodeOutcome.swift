@@ -22,9 +22,10 @@ package enum DeadReason: String, CaseIterable, Sendable {
   /// Protobuf, but a field of the message type has a wire type that its declaration cannot have:
   /// the bytes are of another message type.
   case wrongType = "wrong_type"
-  /// Messages or groups lie deeper in each other than `WireDecoder.depthMax`.
+  /// Messages or groups lie deeper in each other than the source's limit, 64 at most.
   case tooDeep = "too_deep"
-  /// Unpacking needs more memory than one record is given (`RecordDecoder.Options`).
+  /// The message is larger than the source's limit, or its rows, or unpacking it, need more memory
+  /// than one record is given (`RecordDecoder.Options`).
   case tooLarge = "too_large"
   /// A field that its message declares `required` is absent.
   case missingRequired = "missing_required"
@@ -43,6 +44,12 @@ package enum DeadReason: String, CaseIterable, Sendable {
   case noTime = "no_time"
   /// A row of a narrow source does not name its metric.
   case noMetricName = "no_metric_name"
+  /// The record has more rows than the source's limit.
+  case tooManyRows = "too_many_rows"
+  /// The record's device is new, and its partition has as many as the source's limit.
+  case tooManyDevices = "too_many_devices"
+  /// The row's metric name is new, and its partition has as many as the source's limit.
+  case tooManyMetrics = "too_many_metrics"
   /// The event time is there and is none: a header that is neither a whole number in text nor eight
   /// bytes.
   case badTime = "bad_time"

@@ -12,14 +12,15 @@ extension CompiledMapping {
     case .truncated: "the message ends inside this field"
     case .malformed: "not Protobuf"
     case .wrongType: "the field has another wire type than its declaration"
-    case .tooDeep: "nested more than \(WireDecoder.depthMax) deep"
+    case .tooDeep: "nested deeper than the source's limit"
     case .invalidUTF8: "the string is not UTF-8"
     case .nulInString: "the string holds a NUL"
     case .stringTooLong: "the string is too long"
     case .noTime: "\(mapping.time.field) is absent or 0"
     case .noMetricName: "the metric has no name"
     case .unpackRefused: "the message stands twice, and libprotobuf-c cannot merge the two"
-    case .nullPayload, .tooLarge, .missingRequired, .noDevice, .badTime, .notEnveloped,
+    case .nullPayload, .tooLarge, .tooManyRows, .tooManyDevices, .tooManyMetrics,
+      .missingRequired, .noDevice, .badTime, .notEnveloped,
       .badEnvelope, .unknownSchema, .otherType:
       reason.rawValue
     }

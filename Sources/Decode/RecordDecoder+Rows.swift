@@ -21,6 +21,10 @@ extension RecordDecoder {
     let part = RecordPart(
       time: time, flags: sequence().isOutOfRange ? ReadingFlags.outOfRange.rawValue : 0)
     if plan.hasRows {
+      guard slots.rowCount <= options.rowCountMax else {
+        return .dead(
+          .tooManyRows, detail: "\(slots.rowCount) rows, and the limit is \(options.rowCountMax)")
+      }
       return slots.rowCount == 0
         ? .empty : appendElements(texts, part, into: &batch, &vocabulary, &faults)
     }

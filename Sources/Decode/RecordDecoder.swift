@@ -26,10 +26,26 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     /// Most bad rows of one record that are told apart: each becomes a dead letter with the whole
     /// payload. The last one says how many more there are.
     package var rowFaultCountMax: Int
+    /// Longest message, in bytes; below 2 GiB.
+    package var payloadByteCountMax: Int
+    /// Messages and groups within each other, the outermost not counted; at most 64.
+    package var depthMax: Int
+    /// Rows of one record.
+    package var rowCountMax: Int
 
-    package init(unpackByteCountMax: Int = 512 << 20, rowFaultCountMax: Int = 100) {
+    package init(
+      unpackByteCountMax: Int = 512 << 20, rowFaultCountMax: Int = 100,
+      payloadByteCountMax: Int = Int(Int32.max), depthMax: Int = 64,
+      rowCountMax: Int = Int(Int32.max)
+    ) {
+      precondition(
+        payloadByteCountMax <= Int(Int32.max) && (0...WireDecoder.depthMax).contains(depthMax),
+        "positions in a payload have 32 bits, and decoders go 64 deep")
       self.unpackByteCountMax = unpackByteCountMax
       self.rowFaultCountMax = rowFaultCountMax
+      self.payloadByteCountMax = payloadByteCountMax
+      self.depthMax = depthMax
+      self.rowCountMax = rowCountMax
     }
   }
 
@@ -52,11 +68,12 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     let plan = plan.compiled
     self.plan = plan
     self.options = options
-    wire = WireDecoder(plan.wire)
+    wire = WireDecoder(plan.wire, depthMax: options.depthMax)
     slots = SlotMemory(
       record: plan.wire.record, row: plan.wire.row, byteCountMax: options.unpackByteCountMax)
     reference = usesReference
-      ? ReferenceDecoder(plan, byteCountMax: options.unpackByteCountMax) : nil
+      ? ReferenceDecoder(
+        plan, byteCountMax: options.unpackByteCountMax, depthMax: options.depthMax) : nil
   }
 
   /// Decodes one record. `batch` must have the plan's schema and `vocabulary` be its partition's;
@@ -117,8 +134,10 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     _ payload: RawSpan, _ record: RecordParts, into batch: inout ReadingBatch,
     _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
   ) -> DecodeOutcome {
-    guard payload.byteCount <= Int(Int32.max) else {
-      return .dead(.tooLarge, detail: "\(payload.byteCount) bytes are more than a message may have")
+    guard payload.byteCount <= options.payloadByteCountMax else {
+      return .dead(
+        .tooLarge,
+        detail: "\(payload.byteCount) bytes, and the limit is \(options.payloadByteCountMax)")
     }
     guard let reference else {
       if let fault = wire.read(payload, into: &slots) {

@@ -1,3 +1,4 @@
+import Decode
 import Duplicates
 
 /// What one record, and all records of a partition together, may bring: `sources[].limits`.
@@ -45,5 +46,13 @@ extension SourceOptions {
     AdmissionOptions(
       deviceCountMax: limits.deviceCountMax, metricCountMax: limits.metricCountMax,
       duplicates: duplicates)
+  }
+}
+
+extension RecordDecoder.Options {
+  init(_ limits: RecordLimits) {
+    self.init(
+      payloadByteCountMax: limits.messageByteCountMax, depthMax: limits.depthMax,
+      rowCountMax: limits.rowCountMax)
   }
 }

@@ -218,4 +218,26 @@ import Windows
     #expect(later.cut()?.output.readings.recordOutcomes == [.read])
     #expect(harness.cut()?.output.readings.recordOutcomes == [.read, .dead, .dead])
   }
+
+  @Test func `a message that is too large, too deep or has too many rows is dead by name`() throws {
+    var source = try TestSources.narrow()
+    source.limits.rowCountMax = 2
+    source.limits.messageByteCountMax = 200
+    source.limits.depthMax = 1
+    let harness = PartitionHarness(.test(), source: source)
+    let two = TestRecord.narrow("inv-1", [(0, "a", 1), (1, "a", 2)])
+    var deep = two
+    // An unknown field 31 with a message in it is skipped; two groups within each other are not.
+    deep.payload? += [0xFA, 0x01, 2, 0x0A, 0] + [0xF3, 0x01, 0xF3, 0x01, 0xF4, 0x01, 0xF4, 0x01]
+    var large = two
+    large.key = Array("inv-1".utf8)
+    large.payload? += [0xFA, 0x01, 0xC8, 0x01] + [UInt8](repeating: 7, count: 200)
+    harness.offer(
+      [two, .narrow("inv-1", [(0, "a", 1), (1, "a", 2), (2, "a", 3)]), deep, large], from: 0)
+    let cut = try #require(harness.cut())
+    #expect(cut.output.readings.recordOutcomes == [.read, .dead, .dead, .dead])
+    #expect(
+      cut.output.deadLetters.map(\.reason) == ["too_many_rows", "too_deep", "too_large"])
+    #expect(cut.output.deadLetters[0].detail == "3 rows, and the limit is 2")
+  }
 }

@@ -16,12 +16,13 @@ final class ReferenceDecoder {
   private let scan: ScanTable
   private let descriptors: CDescriptors
   private let arena: Arena
-  private var findings = WireFindings()
+  private var findings: WireFindings
   /// Bytes of the texts of the last record.
   private(set) var texts: [UInt8] = []
 
-  init(_ plan: CompiledMapping, byteCountMax: Int) {
+  init(_ plan: CompiledMapping, byteCountMax: Int, depthMax: Int) {
     self.plan = plan
+    findings = WireFindings(depthMax: depthMax)
     scan = ScanTable(plan.type)
     descriptors = CDescriptors(plan.type)
     arena = Arena(firstByteCount: min(64 << 10, byteCountMax), byteCountMax: byteCountMax)

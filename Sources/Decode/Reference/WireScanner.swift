@@ -17,11 +17,14 @@ struct WireFindings {
   /// The first fault that leaves the structure readable: a field with a wrong wire type, or a
   /// message that stands twice and cannot be merged.
   var contentFault: WireFault?
+  /// Messages and groups within each other that are let pass.
+  fileprivate let depthMax: Int
   /// Enclosing messages of the one being scanned.
   fileprivate var frames: [Frame]
   fileprivate var groupNumbers: [UInt32] = []
 
-  init() {
+  init(depthMax: Int = WireScanner.depthMax) {
+    self.depthMax = depthMax
     frames = Array(repeating: Frame(end: 0, node: 0, seen: 0), count: WireScanner.depthMax)
   }
 
@@ -142,7 +145,9 @@ enum WireScanner {
       guard byteCount <= cursor.end &- cursor.position else { return cursor.overrun(start, number) }
       if wireType == 2, field.action != .skip {
         if field.action.entersMessage {
-          guard cursor.depth < depthMax else { return cursor.fault(.tooDeep, at: start, number) }
+          guard cursor.depth < findings.depthMax else {
+            return cursor.fault(.tooDeep, at: start, number)
+          }
           if field.action == .unmergeable { mark(field, start, number, &cursor, &findings) }
           enter(field, byteCount, &cursor, &findings)
           node = nodes[Int(cursor.node)]
@@ -301,7 +306,7 @@ extension WireScanner {
     _ bytes: RawSpan, from start: Int, _ number: UInt32, _ cursor: inout Cursor,
     _ findings: inout WireFindings
   ) -> WireFault? {
-    guard cursor.depth < depthMax else { return cursor.fault(.tooDeep, at: start, number) }
+    guard cursor.depth < findings.depthMax else { return cursor.fault(.tooDeep, at: start, number) }
     findings.groupNumbers.removeAll(keepingCapacity: true)
     findings.groupNumbers.append(number)
     while let open = findings.groupNumbers.last {
@@ -314,7 +319,7 @@ extension WireScanner {
       guard tag >> 3 != 0 else { return cursor.fault(.malformed, at: fieldStart, number) }
       switch tag & 7 {
       case 3:
-        guard cursor.depth + findings.groupNumbers.count < depthMax else {
+        guard cursor.depth + findings.groupNumbers.count < findings.depthMax else {
           return cursor.fault(.tooDeep, at: fieldStart, number)
         }
         findings.groupNumbers.append(tag >> 3)

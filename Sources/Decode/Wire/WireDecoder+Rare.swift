@@ -201,7 +201,7 @@ extension WireDecoder {
   private func skipGroup(
     _ number: UInt32, _ start: Int, _ place: inout WirePlace, _ bytes: WireBytes
   ) -> WireFault? {
-    guard place.depth < Self.depthMax else { return place.fault(.tooDeep, at: start, number) }
+    guard place.depth < depthMax else { return place.fault(.tooDeep, at: start, number) }
     // Numbers of the groups that are open.
     var open = InlineArray<64, UInt32>(repeating: 0)
     open[0] = number
@@ -218,7 +218,7 @@ extension WireDecoder {
       guard tag >> 3 != 0 else { return place.fault(.malformed, at: fieldStart, number) }
       switch tag & 7 {
       case 3:
-        guard place.depth + openCount < Self.depthMax else {
+        guard place.depth + openCount < depthMax else {
           return place.fault(.tooDeep, at: fieldStart, number)
         }
         open[openCount] = tag >> 3

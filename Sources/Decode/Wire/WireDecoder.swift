@@ -15,7 +15,8 @@
 /// Source: protobuf.dev, "Encoding". Cost: 1–2 ns a field, nothing allocated.
 @safe
 struct WireDecoder: ~Copyable {
-  /// Messages and groups within each other, the outermost not counted.
+  /// Messages and groups within each other, the outermost not counted: the most that a source's
+  /// limit may be.
   static let depthMax = 64
 
   /// An enclosing message of the one being read.
@@ -26,10 +27,14 @@ struct WireDecoder: ~Copyable {
   }
 
   let plan: WirePlan
+  /// Messages and groups within each other that are let pass.
+  let depthMax: Int
   private let frames: UnsafeMutablePointer<Frame>
 
-  init(_ plan: WirePlan) {
+  init(_ plan: WirePlan, depthMax: Int) {
+    precondition(depthMax <= Self.depthMax, "there are \(Self.depthMax) frames")
     self.plan = plan
+    self.depthMax = depthMax
     unsafe frames = .allocate(capacity: Self.depthMax)
   }
 
@@ -104,7 +109,7 @@ struct WireDecoder: ~Copyable {
         unsafe at += content.count
         continue
       }
-      if depth == Self.depthMax {
+      if depth == depthMax {
         return unsafe fault(.tooDeep, bytes, start, end, depth, table)
       }
       unsafe frames[depth] = unsafe Frame(end: end, table: table, scope: scope)

@@ -114,7 +114,7 @@ final class Lane {
     self.pool = pool
     self.commands = commands
     self.delegate = delegate
-    decoders = options.sources.map { DecoderBox(RecordDecoder($0.plan)) }
+    decoders = options.sources.map { DecoderBox(RecordDecoder($0.plan, options: .init($0.limits))) }
   }
 
   /// The thread's body: returns after `.stop`.

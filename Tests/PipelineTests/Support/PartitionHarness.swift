@@ -31,7 +31,7 @@ final class PartitionHarness {
     partition = LanePartition(
       start: start, source: source, state: state,
       output: PartitionOutput(schema: source.plan.schema))
-    decoder = DecoderBox(RecordDecoder(source.plan))
+    decoder = DecoderBox(RecordDecoder(source.plan, options: .init(source.limits)))
   }
 
   /// Offers one run and says how each event was answered: "", "refetch" or "lost: …".
