@@ -163,6 +163,7 @@ extension EffectiveText {
     case .fields(let fields):
       items("metrics", fields) { out, field in
         out.line("field", .text(field.field))
+        if let key = field.key { out.line("key", .text(key)) }
         out.line("name", .text(field.name))
         if let unit = field.unit { out.line("unit", .text(unit)) }
       }
@@ -171,6 +172,7 @@ extension EffectiveText {
       block("deduplicate") { $0.write(deduplication) }
     }
     block("limits") { $0.write(source.limits) }
+    line("implicit_zero", .word("\(source.implicitZero)"))
     block("event_time") { $0.write(source.eventTime) }
   }
 

@@ -67,8 +67,10 @@ private struct CanonicalText {
     case .fields(let fields):
       for field in fields {
         line("metrics", texts: [field.field, field.name] + (field.unit.map { [$0] } ?? []))
+        if let key = field.key { line("metrics.key", texts: [field.name, key]) }
       }
     }
+    if source.implicitZero { line("implicit_zero", "true") }
     if let deduplication = source.deduplication {
       line("deduplicate.by", deduplication.by.rawValue)
       line("deduplicate.within", deduplication.withinMicros)

@@ -17,6 +17,9 @@ extension Configuration {
     /// Field paths; the column is the path with `_` for `.` (`Configuration.columnName`).
     package let attributes: [String]
     package let metrics: Metrics
+    /// Whether a number that proto3 declares without `optional` is 0 where it is absent: such a zero
+    /// is never sent. Else it is null.
+    package let implicitZero: Bool
     /// nil where every record counts.
     package let deduplication: Deduplication?
     package let limits: RecordLimits
@@ -69,6 +72,8 @@ extension Configuration {
   package struct MetricField: Hashable, Sendable {
     /// The field path.
     package let field: String
+    /// Where the field is a map: the key whose value is the metric.
+    package let key: String?
     /// The column: letters, digits, `_`.
     package let name: String
     /// The unit, for people.

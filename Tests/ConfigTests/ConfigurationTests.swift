@@ -47,8 +47,8 @@ import Testing
     #expect(
       wide.metrics
         == .fields([
-          Configuration.MetricField(field: "a.b", name: "a_b", unit: nil),
-          Configuration.MetricField(field: "c", name: "power_w", unit: "W"),
+          Configuration.MetricField(field: "a.b", key: nil, name: "a_b", unit: nil),
+          Configuration.MetricField(field: "c", key: nil, name: "power_w", unit: "W"),
         ]))
     #expect(wide.eventTime.deviceIdleMicros == 7_200_000_000)
     #expect(wide.eventTime.outOfOrdernessMicros == 60_000_000)

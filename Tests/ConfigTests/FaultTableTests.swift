@@ -192,7 +192,7 @@ private let sourceCases: [FaultCase] = [
   .changed("device: device_id", "device: device_id\n    metrics: '*'", "8:14 sources[0].metrics:"
     + " `*` is not known here; expected all, or a list of fields = write all"),
   .changed("device: device_id", "device: d\n    metrics: []", "8:14 sources[0].metrics: the list"
-    + " is empty; expected at least one: a field path, or {field:, name:, unit:}"),
+    + " is empty; expected at least one: a field path, or {field:, key:, name:, unit:}"),
   .changed("device: device_id", "device: d\n    metrics: [1x, a.b, {field: c, name: A_B}]",
     "8:15 sources[0].metrics[0]: `1x` is not a field path such as position.altitude_km",
     "8:41 sources[0].metrics[2].name: the column `A_B` is taken by sources[0].metrics[1];"
@@ -231,7 +231,7 @@ private let sourceCases: [FaultCase] = [
       + " = did you mean `other`?",
     "6:5 sources[1].a: unknown key; expected one of name, topics, message, descriptor_set, protos,"
       + " rows, device, time, sequence, attributes, metrics, metric, deduplicate, limits,"
-      + " event_time",
+      + " event_time, implicit_zero",
     "8:14 sources[2].topics[0]: the topic `telemetry` belongs to sources[0] already (line 4); a"
       + " topic has one source = remove it from one of the two"),
 ]

@@ -109,8 +109,9 @@ struct SettingWriter {
       add("metric.value", value, .otherState)
     case .fields(let fields):
       let plain = fields.map { field in
-        Configuration.columnName(ofPath: field.field) == field.name
-          ? field.field : "\(field.field) as \(field.name)"
+        let place = field.field + (field.key.map { "[\($0)]" } ?? "")
+        return Configuration.columnName(ofPath: place) == field.name
+          ? place : "\(place) as \(field.name)"
       }
       add("metrics", plain, .otherState)
       for field in fields {
@@ -120,6 +121,7 @@ struct SettingWriter {
     write(source.deduplication)
     add("limits.message", ByteCountText.text(byteCount: source.limits.messageByteCountMax))
     for limit in source.limits.counts { add("limits.\(limit.key)", "\(limit.count)") }
+    add("implicit_zero", "\(source.implicitZero)")
     write(source.eventTime)
   }
 

@@ -4,11 +4,12 @@ enum SourceKey: String, ConfigKey {
   case protos
   case rows, device, time, sequence, attributes, metrics, metric, deduplicate, limits
   case eventTime = "event_time"
+  case implicitZero = "implicit_zero"
 }
 
 enum TimeKey: String, ConfigKey { case field, unit }
 enum NarrowMetricKey: String, ConfigKey { case name, value }
-enum MetricKey: String, ConfigKey { case field, name, unit }
+enum MetricKey: String, ConfigKey { case field, key, name, unit }
 
 enum EventTimeKey: String, ConfigKey {
   case outOfOrderness = "out_of_orderness"
@@ -59,6 +60,7 @@ extension Configuration.Source {
     sequence = section.optional(.sequence, .fieldPath)
     attributes = section.list(.attributes, of: .fieldPath, mayBeEmpty: true) ?? []
     metrics = section.metrics()
+    implicitZero = section.value(.implicitZero, default: false, .boolean)
     deduplication = section.deduplication(hasSequence: section.has(.sequence))
     limits = section.recordLimits()
     self.eventTime = Configuration.EventTime(
@@ -110,7 +112,7 @@ extension Section<SourceKey> {
   }
 
   private func metricFields() -> [Configuration.MetricField] {
-    let expected = "a field path, or {field:, name:, unit:}"
+    let expected = "a field path, or {field:, key:, name:, unit:}"
     let items = items(.metrics, of: expected) ?? []
     // An unreadable item keeps its place with an empty name, which the later checks skip.
     reading.noteItems(at: items.map(\.path), of: path(of: .metrics))
@@ -118,15 +120,9 @@ extension Section<SourceKey> {
       if case .scalar = item.node.content {
         let field = read(item.node, path: item.path, .fieldPath) ?? ""
         return Configuration.MetricField(
-          field: field, name: Configuration.columnName(ofPath: field), unit: nil)
+          field: field, key: nil, name: Configuration.columnName(ofPath: field), unit: nil)
       }
-      let metric = Section<MetricKey>(item.node, path: item.path, in: reading)
-      let field = metric.required(.field, placeholder: "", .fieldPath)
-      return Configuration.MetricField(
-        field: field,
-        name: metric.value(
-          .name, default: Configuration.columnName(ofPath: field), .name(.column)),
-        unit: metric.optional(.unit, .text))
+      return Section<MetricKey>(item.node, path: item.path, in: reading).metricField()
     }
   }
 }
@@ -139,6 +135,27 @@ extension Format where Value == Configuration.Source.Device {
       (scalar) throws(ValueFault) in
       scalar.text == "$key" ? .recordKey : .field(try path.read(scalar))
     }
+  }
+}
+
+extension Section<MetricKey> {
+  /// One metric; with an empty name, which the later checks skip, where it cannot be read.
+  fileprivate func metricField() -> Configuration.MetricField {
+    let field = required(.field, placeholder: "", .fieldPath)
+    let key = optional(.key, .text)
+    var name = Configuration.columnName(ofPath: field)
+    if let key, !field.isEmpty {
+      name += "_" + key
+      if !has(.name), (try? NameRule.column.check(name)) == nil {
+        report(
+          .key, "`\(name.escapedControls)`, from the map and its key, cannot be a column",
+          suggestion: "name it: {field: \(field), key: …, name: …}")
+        name = ""
+      }
+    }
+    return Configuration.MetricField(
+      field: field, key: key, name: value(.name, default: name, .name(.column)),
+      unit: optional(.unit, .text))
   }
 }
 

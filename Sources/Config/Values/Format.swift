@@ -112,6 +112,22 @@ extension Format where Value: ConfigWord {
   }
 }
 
+extension Format where Value == Bool {
+  static var boolean: Format<Bool> {
+    Format(expected: "true or false") { (scalar) throws(ValueFault) in
+      switch scalar.text {
+      case "true": return true
+      case "false": return false
+      default:
+        let words = ["yes": "true", "on": "true", "no": "false", "off": "false"]
+        throw ValueFault(
+          "is not known here; expected true or false",
+          suggestion: words[scalar.text.lowercased()].map { "write \($0)" })
+      }
+    }
+  }
+}
+
 extension Format where Value == Int {
   static func wholeNumber(in range: ClosedRange<Int>) -> Format<Int> {
     let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"

@@ -222,7 +222,7 @@ extension MessageMapping {
     switch source.metrics {
     case .all: break
     case .fields(let fields):
-      metrics = .list(fields.map { Metric(field: $0.field, name: $0.name, unit: $0.unit) })
+      metrics = .list(fields.map { Metric(field: $0.field, name: $0.name, unit: $0.unit, key: $0.key) })
     case .narrow(let name, let value): narrow = NarrowMetric(nameField: name, valueField: value)
     }
     self.init(
@@ -231,6 +231,7 @@ extension MessageMapping {
       attributes: source.attributes.map { Attribute(field: $0.field, name: $0.name) },
       metrics: metrics, narrowMetric: narrow,
       plausibleFromMicros: source.eventTime.plausibleFromMicros)
+    implicitZero = source.implicitZero
     switch source.envelope {
     case .none: envelope = .none
     case .confluent: envelope = .confluent
