@@ -18,16 +18,11 @@ extension PlanCompiler {
       }
       if metrics.isEmpty { fault("metrics", "the list is empty", "write all, or name fields") }
     case .all:
-      if mapping.rows == nil || rowsType != nil {
-        resolved = resolveAll(rowsType: rowsType)
-        if resolved.isEmpty {
-          fault("metrics", "\((rowsType ?? type).name) has no numeric field that is not used above")
-        }
-      }
+      if mapping.rows == nil || rowsType != nil { resolved = resolveAll(rowsType: rowsType) }
     }
     if resolved.count > Self.metricCountMax {
       fault(
-        "metrics", "\(resolved.count) metrics are more than \(Self.metricCountMax)",
+        "metrics", "there are more than \(Self.metricCountMax) metrics",
         "list those you need")
     }
     return (nil, resolved)
@@ -89,6 +84,10 @@ extension PlanCompiler {
     return (MetricColumn(name: column, type: type, unit: metric.unit), field)
   }
 
+  /// Most fields that `metrics: all` looks at: types that contain each other have more paths than
+  /// anybody has time for.
+  private static var lookCountMax: Int { 100_000 }
+
   /// Every numeric scalar of the reading's message that nothing uses, in order of numbers, nested
   /// singular messages included. Types of `google.protobuf` are left out, but for wrappers of
   /// numbers, which are numbers that may be absent; and so is a type inside itself.
@@ -100,15 +99,30 @@ extension PlanCompiler {
     {
       prefix = path.fields
     }
-    collect(from: rowsType ?? type, at: prefix, rowDepth: prefix.count, inside: [], &resolved)
+    let reading = rowsType ?? type
+    var lookCount = 0
+    collect(
+      from: reading, at: prefix, rowDepth: prefix.count, inside: [], &lookCount, &resolved)
+    if lookCount > Self.lookCountMax {
+      fault(
+        "metrics",
+        "\(reading.name) has more than \(Self.lookCountMax) fields, those of messages inside "
+          + "included", "list those you need")
+    } else if resolved.isEmpty {
+      fault("metrics", "\(reading.name) has no numeric field that is not used above")
+    }
     return resolved
   }
 
   private mutating func collect(
     from type: MessageType, at steps: [MessageField], rowDepth: Int, inside outer: [String],
-    _ resolved: inout [ResolvedMetric]
+    _ lookCount: inout Int, _ resolved: inout [ResolvedMetric]
   ) {
+    // Deeper no message is read.
+    guard steps.count <= WireScanner.depthMax else { return }
     for field in type.fields where !field.isRepeated && field.type != .group {
+      lookCount += 1
+      if lookCount > Self.lookCountMax || resolved.count > Self.metricCountMax { return }
       let path = FieldPath(fields: steps + [field], rowDepth: rowDepth)
       if let mapped = MappedField(path) {
         guard let column = mapped.metricType, column.isNumeric, mapped.kind != .duration,
@@ -123,7 +137,8 @@ extension PlanCompiler {
         let inside = outer + [type.name]
         if !inside.contains(nested.name), !nested.name.hasPrefix("google.protobuf.") {
           collect(
-            from: nested, at: path.fields, rowDepth: rowDepth, inside: inside, &resolved)
+            from: nested, at: path.fields, rowDepth: rowDepth, inside: inside, &lookCount,
+            &resolved)
         }
       }
     }

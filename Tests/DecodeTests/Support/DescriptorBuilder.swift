@@ -19,6 +19,7 @@ struct DescriptorBuilder {
   mutating func add(_ name: String, _ fields: [Field]) { messages.append((name, fields)) }
 
   func catalogue() -> MessageCatalogue {
+    let indexes = Dictionary(uniqueKeysWithValues: messages.enumerated().map { ($1.name, $0) })
     let records = messages.map { name, fields in
       var oneofs: [String] = []
       for case let oneof? in fields.map(\.oneof) where !oneofs.contains(oneof) {
@@ -29,7 +30,7 @@ struct DescriptorBuilder {
           name: field.name, number: field.number, type: field.type, isRepeated: field.isRepeated,
           isPacked: field.isPacked, presence: field.isRepeated ? .implicit : .explicit,
           oneof: field.oneof.flatMap { oneofs.firstIndex(of: $0) },
-          typeIndex: field.message.flatMap { name in messages.firstIndex { $0.name == name } })
+          typeIndex: field.message.flatMap { indexes[$0] })
       }
       return MessageRecord(name: name, fields: sorted, oneofs: oneofs)
     }
