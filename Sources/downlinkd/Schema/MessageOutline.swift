@@ -11,6 +11,9 @@ import Decode
 /// A type is shown with its fields where it comes up first; later it says so. That cuts recursion,
 /// and keeps what is printed linear in the set.
 struct MessageOutline: SchemaDocument {
+  /// Types inside each other; decoding bounds them likewise, and a schema may go on for ever.
+  private static let depthMax = 64
+
   private let types: [MessageType]
   /// Whether messages are shown inside the fields that hold them.
   private let isNested: Bool
@@ -55,10 +58,15 @@ struct MessageOutline: SchemaDocument {
       let name = field.name.padded(to: nameWidth)
       var line = "\(indent)\(space)\(number)  \(name)  \(Self.words(for: field))"
       let nested = isNested ? Self.contents(of: field) : nil
-      let isNew = nested.map { shown.insert($0).inserted } ?? false
-      if nested != nil, !isNew { line += " (above)" }
+      guard let nested else {
+        lines.append(line)
+        continue
+      }
+      let isDeep = depth >= Self.depthMax
+      let isNew = !isDeep && shown.insert(nested).inserted
+      if !isNew { line += isDeep ? " (too deep to be read)" : " (above)" }
       lines.append(line)
-      if let nested, isNew { add(nested, at: depth + 1, &shown, &lines) }
+      if isNew { add(nested, at: depth + 1, &shown, &lines) }
     }
   }
 
