@@ -23,6 +23,7 @@ extension Configuration {
         }
       }
     }
+    if let schemaRegistry { out.block("schema_registry") { $0.write(schemaRegistry) } }
     out.block("event_time") { $0.write(eventTime) }
     out.items("sources", sources) { $0.write($1) }
     out.items("windows", windows) { $0.write($1) }
@@ -137,22 +138,41 @@ extension EffectiveText {
     duration("device_idle", time.deviceIdleMicros)
   }
 
+  mutating func write(_ registry: Configuration.SchemaRegistry) {
+    line("url", .text(registry.url))
+    if let user = registry.user { line("user", .text(user)) }
+    if let password = registry.shownPassword { line("password", .reference(password)) }
+    if let file = registry.authorityFile { line("ca", .text(file)) }
+    duration("timeout", registry.timeoutMicros)
+    if let folder = registry.cacheFolder { line("cache", .text(folder)) }
+    line("subject", .text(registry.subjectPattern))
+  }
+
   mutating func write(_ source: Configuration.Source) {
     line("name", .text(source.name))
     line("topics", .texts(source.topics))
     line("message", .text(source.message))
-    if let set = source.descriptorSet { write(set) }
+    if let set = source.descriptorSet, !set.isFromRegistry { write(set) }
+    if source.envelope != .none { line("envelope", .word(source.envelope.rawValue)) }
     if let rows = source.rows { line("rows", .text(rows)) }
     switch source.device {
     case .field(let path): line("device", .text(path))
     case .recordKey: line("device", .word("$key"))
+    case .header(let name): line("device", .text("$header." + name))
     }
     block("time") { out in
       out.line("field", .text(source.time.field))
       if let unit = source.time.unit { out.line("unit", .word(unit.rawValue)) }
     }
     if let sequence = source.sequence { line("sequence", .text(sequence)) }
-    line("attributes", .texts(source.attributes))
+    if source.attributes.contains(where: \.isRenamed) {
+      items("attributes", source.attributes) { out, attribute in
+        out.line("field", .text(attribute.field))
+        out.line("name", .text(attribute.name))
+      }
+    } else {
+      line("attributes", .texts(source.attributes.map(\.field)))
+    }
     switch source.metrics {
     case .all: line("metrics", .word("all"))
     case .narrow(let name, let value):

@@ -52,15 +52,18 @@ private struct CanonicalText {
     if let set = source.descriptorSet {
       line("descriptor_set", RandomID.hex(XXHash64.hash(set.bytes)))
     }
+    // What was there before envelopes were keeps its fingerprint.
+    if source.envelope != .none { line("envelope", source.envelope.rawValue) }
     if let rows = source.rows { line("rows", text: rows) }
     switch source.device {
     case .field(let path): line("device", text: path)
     case .recordKey: line("device", "$key")
+    case .header(let name): line("device", "$header." + Self.json(name))
     }
     line("time.field", text: source.time.field)
     if let unit = source.time.unit { line("time.unit", unit.rawValue) }
     if let sequence = source.sequence { line("sequence", text: sequence) }
-    line("attributes", texts: source.attributes)
+    line("attributes", texts: source.attributes.map(\.shown))
     switch source.metrics {
     case .all: line("metrics", "all")
     case .narrow(let name, let value): line("metric", texts: [name, value])

@@ -65,18 +65,27 @@ extension Configuration {
 
 extension Reading {
   /// Hides the values of kafka.properties, all of them: a misspelled `sasl.pasword` is still one.
+  /// So is one in schema_registry, where a password may stand in the URL too.
   func redactProperties(in root: ConfigNode) {
     let keys = root.keyPositions.sorted()
+    let open = [SchemaRegistryKey.user, .ca, .timeout, .cache, .subject].map(\.rawValue)
+    for registry in root.entries where registry.key == RootKey.schemaRegistry.rawValue {
+      for entry in registry.value.entries where !open.contains(entry.key) {
+        redact(entry.value, keys)
+      }
+    }
     for kafka in root.entries where kafka.key == RootKey.kafka.rawValue {
       for entry in kafka.value.entries where entry.key == KafkaKey.properties.rawValue {
         let values = entry.value.entries.map(\.value)
-        for value in values.isEmpty ? [entry.value] : values {
-          // A value may go on for lines; YAML marks only its start. The next key ends it.
-          let next = keys.first { $0 > value.position }
-          redact(from: value.position, toLine: next.map { $0.line - 1 } ?? document.lines.count)
-        }
+        for value in values.isEmpty ? [entry.value] : values { redact(value, keys) }
       }
     }
+  }
+
+  /// A value may go on for lines; YAML marks only its start. The next key ends it.
+  private func redact(_ value: ConfigNode, _ keys: [ConfigPosition]) {
+    let next = keys.first { $0 > value.position }
+    redact(from: value.position, toLine: next.map { $0.line - 1 } ?? document.lines.count)
   }
 }
 

@@ -10,8 +10,10 @@ package struct Configuration: Sendable {
   package let pipeline: String
   package let lanes: Lanes
   package let kafka: Kafka
+  /// Nil where none is configured.
+  package let schemaRegistry: SchemaRegistry?
   /// In the order of the file, so that `sources[i]` is also the key path.
-  package let sources: [Source]
+  package internal(set) var sources: [Source]
   package let windows: [Window]
   package let detectors: [Detector]
   package let storage: Storage
@@ -69,6 +71,20 @@ package struct Configuration: Sendable {
       case auto
       case text, json
     }
+  }
+}
+
+// MARK: - Schemas found later
+
+extension Configuration {
+  /// Gives a source the descriptor set that a schema registry has for it, so that it is part of the
+  /// fingerprint like any other. The source has none of its own.
+  ///
+  /// - Parameter name: Which schema it is, for people: the subject and its version.
+  package mutating func adopt(_ bytes: [UInt8], ofSource index: Int, name: String) {
+    precondition(sources[index].needsSchema, "a source with a schema of its own keeps it")
+    sources[index].descriptorSet = Source.DescriptorSet(
+      path: name, bytes: bytes, protos: nil, isFromRegistry: true)
   }
 }
 

@@ -43,6 +43,9 @@ enum Default {
   /// Of one partition of a narrow source: each is a series of every device.
   static let metricsPerPartition = 10_000
 
+  /// A registry answers in milliseconds; one that takes longer than this is in trouble.
+  static let registryTimeout: Int64 = 5 * seconds
+
   static let listen = Endpoint(host: "127.0.0.1", port: 9479)
   /// The bucket of the statistical detectors. Their other defaults follow from it: see
   /// docs/DETECTORS.md.
@@ -106,6 +109,7 @@ enum Allowed {
   static let devicesPerPartition = 1...100_000_000
   static let metricsPerPartition = 1...10_000_000
 
+  static let registryTimeout: ClosedRange<Int64> = 100_000...5 * Default.minutes
   static let descriptorSetByteCountMax = 16 << 20
   static let secretByteCountMax = 64 << 10
 }

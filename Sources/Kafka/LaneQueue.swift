@@ -185,6 +185,10 @@ extension LaneQueue {
   package func headersJSON(at index: Int) -> String? {
     unsafe RecordHeaders.json(of: messages[index])
   }
+
+  package func header(_ name: HeaderName, at index: Int, into values: inout HeaderValues) {
+    unsafe RecordHeaders.value(of: name, in: messages[index], into: &values)
+  }
 }
 
 /// The partition of the records at hand: they come in long runs. Valid inside one drain only, where

@@ -1,8 +1,29 @@
 internal import Base
 internal import CRdkafka
+internal import Telemetry
 
-/// A record's Kafka headers as JSON text.
+/// A record's Kafka headers: one by its name, or all of them as JSON text.
 enum RecordHeaders {
+  /// Appends the value of the last header of a name. Cost: the library parses a record's headers
+  /// when they are first asked for, and keeps them.
+  @unsafe
+  static func value(
+    of name: HeaderName, in message: UnsafePointer<rd_kafka_message_t>,
+    into values: inout HeaderValues
+  ) {
+    var headers: OpaquePointer?
+    var value: UnsafeRawPointer?
+    var byteCount = 0
+    guard
+      unsafe rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR,
+      let headers = unsafe headers,
+      unsafe rd_kafka_header_get_last(headers, name.cString, &value, &byteCount)
+        == RD_KAFKA_RESP_ERR_NO_ERROR,
+      let value = unsafe value
+    else { return values.appendAbsent() }
+    unsafe values.append(UnsafeRawBufferPointer(start: value, count: byteCount))
+  }
+
   /// `[{"key":"trace","value":"AQI="}]`, value in base64 or null; nil for a record without headers.
   @unsafe
   static func json(of message: UnsafePointer<rd_kafka_message_t>) -> String? {

@@ -85,6 +85,8 @@ package struct PipelineOptions: Sendable {
   package var parquet: ParquetWriterOptions
   /// Rows a row group holds at most; gathers of one row group are what encoding costs in memory.
   package var rowGroupRowCountMax: Int
+  /// What schema ids mean; nil where no registry is configured.
+  package var schemas: (any SchemaDirectory)?
   /// Tests lower them; nothing else does.
   package var progressLimits = ProgressLimits()
 

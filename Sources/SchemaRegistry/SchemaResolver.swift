@@ -2,8 +2,8 @@ internal import Base
 package import Decode
 internal import Storage
 
-/// A Schema Registry as lanes see it: what they ask for is fetched on a thread of its own, once, and
-/// kept for as long as the process lives; with a cache folder, for longer.
+/// A Schema Registry as lanes see it: what they ask for is fetched on a thread of its own, once,
+/// and kept for as long as the process lives; with a cache folder, for longer.
 ///
 /// Until the registry answers, nothing is known: requests are repeated for ever, with growing
 /// pauses. What a lane does meanwhile is its own affair.

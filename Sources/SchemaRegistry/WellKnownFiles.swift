@@ -1,8 +1,8 @@
 /// Descriptors of the files that come with Protobuf itself, without a compiler being there: what
 /// registries take for granted and do not keep.
 ///
-/// Made from Protobuf 3.21's files, each by
-/// `protoc --descriptor_set_out=/dev/stdout google/protobuf/NAME.proto | base64`: a set of one file.
+/// Made from Protobuf 3.21's files, each a set of one file:
+/// `protoc --descriptor_set_out=/dev/stdout google/protobuf/NAME.proto | base64`.
 enum WellKnownFiles {
   /// The serialized `FileDescriptorProto` of a file; nil for one that is not here.
   static func descriptor(of name: String) -> [UInt8]? {

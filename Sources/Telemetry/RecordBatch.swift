@@ -94,10 +94,19 @@ package protocol RecordSource: AnyObject {
   /// has none. For dead letters only; `index` is the record's place in the last drain.
   func headersJSON(at index: Int) -> String?
 
+  /// Appends the value of the record's last header of that name, or that there is none. `index` is
+  /// the record's place in the last drain. Only asked where a source maps headers.
+  func header(_ name: HeaderName, at index: Int, into values: inout HeaderValues)
+
   /// Faults of single partitions since the last call that the source goes on from, for the log.
   func takeFaults() -> [String]
 }
 
 extension RecordSource {
   package func takeFaults() -> [String] { [] }
+
+  /// A source whose records have no headers.
+  package func header(_ name: HeaderName, at index: Int, into values: inout HeaderValues) {
+    values.appendAbsent()
+  }
 }

@@ -181,7 +181,8 @@ import Testing
     #expect(
       ConfigFaults(faults(of: text)).description == """
         /etc/downlink/downlinkd.yaml:1:1: error: pipelin: unknown key; expected one of pipeline, \
-        lanes, kafka, sources, event_time, windows, detectors, storage, memory, http, log
+        lanes, kafka, schema_registry, sources, event_time, windows, detectors, storage, memory, \
+        http, log
             1 | pipelin: fleet
               | ^
               = did you mean `pipeline`?

@@ -66,7 +66,8 @@ private let keyCases: [FaultCase] = [
     "1:1 : `pipeline` is missing; expected a name of letters, digits, `_` and `-`"),
   .changed(
     "pipeline: fleet", "pipelin: fleet",
-    "1:1 pipelin: unknown key; expected one of pipeline, lanes, kafka, sources, event_time,"
+    "1:1 pipelin: unknown key; expected one of pipeline, lanes, kafka, schema_registry, sources,"
+      + " event_time,"
       + " windows, detectors, storage, memory, http, log = did you mean `pipeline`?"),
   .changed(
     "pipeline: fleet", "pipeline: fleet\npipeline: other",
@@ -182,7 +183,8 @@ private let sourceCases: [FaultCase] = [
   .changed("    message: fleet.telemetry.v1.DeviceTelemetry\n    device: device_id\n", "",
     "4:5 sources[0]: `message` is missing; expected a full message name such as"
       + " fleet.telemetry.v1.DeviceTelemetry",
-    "4:5 sources[0]: `device` is missing; expected a field path, or $key for the record's key"),
+    "4:5 sources[0]: `device` is missing; expected a field path such as"
+      + " position.altitude_km, or $key, or $header.NAME"),
   .changed("device: device_id", "device: a..b", "7:13 sources[0].device: `a..b` is not a field path"
     + " such as position.altitude_km"),
   .changed("unit: ms", "unit: msec", "8:39 sources[0].time.unit: `msec` is not known here; expected"
@@ -225,12 +227,13 @@ private let sourceCases: [FaultCase] = [
     "5:5 sources[1]: `topics` is missing; expected a list of topics",
     "5:5 sources[1]: `message` is missing; expected a full message name such as"
       + " fleet.telemetry.v1.DeviceTelemetry",
-    "5:5 sources[1]: `device` is missing; expected a field path, or $key for the record's key",
+    "5:5 sources[1]: `device` is missing; expected a field path such as"
+      + " position.altitude_km, or $key, or $header.NAME",
     "5:5 sources[1]: `time` is missing; expected {field: …, unit: s | ms | us | ns}",
     "5:11 sources[1].name: `Other` may only contain lower-case letters, digits and `_`"
       + " = did you mean `other`?",
     "6:5 sources[1].a: unknown key; expected one of name, topics, message, descriptor_set, protos,"
-      + " rows, device, time, sequence, attributes, metrics, metric, deduplicate, limits,"
+      + " envelope, rows, device, time, sequence, attributes, metrics, metric, deduplicate, limits,"
       + " event_time, implicit_zero",
     "8:14 sources[2].topics[0]: the topic `telemetry` belongs to sources[0] already (line 4); a"
       + " topic has one source = remove it from one of the two"),

@@ -22,7 +22,9 @@ final class FakeRegistry {
        "syntax = \\"proto3\\"; package acme; message Place { double altitude_km = 1; }"},
       {"id": 1, "subject": "orbit/v1-value", "references":
        [{"name": "acme/place.proto", "subject": "place", "version": 1}], "schema":
-       "syntax = \\"proto3\\"; package acme; import \\"acme/place.proto\\"; import \\"google/protobuf/timestamp.proto\\"; message Status {} message Orbit { Place place = 1; google.protobuf.Timestamp at = 2; }"},
+       "syntax = \\"proto3\\"; package acme; import \\"acme/place.proto\\"; \
+    import \\"google/protobuf/timestamp.proto\\"; message Status {} \
+    message Orbit { Place place = 1; google.protobuf.Timestamp at = 2; }"},
       {"id": 3, "subject": "avro-value", "type": "AVRO", "schema": "\\"string\\""}
     ]
     """

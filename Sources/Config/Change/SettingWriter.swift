@@ -45,6 +45,7 @@ struct SettingWriter {
     case .count(let count): add("lanes", "\(count)")
     }
     write(configuration.kafka)
+    if let registry = configuration.schemaRegistry { write(registry) }
     write(configuration.eventTime)
     write(configuration.storage)
     add(
@@ -63,6 +64,21 @@ struct SettingWriter {
       // A new password must be seen as new, and never be seen.
       add("kafka.properties.\(property.key)", property.shown, identity: Self.hash(property.value))
     }
+  }
+
+  private mutating func write(_ registry: Configuration.SchemaRegistry) {
+    add("schema_registry.url", registry.url)
+    if let user = registry.user { add("schema_registry.user", user) }
+    if let password = registry.password {
+      // A new password must be seen as new, and never be seen.
+      add(
+        "schema_registry.password", registry.shownPassword ?? Secret.mask,
+        identity: Self.hash(password))
+    }
+    if let file = registry.authorityFile { add("schema_registry.ca", file) }
+    add("schema_registry.timeout", micros: registry.timeoutMicros)
+    if let folder = registry.cacheFolder { add("schema_registry.cache", folder) }
+    add("schema_registry.subject", registry.subjectPattern)
   }
 
   private mutating func write(_ time: Configuration.EventTime) {
@@ -93,15 +109,17 @@ struct SettingWriter {
       // Compiled or read: what counts is what came of it.
       add("descriptor_set", set.path, identity: Self.hash(set.bytes))
     }
+    if source.envelope != .none { add("envelope", source.envelope.rawValue) }
     if let rows = source.rows { add("rows", rows) }
     switch source.device {
     case .field(let path): add("device", path)
     case .recordKey: add("device", "$key")
+    case .header(let name): add("device", "$header." + name)
     }
     add("time.field", source.time.field)
     if let unit = source.time.unit { add("time.unit", unit.rawValue) }
     if let sequence = source.sequence { add("sequence", sequence) }
-    add("attributes", source.attributes, .otherState)
+    add("attributes", source.attributes.map(\.shown), .otherState)
     switch source.metrics {
     case .all: add("metrics", "all", .otherState)
     case .narrow(let name, let value):

@@ -93,7 +93,7 @@ extension Configuration {
     }
     for (place, attribute) in source.attributes.enumerated() {
       let path = reading.itemPath("sources[\(index)].attributes", place)
-      let column = Self.columnName(ofPath: attribute)
+      let column = attribute.name
       if ReservedColumns.analysis.contains(column.lowercased()) {
         reading.report(
           path, "the column `\(column)` would clash with a column of the tables windows and"

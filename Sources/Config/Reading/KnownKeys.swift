@@ -8,10 +8,12 @@ extension Configuration {
     }
     add(RootKey.self, under: "")
     add(KafkaKey.self, under: "kafka.")
+    add(SchemaRegistryKey.self, under: "schema_registry.")
     add(EventTimeKey.self, under: "event_time.")
     add(SourceKey.self, under: "sources[].")
     add(ProtosKey.self, under: "sources[].protos.")
     add(TimeKey.self, under: "sources[].time.")
+    add(AttributeKey.self, under: "sources[].attributes[].")
     add(MetricKey.self, under: "sources[].metrics[].")
     add(NarrowMetricKey.self, under: "sources[].metric.")
     add(DeduplicateKey.self, under: "sources[].deduplicate.")

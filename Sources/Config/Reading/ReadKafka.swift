@@ -104,26 +104,4 @@ extension Section<KafkaKey> {
     let shown = scalar.isFromEnvironment ? scalar.written : "file:" + file
     return Configuration.Property(key: key, value: value, shown: shown)
   }
-
-  /// The text of a secret's file without the newline that editors put at its end.
-  private func secret(inFile file: String, path: String) -> String? {
-    let bytes: [UInt8]
-    do {
-      bytes = try FileBytes.read(file, byteCountMax: Allowed.secretByteCountMax)
-    } catch {
-      reading.report(path, error.message)
-      return nil
-    }
-    guard var text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
-      reading.report(path, "\(file) is not text")
-      return nil
-    }
-    // "\r\n" is a single character.
-    if let last = text.last, last == "\n" || last == "\r\n" { text.removeLast() }
-    guard !text.isEmpty else {
-      reading.report(path, "\(file) is empty; expected a value")
-      return nil
-    }
-    return text
-  }
 }

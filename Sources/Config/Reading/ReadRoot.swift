@@ -1,5 +1,7 @@
 enum RootKey: String, ConfigKey {
-  case pipeline, lanes, kafka, sources
+  case pipeline, lanes, kafka
+  case schemaRegistry = "schema_registry"
+  case sources
   case eventTime = "event_time"
   case windows, detectors, storage, memory, http, log
 }
@@ -15,6 +17,9 @@ extension Configuration {
     pipeline = root.required(.pipeline, placeholder: "", .name(.label))
     lanes = root.value(.lanes, default: .auto, .lanes)
     kafka = Kafka(root.section(.kafka, KafkaKey.self), pipeline: pipeline)
+    schemaRegistry =
+      root.has(.schemaRegistry)
+      ? SchemaRegistry(root.section(.schemaRegistry, SchemaRegistryKey.self)) : nil
 
     let eventTime = EventTime(
       root.section(.eventTime, EventTimeKey.self), inheriting: .standard)

@@ -1,13 +1,14 @@
 enum SourceKey: String, ConfigKey {
   case name, topics, message
   case descriptorSet = "descriptor_set"
-  case protos
+  case protos, envelope
   case rows, device, time, sequence, attributes, metrics, metric, deduplicate, limits
   case eventTime = "event_time"
   case implicitZero = "implicit_zero"
 }
 
 enum TimeKey: String, ConfigKey { case field, unit }
+enum AttributeKey: String, ConfigKey { case field, name }
 enum NarrowMetricKey: String, ConfigKey { case name, value }
 enum MetricKey: String, ConfigKey { case field, key, name, unit }
 
@@ -56,9 +57,11 @@ extension Configuration.Source {
     let time = section.section(.time, TimeKey.self)
     if section.has(.time) { time.requirePresence(of: .field, expected: "a field path") }
     self.time = Time(
-      field: time.optional(.field, .fieldPath) ?? "", unit: time.optional(.unit, .word))
+      field: time.optional(.field, .timeField) ?? "", unit: time.optional(.unit, .word))
+    time.checkUnit(of: self.time)
+    envelope = section.value(.envelope, default: .none, .word)
     sequence = section.optional(.sequence, .fieldPath)
-    attributes = section.list(.attributes, of: .fieldPath, mayBeEmpty: true) ?? []
+    attributes = section.attributes()
     metrics = section.metrics()
     implicitZero = section.value(.implicitZero, default: false, .boolean)
     deduplication = section.deduplication(hasSequence: section.has(.sequence))
@@ -68,7 +71,64 @@ extension Configuration.Source {
   }
 }
 
+extension Section<TimeKey> {
+  /// What the record itself has of a time says its unit, or nothing about it.
+  fileprivate func checkUnit(of time: Configuration.Source.Time) {
+    switch RecordPartText(time.field) {
+    case .timestamp where time.unit != nil:
+      report(.unit, "$timestamp has its own unit", suggestion: "remove `unit`")
+    case .header where !has(.unit):
+      requirePresence(of: .unit, expected: "s, ms, us or ns: what the header counts")
+    case .key, .timestamp, .header, nil: break
+    }
+  }
+}
+
 extension Section<SourceKey> {
+  /// Each a field path or part of the record, or a mapping with its column's name; none twice.
+  fileprivate func attributes() -> [Configuration.Source.Attribute] {
+    let expected = "\(Format<String>.attributeField.expected), or {field:, name:}"
+    let items = items(.attributes, of: expected, mayBeEmpty: true) ?? []
+    var seen: [String: String] = [:]
+    var attributes: [Configuration.Source.Attribute] = []
+    var paths: [String] = []
+    for item in items {
+      guard let attribute = attribute(item.node, path: item.path) else { continue }
+      if let first = seen[attribute.field] {
+        reading.report(
+          item.path, "`\(attribute.field)` is in the list twice; the first is \(first)",
+          suggestion: "remove one of the two")
+        continue
+      }
+      seen[attribute.field] = item.path
+      attributes.append(attribute)
+      paths.append(item.path)
+    }
+    reading.noteItems(at: paths, of: path(of: .attributes))
+    return attributes
+  }
+
+  private func attribute(
+    _ node: ConfigNode, path: String
+  ) -> Configuration.Source.Attribute? {
+    guard case .mapping = node.content else {
+      guard let field = read(node, path: path, .attributeField) else { return nil }
+      let name = Configuration.columnName(ofPath: field)
+      if RecordPartText(field) != nil, (try? NameRule.column.check(name)) == nil {
+        reading.report(
+          path, "`\(name)`, from the header's name, cannot be a column",
+          suggestion: "name it: {field: \(field), name: …}")
+        return nil
+      }
+      return Configuration.Source.Attribute(field: field, name: name)
+    }
+    let section = Section<AttributeKey>(node, path: path, in: reading)
+    let field = section.required(.field, placeholder: "", .attributeField)
+    let name = section.value(
+      .name, default: Configuration.columnName(ofPath: field), .name(.column))
+    return field.isEmpty ? nil : Configuration.Source.Attribute(field: field, name: name)
+  }
+
   fileprivate func metrics() -> Configuration.Source.Metrics {
     if has(.metric) {
       if has(.metrics) {
@@ -123,17 +183,6 @@ extension Section<SourceKey> {
           field: field, key: nil, name: Configuration.columnName(ofPath: field), unit: nil)
       }
       return Section<MetricKey>(item.node, path: item.path, in: reading).metricField()
-    }
-  }
-}
-
-extension Format where Value == Configuration.Source.Device {
-  /// A field path, or `$key`: no field is called that.
-  static var device: Format<Value> {
-    let path = Format<String>.fieldPath
-    return Format(expected: "a field path, or $key for the record's key") {
-      (scalar) throws(ValueFault) in
-      scalar.text == "$key" ? .recordKey : .field(try path.read(scalar))
     }
   }
 }

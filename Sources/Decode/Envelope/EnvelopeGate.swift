@@ -6,8 +6,8 @@
 ///
 /// Without a directory nothing is looked up: only the header's form is checked.
 ///
-/// Cost: one comparison of a word while the records have headers that were let through before, which
-/// is always but for the first of a schema; headers of more than eight bytes are looked up anew.
+/// Cost: one comparison of a word while the records have headers that were let through before,
+/// which is always but for the first of a schema; headers of over eight bytes are looked up anew.
 package struct EnvelopeGate: Sendable {
   /// What becomes of a value.
   package enum Verdict: Equatable, Sendable {

@@ -1,9 +1,9 @@
 /// A whole number in a Kafka header, which has no type: in decimal text, as most producers write
 /// one, or in eight bytes, the highest first, as Java's `putLong` does.
 ///
-/// Eight bytes are a number in bytes unless the first of them is a digit or a sign. No event time is
-/// mistaken so: those bytes at the front of a number would make it nanoseconds beyond the year 2068,
-/// and of the other units more than any reading has.
+/// Eight bytes are a number in bytes unless the first of them is a digit or a sign. No event time
+/// is mistaken so: those bytes at the front of a number would make it nanoseconds beyond the year
+/// 2068, and of the other units more than any reading has.
 enum HeaderNumber: Equatable {
   case number(Int64)
   /// A value without bytes.

@@ -1,4 +1,5 @@
 import Base
+import Decode
 package import Kafka
 package import Logging
 package import Storage
@@ -95,9 +96,11 @@ package final class Instance: Sendable {
   /// What the instance knows about itself now. Cost: a copy of the status, some microseconds a
   /// partition; callable from any thread, as often as anybody likes.
   package func status() -> PipelineStatus {
-    let (session, sources) = current.update { ($0.session, $0.options.sources) }
-    return board.status(
-      progress: session?.board.update { $0.progress } ?? [], sources: sources)
+    let (session, options) = current.update { ($0.session, $0.options) }
+    var status = board.status(
+      progress: session?.board.update { $0.progress } ?? [], sources: options.sources)
+    status.schemaRegistry = (options.schemas?.account).map { PipelineStatus.SchemaRegistry($0) }
+    return status
   }
 
   /// Runs to the end. Blocks.
@@ -187,4 +190,16 @@ struct SessionMemory: Sendable {
   var targets: [TopicPartition: Int64]?
   /// Whether a session has got as far as reading: from then on faults are not the configuration's.
   var hasStarted = false
+}
+
+extension PipelineStatus.SchemaRegistry {
+  fileprivate init(_ account: SchemaAccount) {
+    self.init(url: account.place)
+    answeredCount = account.answeredCount
+    notFoundCount = account.notFoundCount
+    failedCount = account.failedCount
+    knownIDCount = account.knownIDCount
+    waitSeconds = Double(account.waitNanos) / 1e9
+    trouble = account.trouble
+  }
 }

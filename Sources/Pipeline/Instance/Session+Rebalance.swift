@@ -1,4 +1,5 @@
 import Base
+import Decode
 import Kafka
 import Ledger
 import Logging
@@ -129,6 +130,16 @@ extension Session: LaneDelegate {
   func laneWarned(_ message: String) { log.warning("\(message)") }
 
   func laneProgressed(_ lane: Int, _ progress: LaneProgress) {
-    board.update { $0.progress[lane] = progress }
+    let (before, now) = board.update { board in
+      let before = board.awaitedSchemaID
+      board.progress[lane] = progress
+      return (before, board.awaitedSchemaID)
+    }
+    if let now {
+      let trouble = options.schemas?.account.trouble.map { ": \($0)" } ?? ""
+      status.wait(for: .schemaRegistry, "schema \(now)\(trouble)")
+    } else if before != nil {
+      status.endWait(for: .schemaRegistry)
+    }
   }
 }

@@ -174,6 +174,7 @@ final class Session: @unchecked Sendable {
     end = drain(consumer, after: end)
     for commands in laneCommands { commands.update { $0.append(.stop) } }
     for thread in laneThreads { thread.join() }
+    status.endWait(for: .schemaRegistry)
     consumer.close(timeoutMillis: Self.leaveMillis)
     self.consumer = nil
     return end

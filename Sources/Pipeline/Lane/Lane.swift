@@ -51,6 +51,9 @@ struct LaneProgress: Sendable {
   var openDateCount = 0
   /// Whether it does not drain: its buffers are full and wait for a commit.
   var isPaused = false
+  /// By source: records decoded since the lane began, replayed ones left out.
+  /// The schema that its next record waits for; nil where it waits for none.
+  var awaitedSchemaID: Int32?
 }
 
 /// How far one partition is, as its lane says.
@@ -74,11 +77,17 @@ struct PartitionProgress: Sendable {
 ///
 /// It takes no lock while it works through a batch; commands are looked at between batches, once
 /// before a drain and once after it, so that a record never arrives before its partition's start.
+///
+/// A record whose schema nobody knows yet stops it where it stands: the rest of the batch is kept,
+/// nothing is drained, commands are answered, and the record is offered again until its schema is
+/// known. So no record is lost or overtaken; the lane's other partitions wait along.
 final class Lane {
   /// Records a drain takes at most: enough to amortise the look at commands, little enough that a
   /// cut is answered within milliseconds.
   static let drainRecordCountMax = 4096
   static let drainTimeoutMillis: Int32 = 50
+  /// How often a lane looks whether a schema has become known.
+  static let schemaLookMillis = 10
 
   let index: Int
   let options: PipelineOptions
@@ -91,8 +100,12 @@ final class Lane {
   private let commands: Monitor<[LaneCommand]>
 
   private var batch = RecordBatch()
-  /// One decoder a source: plan and arena.
-  private let decoders: [DecoderBox]
+  /// Place in the batch of the next record to be worked through; its count when it is done.
+  private var place = 0
+  /// The schema that the record there waits for.
+  private var awaitedSchemaID: Int32?
+  /// One a source.
+  private let readers: [RecordReader]
   /// By `RecordHeader.partitionIndex`; nil for partitions that are not ours (any more).
   private var slots: [LanePartition?] = []
   var partitions: [TopicPartition: LanePartition] = [:]
@@ -114,7 +127,9 @@ final class Lane {
     self.pool = pool
     self.commands = commands
     self.delegate = delegate
-    decoders = options.sources.map { DecoderBox(RecordDecoder($0.plan, options: .init($0.limits))) }
+    readers = options.sources.map {
+      RecordReader($0.plan, limits: $0.limits, schemas: options.schemas)
+    }
   }
 
   /// The thread's body: returns after `.stop`.
@@ -125,17 +140,23 @@ final class Lane {
       if isFull(bufferedByteCount) {
         // The cut that is due will empty the buffers; until then Kafka's own queue may fill.
         handleCommands(waitMillis: 20)
+      } else if awaitedSchemaID != nil {
+        handleCommands(waitMillis: Self.schemaLookMillis)
+        process()
       } else {
-        records.drain(
-          into: &batch, countMax: Self.drainRecordCountMax,
-          timeoutMillis: Self.drainTimeoutMillis)
+        drain()
         handleCommands(waitMillis: 0)
         for fault in records.takeFaults() { delegate.laneWarned(fault) }
         process()
-        refetch()
       }
       bufferedByteCount = report()
     }
+  }
+
+  private func drain() {
+    place = 0
+    records.drain(
+      into: &batch, countMax: Self.drainRecordCountMax, timeoutMillis: Self.drainTimeoutMillis)
   }
 
   private func isFull(_ bufferedByteCount: Int) -> Bool {
@@ -162,51 +183,73 @@ final class Lane {
     }
     progress.openDateCount = openDates.count
     progress.isPaused = isFull(progress.bufferedByteCount)
+    progress.awaitedSchemaID = awaitedSchemaID
     delegate.laneProgressed(index, progress)
     return progress.bufferedByteCount
   }
 
   // MARK: - Records
 
+  /// Works through the batch from `place` on, as far as schemas are known.
   private func process() {
-    var index = 0
-    while index < batch.count {
-      let slot = Int(batch.headers[index].partitionIndex)
-      var end = index + 1
+    let wasWaiting = awaitedSchemaID != nil
+    awaitedSchemaID = nil
+    while place < batch.count {
+      let slot = Int(batch.headers[place].partitionIndex)
+      var end = place + 1
       while end < batch.count, Int(batch.headers[end].partitionIndex) == slot { end += 1 }
       if slot >= slots.count { resolveSlots() }
-      // Records of a partition that was taken away may still be in the queue.
-      if let partition = slots[slot] { process(index..<end, of: partition) }
-      index = end
+      // Records of a partition that was taken away may still be in the queue, or in the batch.
+      if let partition = slots[slot] {
+        process(upTo: end, of: partition)
+        if awaitedSchemaID != nil {
+          if !wasWaiting { prepareSchemas() }
+          return
+        }
+      }
+      place = end
     }
+    // Not before: what the batch still holds would be taken for the answer.
+    refetch()
   }
 
-  private func process(_ run: Range<Int>, of partition: LanePartition) {
-    let box = decoders[partition.sourceIndex]
+  /// Works through a run of records of one partition; `place` ends behind it, or at a record that
+  /// waits.
+  private func process(upTo end: Int, of partition: LanePartition) {
+    let reader = readers[partition.sourceIndex]
     partition.equip(from: pool)
     let firstRow = partition.output.readings.rowCount
-    for index in run {
-      let header = batch.headers[index]
+    while place < end, awaitedSchemaID == nil {
+      let header = batch.headers[place]
       switch header.kind {
       case .record:
         react(
-          partition.accept(
-            header, at: index, in: batch, decoder: &box.decoder,
-            headersJSON: { self.records.headersJSON(at: $0) }),
-          partition)
+          partition.accept(header, at: place, in: batch, from: records, reader), partition)
       case .endOfPartition:
         react(partition.acceptEnd(at: header.offset), partition)
       case .positionLost:
         react(partition.losePosition(), partition)
       }
+      if awaitedSchemaID == nil { place += 1 }
     }
     partition.endRun(in: batch)
     openDates.add(partition.output.readings.rowEventTimes, from: firstRow)
   }
 
+  /// Has all schemas asked for that the rest of the batch needs, so that it waits once.
+  private func prepareSchemas() {
+    for index in place..<batch.count where batch.headers[index].kind == .record {
+      let slot = Int(batch.headers[index].partitionIndex)
+      if slot >= slots.count { resolveSlots() }
+      guard let partition = slots[slot] else { continue }
+      readers[partition.sourceIndex].prepare(batch.payload(at: index))
+    }
+  }
+
   private func react(_ reaction: LanePartition.Reaction, _ partition: LanePartition) {
     switch reaction {
     case .none: break
+    case .wait(let schemaID): awaitedSchemaID = schemaID
     case .refetch: refetching.append(partition)
     case .lost(let reason, let isOtherTopic):
       delegate.positionLost(
@@ -218,7 +261,8 @@ final class Lane {
 
   /// Asks again for what a hole was seen at, once the batch that showed it is done with.
   private func refetch() {
-    for partition in refetching {
+    // Meanwhile a partition may have been taken away.
+    for partition in refetching where partitions[partition.topicPartition] === partition {
       if delegate.refetch(partition.topicPartition, from: partition.refetchOffset) {
         partition.didRefetch()
       } else {

@@ -52,6 +52,9 @@ final class LanePartition {
   private var hasNewDetectors = false
   /// The same of limits and of what makes a duplicate.
   private var hasNewAdmission = false
+  /// Records were refused since the last snapshot because nobody knew their schema: by the time of a
+  /// replay somebody may, so that none may begin before them.
+  private var hasUnknownSchema = false
   /// As of the last cut, for the status.
   private var stateByteCountAtCut = 0
   /// What the chain says must lie at the witness's offset; nil once seen.
@@ -147,6 +150,9 @@ final class LanePartition {
     case refetch
     /// The position holds another topic's record, or none.
     case lost(reason: String, isOtherTopic: Bool)
+    /// Nothing was done with the record: its schema is not known yet. Offer it again, before any
+    /// later one of the partition.
+    case wait(schemaID: Int32)
   }
 
   /// Called before the first record of a run: exchanges an output that has no capacity yet for one
@@ -155,10 +161,11 @@ final class LanePartition {
     if output.isBare, let spare = pool.takeSpare(source: sourceIndex) { output = spare }
   }
 
-  /// Offers one record; its rows go to `output`, event time follows in `endRun`.
+  /// Offers one record of the last drain of `records`; its rows go to `output`, event time follows
+  /// in `endRun`.
   func accept(
     _ header: RecordHeader, at index: Int, in batch: borrowing RecordBatch,
-    decoder: inout RecordDecoder, headersJSON: (Int) -> String?
+    from records: any RecordSource, _ reader: RecordReader
   ) -> Reaction {
     switch position {
     case .lost, .refetching, .seekingAhead: return .none
@@ -183,7 +190,10 @@ final class LanePartition {
     }
     position = .steady
     if dropsOutput && header.offset >= replayUntil { endReplay() }
-    decode(header, at: index, in: batch, decoder: &decoder, headersJSON: headersJSON)
+    // What was done to get here changes nothing any more when the record is offered again.
+    if let schemaID = decode(header, at: index, in: batch, from: records, reader) {
+      return .wait(schemaID: schemaID)
+    }
     lastIndex = index
     expected = header.offset + 1
     if !dropsOutput { return .none }
@@ -201,28 +211,43 @@ final class LanePartition {
     return .refetch
   }
 
+  /// Returns the schema that it waits for, having done nothing; nil where the record is decoded.
   private func decode(
     _ header: RecordHeader, at index: Int, in batch: borrowing RecordBatch,
-    decoder: inout RecordDecoder, headersJSON: (Int) -> String?
-  ) {
+    from records: any RecordSource, _ reader: RecordReader
+  ) -> Int32? {
     let payload = batch.payload(at: index)
     let recordKey = batch.key(at: index)
-    inputByteCountSinceState += (payload?.byteCount ?? 0) + (recordKey?.byteCount ?? 0)
+    let byteCount = (payload?.byteCount ?? 0) + (recordKey?.byteCount ?? 0)
     if admission.isDuplicate(header, key: recordKey, payload: payload) {
       output.readings.appendRecord(header, as: .duplicate)
       admission.passDuplicate(header)
-      return
+      inputByteCountSinceState += byteCount
+      return nil
     }
     admission.begin(vocabulary)
-    let decoded = decoder.decode(
-      header: header, key: recordKey, payload: payload, into: &output.readings,
-      vocabulary: &vocabulary, faults: &rowFaults)
-    let verdict = admission.admit(decoded, header, in: &output.readings, &vocabulary, &rowFaults)
-    guard case .decoded(let outcome) = verdict else { return }
+    let outcome: DecodeOutcome
+    // In a replay a schema that is not found now was found then: such records end no replay.
+    let result = reader.read(
+      header, key: recordKey, payload: payload, into: &output.readings, vocabulary: &vocabulary,
+      faults: &rowFaults, believesNotFound: !dropsOutput
+    ) { name, values in records.header(name, at: index, into: &values) }
+    switch result {
+    case .waiting(let schemaID): return schemaID
+    case .outcome(let decoded):
+      inputByteCountSinceState += byteCount
+      let verdict = admission.admit(
+        decoded, header, in: &output.readings, &vocabulary, &rowFaults)
+      guard case .decoded(let admitted) = verdict else {
+        return nil
+      }
+      outcome = admitted
+    }
     if case .dead(let reason, let detail) = outcome {
+      if reason == .unknownSchema { hasUnknownSchema = true }
       var letter = DeadLetter(header, key: recordKey, payload: payload, reason: reason)
       letter.detail = detail
-      letter.headersJSON = headersJSON(index)
+      letter.headersJSON = records.headersJSON(at: index)
       output.append(letter)
     }
     for fault in rowFaults {
@@ -230,10 +255,11 @@ final class LanePartition {
       letter.rowIndex = fault.rowIndex
       letter.stage = fault.isRowKept ? .salvage : .decode
       letter.detail = fault.detail
-      letter.headersJSON = headersJSON(index)
+      letter.headersJSON = records.headersJSON(at: index)
       output.append(letter)
     }
     rowFaults.removeAll(keepingCapacity: true)
+    return nil
   }
 
   /// The first time that room for what is remembered runs out, a sentence for the log.
@@ -403,7 +429,8 @@ final class LanePartition {
   ///
   /// - Parameter wanted: at an orderly stop any state newer than the last snapshot is worth it.
   func isStateDue(_ options: CommitOptions, wanted: Bool, nowNanos: Int64) -> Bool {
-    let mustHave = !decisions.isEmpty || hasNewDetectors || hasNewAdmission
+    let mustHave =
+      !decisions.isEmpty || hasNewDetectors || hasNewAdmission || hasUnknownSchema
     if isReplaying || isLost || stateCut == expected && !mustHave { return false }
     return wanted || mustHave
       || inputByteCountSinceState >= options.stateInputByteCount
@@ -423,7 +450,8 @@ final class LanePartition {
     if isLost { return nil }
     if !decisions.isEmpty { return "its open windows were fired by decision" }
     if hasNewDetectors { return "its detectors were changed" }
-    return hasNewAdmission ? "its limits or its rule for duplicates were changed" : nil
+    if hasNewAdmission { return "its limits or its rule for duplicates were changed" }
+    return hasUnknownSchema ? "records of it were refused for a schema that nobody knew" : nil
   }
 
   /// Hands over everything since the last cut, or nil when nothing happened.
@@ -455,6 +483,7 @@ final class LanePartition {
     decisions = []
     hasNewDetectors = false
     hasNewAdmission = false
+    hasUnknownSchema = false
     if let state {
       stateCut = state.reference.cut
       inputByteCountSinceState = 0

@@ -28,6 +28,8 @@ package struct PipelineStatus: Sendable {
     package enum Cause: String, Sendable, CaseIterable {
       case brokersAway = "brokers_away"
       case diskFull = "disk_full"
+      /// Records wait for what their schema ids mean.
+      case schemaRegistry = "schema_registry"
     }
 
     package var cause: Cause
@@ -97,6 +99,23 @@ package struct PipelineStatus: Sendable {
     package var byteCount: Int64
   }
 
+  /// What the schema registry was asked, and what is known of it.
+  package struct SchemaRegistry: Sendable, Equatable {
+    package var url: String
+    /// Requests that were answered with a schema, with "not found", and all others.
+    package var answeredCount: Int64 = 0
+    package var notFoundCount: Int64 = 0
+    package var failedCount: Int64 = 0
+    /// Ids whose schema is known.
+    package var knownIDCount = 0
+    /// Time in which at least one id waited for its answer.
+    package var waitSeconds = 0.0
+    /// Why the last request failed; nil where it did not.
+    package var trouble: String?
+
+    package init(url: String) { self.url = url }
+  }
+
   /// A reload of the configuration: what became of it.
   package struct Reload: Sendable, Equatable {
     package var atMicros: Int64
@@ -142,6 +161,7 @@ package struct PipelineStatus: Sendable {
   package var phaseSinceMicros: Int64
   /// Why the instance recovers or cannot start, while it does; nil in good times.
   package var trouble: String?
+  /// Where there are several, the one that has lasted longest.
   package var wait: ExternalWait?
   /// Nil while the instance progresses; else the sentence that says what does not move.
   package var stall: String?
@@ -175,6 +195,9 @@ package struct PipelineStatus: Sendable {
 
   package var bufferedByteCount: Int { partitions.reduce(0) { $0 + $1.bufferedByteCount } }
   package var stateByteCount: Int { partitions.reduce(0) { $0 + $1.stateByteCount } }
+
+  /// What the schema registry has done so far; nil where none is configured.
+  package var schemaRegistry: SchemaRegistry?
 
   package var openAnomalies: [OpenCount] = []
   /// The newest steps, oldest first.

@@ -26,6 +26,8 @@ package struct ProgressLimits: Equatable, Sendable {
   var brokersAway = 1800 * second
   /// A full disk may take that person an hour.
   var diskFull = 3600 * second
+  /// As for brokers: records wait that cannot be read without it.
+  var schemaRegistry = 1800 * second
   /// A session that has run for this long counts as a success, also if nothing was to be committed.
   var settled = 60 * second
 
@@ -49,7 +51,8 @@ package struct ProgressLimits: Equatable, Sendable {
     [
       "starting": \.starting, "joining": \.joining, "draining": \.draining, "control": \.control,
       "replay": \.replay, "commit": \.commit, "failing": \.failing,
-      "brokers_away": \.brokersAway, "disk_full": \.diskFull, "settled": \.settled,
+      "brokers_away": \.brokersAway, "disk_full": \.diskFull,
+      "schema_registry": \.schemaRegistry, "settled": \.settled,
     ]
   }
 
@@ -57,6 +60,7 @@ package struct ProgressLimits: Equatable, Sendable {
     switch cause {
     case .brokersAway: return brokersAway
     case .diskFull: return diskFull
+    case .schemaRegistry: return schemaRegistry
     }
   }
 }

@@ -179,6 +179,7 @@ extension PipelineStatus.ExternalWait.Cause {
     switch self {
     case .brokersAway: return "a broker that answers"
     case .diskFull: return "space on storage"
+    case .schemaRegistry: return "the schema registry"
     }
   }
 }

@@ -25,7 +25,8 @@ final class StatusBoard: Sendable {
     /// All the times below are its.
     var clock: AwakeClock
     var phaseSince: Int64 = 0
-    var waitSince: Int64 = 0
+    /// Since when each cause has been waited for; `status.wait` is the oldest of them.
+    var waits: [PipelineStatus.ExternalWait.Cause: Wait] = [:]
     var controlSeen: Int64 = 0
     var outOfGroupSince: Int64?
     var lastCommit: Int64?
@@ -37,6 +38,11 @@ final class StatusBoard: Sendable {
 
     /// The awake clock, now.
     mutating func now() -> Int64 { clock.now(monotonicNanos: MonotonicClock.nowNanos()) }
+  }
+
+  private struct Wait: Sendable {
+    var shown: PipelineStatus.ExternalWait
+    var since: Int64
   }
 
   private struct LabelKey: Hashable, Sendable {
@@ -90,20 +96,15 @@ final class StatusBoard: Sendable {
   /// Begins a wait, or goes on with the one there is of that cause.
   func wait(for cause: PipelineStatus.ExternalWait.Cause, _ detail: String) {
     content.update { content in
-      if content.status.wait?.cause == cause {
-        content.status.wait?.detail = detail
-        return
-      }
-      content.status.wait = PipelineStatus.ExternalWait(
+      let now = content.now()
+      let wait = PipelineStatus.ExternalWait(
         cause: cause, sinceMicros: WallClock.nowMicros(), detail: detail)
-      content.waitSince = content.now()
+      content.waits[cause, default: Wait(shown: wait, since: now)].shown.detail = detail
     }
   }
 
   func endWait(for cause: PipelineStatus.ExternalWait.Cause) {
-    content.update { content in
-      if content.status.wait?.cause == cause { content.status.wait = nil }
-    }
+    content.update { $0.waits[cause] = nil }
   }
 
   /// A session ended with a fault that recovery shall answer.
@@ -250,8 +251,10 @@ final class StatusBoard: Sendable {
       status.labelledTotals = content.labelledTotals
         .map { .init(name: $0.key.name, labels: $0.key.labels, value: $0.value) }
         .sorted { $0.name == $1.name ? $0.labels.precede($1.labels) : $0.name < $1.name }
+      let oldest = content.waits.values.min { $0.since < $1.since }
+      status.wait = oldest?.shown
       Self.merge(progress, sources, content.partitions, into: &status)
-      let facts = Self.facts(status, content)
+      let facts = Self.facts(status, content, waitSince: oldest?.since ?? 0)
       status.stall = content.rule.stall(facts, now: content.now())
       return status
     }
@@ -304,7 +307,9 @@ final class StatusBoard: Sendable {
     var severity: String
   }
 
-  private static func facts(_ status: PipelineStatus, _ content: Content) -> ProgressRule.Facts {
+  private static func facts(
+    _ status: PipelineStatus, _ content: Content, waitSince: Int64
+  ) -> ProgressRule.Facts {
     var owed: Int64 = 0
     var replayPosition: Int64?
     for partition in status.partitions {
@@ -318,7 +323,7 @@ final class StatusBoard: Sendable {
     }
     return ProgressRule.Facts(
       phase: status.phase, phaseSince: content.phaseSince, wait: status.wait?.cause,
-      waitSince: content.waitSince, controlSeen: content.controlSeen,
+      waitSince: waitSince, controlSeen: content.controlSeen,
       outOfGroupSince: content.outOfGroupSince, lastCommit: content.lastCommit,
       commitSince: content.commitSince, owedRecordCount: owed, replayPosition: replayPosition,
       failedSessionCount: content.failedSessionCount, failure: content.failure)

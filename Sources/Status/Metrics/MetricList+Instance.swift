@@ -81,4 +81,31 @@ extension MetricList {
         help: "Sessions begun: 1 at the start, and one more after each fault recovered from.")
     ) { $1.add([], $0.status.sessionCount) },
   ]
+  /// Nothing of these where no registry is configured.
+  static let schemaRegistry: [StatusMetric] = [
+    StatusMetric(
+      MetricDefinition(
+        "downlink_schema_registry_requests_total", .counter, .count, labels: ["outcome"],
+        help: "Requests to the schema registry, by what came back.")
+    ) {
+      guard let registry = $0.status.schemaRegistry else { return }
+      $1.add(["answered"], registry.answeredCount)
+      $1.add(["not_found"], registry.notFoundCount)
+      $1.add(["failed"], registry.failedCount)
+    },
+    StatusMetric(
+      MetricDefinition(
+        "downlink_schema_registry_known_ids", .gauge, .count,
+        help: "Schema ids whose meaning is known; no sample without a registry.")
+    ) {
+      if let registry = $0.status.schemaRegistry { $1.add([], Int64(registry.knownIDCount)) }
+    },
+    StatusMetric(
+      MetricDefinition(
+        "downlink_schema_registry_wait_seconds_total", .counter, .seconds,
+        help: "Time in which records waited for what their schema id means.")
+    ) {
+      if let registry = $0.status.schemaRegistry { $1.add([], registry.waitSeconds) }
+    },
+  ]
 }

@@ -5,6 +5,7 @@ import Glibc
 import Kafka
 import Logging
 import Pipeline
+import SchemaRegistry
 import ServiceLifecycle
 import Status
 import Storage
@@ -50,9 +51,10 @@ struct RunCommand: AsyncParsableCommand {
     // Before the file is read: a signal from here on means to read it once more.
     let hangUps = await UnixSignalsSequence(trapping: .sighup)
     let (configuration, checked) = try Checked.load(config)
-    let wiring = try Self.withTestLimits(checked)
+    var wiring = try Self.withTestLimits(checked)
     LogOutput.bootstrap(configuration.log)
     let log = Logger(label: "downlinkd")
+    wiring.pipeline.schemas = Self.schemas(configuration, log)
     let storage = try storage(of: configuration)
     let instance = Self.instance(wiring, storage: storage, log: log, goal: goal)
     let server = try await server(configuration, log: log) { instance.status() }
@@ -90,6 +92,14 @@ struct RunCommand: AsyncParsableCommand {
     var wiring = wiring
     wiring.pipeline.progressLimits = limits
     return wiring
+  }
+
+  /// What schema ids mean, where there are any and somebody who knows.
+  private static func schemas(_ configuration: Configuration, _ log: Logger) -> SchemaResolver? {
+    guard let registry = configuration.schemaRegistry,
+      configuration.sources.contains(where: { $0.envelope == .confluent })
+    else { return nil }
+    return SchemaResolver(RegistryOptions(registry)) { log.warning("\($0)") }
   }
 
   private func storage(of configuration: Configuration) throws -> POSIXStorage {
@@ -233,14 +243,38 @@ final class StatusService: Service {
 
 /// A configuration that was read, checked and wired; the way `run` and `check` share.
 enum Checked {
-  /// Ends the program with exit code 78 and every fault on standard error if anything is wrong.
+  /// Ends the program with exit code 78 and every fault on standard error if anything is wrong, with
+  /// 69 if a schema registry that has a source's definition does not answer.
   static func load(_ file: String) throws -> (Configuration, Wiring) {
+    do throws(RegistrySchemas.Failure) {
+      return try read(file)
+    } catch {
+      switch error {
+      case .configuration(let faults):
+        complain("\(faults)")
+        throw ExitCode(Exit.configuration)
+      case .unavailable(let reason):
+        complain("\(file): schema_registry: \(reason)")
+        throw ExitCode(Exit.unavailable)
+      }
+    }
+  }
+
+  private static func read(
+    _ file: String
+  ) throws(RegistrySchemas.Failure) -> (Configuration, Wiring) {
+    let environment = Environment.variables
+    var configuration: Configuration
     do throws(ConfigFaults) {
-      let configuration = try Configuration.load(file: file, environment: Environment.variables)
+      configuration = try Configuration.load(file: file, environment: environment)
+    } catch {
+      throw .configuration(error)
+    }
+    try RegistrySchemas.adopt(into: &configuration, environment: environment)
+    do throws(ConfigFaults) {
       return (configuration, try Wiring(configuration))
     } catch {
-      complain("\(error)")
-      throw ExitCode(Exit.configuration)
+      throw .configuration(error)
     }
   }
 }

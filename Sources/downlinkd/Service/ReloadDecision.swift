@@ -13,10 +13,13 @@ enum ReloadDecision {
   static func about(
     file: String, running: Configuration, sources: [String], environment: [String: String]
   ) -> ReloadDecision {
-    let configuration: Configuration
+    var configuration: Configuration
     let wiring: Wiring
     do throws(ConfigFaults) {
       configuration = try Configuration.load(file: file, environment: environment)
+      if let refusal = schemaFaults(&configuration, running, environment) {
+        return .refused(refusal)
+      }
       wiring = try Wiring(configuration)
     } catch {
       return .refused(error.faults.map(\.line))
@@ -29,6 +32,22 @@ enum ReloadDecision {
     let reload = PipelineReload(
       detectors: detectors, configFingerprint: configuration.fingerprint)
     return .accepted(configuration, change, reload)
+  }
+
+  /// Brings what the registry defines; the reasons where it cannot.
+  private static func schemaFaults(
+    _ configuration: inout Configuration, _ running: Configuration, _ environment: [String: String]
+  ) -> [String]? {
+    do throws(RegistrySchemas.Failure) {
+      try RegistrySchemas.adopt(
+        into: &configuration, running: running, environment: environment)
+      return nil
+    } catch {
+      switch error {
+      case .configuration(let faults): return faults.faults.map(\.line)
+      case .unavailable(let reason): return [reason]
+      }
+    }
   }
 }
 

@@ -20,8 +20,10 @@ final class LaneHarness {
   private let thread: WorkerThread
   private var isStopped = false
 
-  init(partitionCount: Int = 1, commitByteCount: Int = 1 << 20) throws {
-    let options = try TestSources.options(commitByteCount: commitByteCount)
+  init(
+    partitionCount: Int = 1, commitByteCount: Int = 1 << 20, options: PipelineOptions? = nil
+  ) throws {
+    let options = try options ?? TestSources.options(commitByteCount: commitByteCount)
     let delegate = TestLaneDelegate()
     let source = ScriptedSource(
       (0..<partitionCount).map { TopicPartition(topic: "telemetry", partition: Int32($0)) })
@@ -82,6 +84,14 @@ final class LaneHarness {
   }
 
   func deliverLater(_ deliveries: [Delivery]) { source.script(deliveries) }
+
+  /// Waits until the lane says so.
+  func waitForProgress(_ isThere: @escaping (LaneProgress) -> Bool) {
+    let found = delegate.account.wait(timeoutMillis: 10_000) {
+      $0.progress.map(isThere) == true ? true : nil
+    }
+    #expect(found == true, "the lane gets there")
+  }
 
   /// Waits until the lane has gone round twice.
   func settle() {

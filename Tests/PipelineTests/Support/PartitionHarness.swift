@@ -17,7 +17,7 @@ final class PartitionHarness {
 
   let partition: LanePartition
   private let source: SourceOptions
-  private let decoder: DecoderBox
+  private let reader: RecordReader
 
   /// Begins with an empty state where the partition was opened.
   convenience init(_ start: PartitionStart, source: SourceOptions) {
@@ -31,7 +31,7 @@ final class PartitionHarness {
     partition = LanePartition(
       start: start, source: source, state: state,
       output: PartitionOutput(schema: source.plan.schema))
-    decoder = DecoderBox(RecordDecoder(source.plan, options: .init(source.limits)))
+    reader = RecordReader(source.plan, limits: source.limits, schemas: nil)
   }
 
   /// Offers one run and says how each event was answered: "", "refetch" or "lost: …".
@@ -39,10 +39,12 @@ final class PartitionHarness {
   func offer(_ events: [Event]) -> [String] {
     var batch = RecordBatch()
     let bytes = BatchBytes()
+    let headers = HeaderTexts()
     for event in events {
       switch event {
       case .record(let offset, let record):
         bytes.append(record, partitionIndex: 0, offset: offset, to: &batch)
+        headers.texts[batch.count - 1] = record.headersJSON
       case .end(let offset):
         bytes.append(.endOfPartition, partitionIndex: 0, offset: offset, to: &batch)
       case .lost: bytes.append(.positionLost, partitionIndex: 0, offset: 0, to: &batch)
@@ -52,10 +54,9 @@ final class PartitionHarness {
     for (index, event) in events.enumerated() {
       let reaction: LanePartition.Reaction
       switch event {
-      case .record(_, let record):
+      case .record:
         reaction = partition.accept(
-          batch.headers[index], at: index, in: batch, decoder: &decoder.decoder,
-          headersJSON: { _ in record.headersJSON })
+          batch.headers[index], at: index, in: batch, from: headers, reader)
       case .end(let offset): reaction = partition.acceptEnd(at: offset)
       case .lost: reaction = partition.losePosition()
       }
@@ -78,6 +79,7 @@ final class PartitionHarness {
     case .refetch: return "refetch"
     case .lost(let reason, let isOtherTopic):
       return "lost\(isOtherTopic ? " to another topic" : ""): \(reason)"
+    case .wait(let schemaID): return "wait for schema \(schemaID)"
     }
   }
 
@@ -98,6 +100,16 @@ final class PartitionHarness {
         checksum: XXHash64.hash(writer.bytes)),
       file: file)
   }
+}
+
+/// The headers of one run's records; nothing else is asked of it.
+private final class HeaderTexts: RecordSource {
+  let partitions: [TopicPartition] = []
+  var texts: [Int: String] = [:]
+
+  func drain(into batch: inout RecordBatch, countMax: Int, timeoutMillis: Int32) {}
+
+  func headersJSON(at index: Int) -> String? { texts[index] }
 }
 
 extension PartitionStart {

@@ -46,6 +46,15 @@ enum TestSources {
       detectors: detectors)
   }
 
+  /// The wide source with envelopes around its messages.
+  static func enveloped() throws -> SourceOptions {
+    var mapping = wideMapping
+    mapping.envelope = .confluent
+    var source = try wide()
+    source.plan = try DecodePlan(mapping)
+    return source
+  }
+
   static func narrow(detectors: [DetectorDefinition] = []) throws -> SourceOptions {
     SourceOptions(
       topics: ["samples"], plan: try DecodePlan(narrowMapping), windows: [tenSeconds],
