@@ -57,6 +57,8 @@ final class CompiledMapping: Sendable {
   let vitalRowSlots: Set<Int>
   /// Whether a row's metric slots are its columns: as many, in order, numbers that need no look.
   let isStraight: Bool
+  /// Whether a metric may be NaN.
+  let hasFloatingMetric: Bool
 
   init(
     schema: ReadingSchema, mapping: MessageMapping, type: MessageType, readers: Readers,
@@ -78,6 +80,7 @@ final class CompiledMapping: Sendable {
     let ofSequence = readers.sequence.map { [$0.slot] } ?? []
     vitalRecordSlots = Set(texts + ofSequence + (readers.time.isInRow ? [] : ofTime))
     vitalRowSlots = Set(row.map(\.slot) + (readers.time.isInRow ? ofTime : []))
+    hasFloatingMetric = readers.metrics.contains { $0.kind == .floating }
     isStraight = readers.metrics.enumerated().allSatisfy { index, reader in
       let isPlain =
         reader.kind == .floating || reader.kind == .signed || reader.kind == .boolean

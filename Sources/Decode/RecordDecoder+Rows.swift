@@ -201,14 +201,26 @@ private func appendMetrics(
   let count = plan.readers.metrics.count
   let values = unsafe words + layout.presenceCount
   var flags: UInt32 = 0
-  for index in 0..<count where plan.readers.metrics[index].kind == .floating {
-    flags |= nonFiniteFlag(unsafe values[index])
+  for first in stride(from: 0, to: count, by: 64) {
+    let last = min(first &+ 64, count)
+    let all = last &- first == 64 ? UInt64.max : (1 << UInt64(last &- first)) &- 1
+    let present = unsafe words[first >> 6] & all
+    batch.presenceWords.append(present)
+    if present == all {
+      unsafe batch.metricWords.append(
+        contentsOf: UnsafeBufferPointer(start: values + first, count: last &- first))
+    } else {
+      for index in first..<last {
+        let isPresent = present >> UInt64(index &- first) & 1 != 0
+        batch.metricWords.append(isPresent ? unsafe values[index] : 0)
+      }
+    }
   }
-  unsafe batch.metricWords.append(contentsOf: UnsafeBufferPointer(start: values, count: count))
-  for word in 0..<(count &+ 63) / 64 {
-    let metrics = min(64, count &- word &* 64)
-    let all = metrics == 64 ? UInt64.max : (1 << UInt64(metrics)) &- 1
-    batch.presenceWords.append(unsafe words[word] & all)
+  if plan.hasFloatingMetric {
+    let from = batch.metricWords.count &- count
+    for index in 0..<count where plan.readers.metrics[index].kind == .floating {
+      flags |= nonFiniteFlag(batch.metricWords[from &+ index])
+    }
   }
   return flags
 }

@@ -5,9 +5,8 @@
 ///
 /// Words of a text are `start << 32 | count` into the bytes that `RecordDecoder` names beside it.
 ///
-/// **Invariants:** everything beyond `rowCount` rows is zero; an absent slot's word may be anything
-/// before `finishRow`'s readers look at it, which look at presence first, but is zero unless it was
-/// once present. Cost: nothing is allocated once the largest record has been seen.
+/// **Invariants:** an absent slot's word may be anything: whoever reads looks at presence first.
+/// Cost: nothing is allocated once the largest record has been seen.
 @safe
 struct SlotMemory: ~Copyable {
   /// How a scope's words are laid out.
@@ -53,6 +52,7 @@ struct SlotMemory: ~Copyable {
     // A scope without slots has one word, so that every pointer leads somewhere.
     unsafe self.record = .allocate(capacity: max(1, record.wordCount))
     unsafe self.record.initialize(repeating: 0, count: max(1, record.wordCount))
+    rowStride = max(1, row.wordCount)
     rowCapacityMax = byteCountMax / (max(1, row.wordCount) * 8)
     rowCapacity = min(16, rowCapacityMax)
     let wordCount = max(1, rowCapacity * max(1, row.wordCount))
@@ -66,30 +66,35 @@ struct SlotMemory: ~Copyable {
   }
 
   /// Words from one row to the next.
-  var rowStride: Int { max(1, rowLayout.wordCount) }
+  let rowStride: Int
 
   /// Forgets the record before.
   mutating func begin() {
-    unsafe record.update(repeating: 0, count: recordLayout.wordCount)
+    for word in 0..<recordLayout.presenceCount { unsafe record[word] = 0 }
     removeRows()
     fault = nil
     if !recordFaults.isEmpty { recordFaults.removeAll(keepingCapacity: true) }
   }
 
-  /// The words of the next row, all zero; nil if there may be no more.
+  /// The words of the next row, all slots absent; nil if there may be no more.
   @unsafe @inline(__always)
   mutating func addRow() -> UnsafeMutablePointer<UInt64>? {
     if rowCount == rowCapacity, !grow() { return nil }
     let row = unsafe rows + rowCount &* rowStride
     rowCount &+= 1
+    unsafe row[0] = 0
+    if rowLayout.presenceCount > 1 { unsafe clearPresence(row) }
     return unsafe row
+  }
+
+  @unsafe @inline(never)
+  private func clearPresence(_ row: UnsafeMutablePointer<UInt64>) {
+    for word in 0..<rowLayout.presenceCount { unsafe row[word] = 0 }
   }
 
   /// Drops all rows, and what was wrong with them.
   mutating func removeRows() {
     wrongRows = nil
-    if rowCount == 0 { return }
-    unsafe rows.update(repeating: 0, count: rowCount * rowStride)
     rowCount = 0
     if !rowFaults.isEmpty { rowFaults.removeAll(keepingCapacity: true) }
   }
