@@ -9,9 +9,9 @@ import CProtobufC
 ///
 /// What protoc-c would generate and unpacking never looks at is left out: names of C types, tables
 /// by name, enum descriptors, init functions. So are default values: an absent field is zeros and
-/// null, and its presence is told by its quantifier. Strings are bytes, because libprotobuf-c ends a
-/// string at its first NUL. Groups cannot be expressed; their fields are unknown here (`GroupMask`
-/// makes them so on the wire).
+/// null, and its presence is told by its quantifier. Strings are bytes, because libprotobuf-c ends
+/// a string at its first NUL. Groups cannot be expressed; their fields are unknown here
+/// (`GroupMask` makes them so on the wire).
 ///
 /// **Invariants:** all pointers lead into `memory`, which is never changed once `init` has returned
 /// and lives as long as `self`. Whoever unpacks keeps `self`.

@@ -26,7 +26,7 @@ struct Wiring {
     for (index, source) in configuration.sources.enumerated() {
       let keyPath = "sources[\(index)]"
       guard let plan = Self.plan(source, configuration, at: keyPath, &faults) else { continue }
-      var options = SourceOptions(
+      let options = SourceOptions(
         topics: source.topics, plan: plan, windows: Self.windows(of: source, configuration),
         eventTime: EventTimeOptions(source.eventTime),
         detectors: detectors.filter { $0.watches(plan.schema) }.map(\.definition),
@@ -222,7 +222,8 @@ extension MessageMapping {
     switch source.metrics {
     case .all: break
     case .fields(let fields):
-      metrics = .list(fields.map { Metric(field: $0.field, name: $0.name, unit: $0.unit, key: $0.key) })
+      metrics = .list(
+        fields.map { Metric(field: $0.field, name: $0.name, unit: $0.unit, key: $0.key) })
     case .narrow(let name, let value): narrow = NarrowMetric(nameField: name, valueField: value)
     }
     self.init(

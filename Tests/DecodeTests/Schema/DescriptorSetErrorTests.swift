@@ -158,6 +158,7 @@ import Testing
     #expect(complaint(set) == nil)
     var random = SplitMix64(seed: seed)
     var taken = 0
+    var planCount = 0
     for _ in 0..<3000 {
       let damaged = Self.damage(set, &random)
       guard let catalogue = try? MessageCatalogue(descriptorSet: damaged, path: "f") else {
@@ -169,6 +170,13 @@ import Testing
         _ = CDescriptors(type)
         for field in type.fields { _ = field.typeName + "\(field.enumType?.values.count ?? 0)" }
       }
+      guard taken % 5 == 0 else { continue }
+      for name in catalogue.types.map(\.name) {
+        let mapping = MessageMapping(
+          source: "s", messageName: name, device: .recordKey, time: .init(field: "$timestamp"),
+          plausibleFromMicros: 0)
+        if (try? DecodePlan(mapping, catalogue: catalogue)) != nil { planCount += 1 }
+      }
     }
     for count in stride(from: 0, to: set.count, by: 7) {
       // Between two files a cut leaves a set, but not the file that imports.
@@ -176,6 +184,7 @@ import Testing
       #expect(cut?.type(named: SchemaText.root) == nil, "cut at \(count)")
     }
     #expect(taken > 100 && taken < 2900, "\(taken) of 3000 were taken")
+    #expect(planCount > 20, "\(planCount) plans were made")
   }
 
   private static func damage(_ set: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
