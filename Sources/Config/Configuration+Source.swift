@@ -7,15 +7,16 @@ extension Configuration {
     /// The full name of the message type: `fleet.telemetry.v1.DeviceTelemetry`.
     package let message: String
     /// Where the type is defined; nil for a built-in one.
-    package let descriptorSet: DescriptorSet?
+    package internal(set) var descriptorSet: DescriptorSet?
+    /// What stands around the messages in the records' values.
+    package let envelope: Envelope
     package let device: Device
     package let time: Time
     /// The field path of the sequence number.
     package let sequence: String?
     /// The repeated field whose elements are the readings; nil where a message is one reading.
     package let rows: String?
-    /// Field paths; the column is the path with `_` for `.` (`Configuration.columnName`).
-    package let attributes: [String]
+    package let attributes: [Attribute]
     package let metrics: Metrics
     /// Whether a number that proto3 declares without `optional` is 0 where it is absent: such a
     /// zero is never sent. Else it is null.
@@ -24,6 +25,8 @@ extension Configuration {
     package let deduplication: Deduplication?
     package let limits: RecordLimits
     package let eventTime: EventTime
+    /// nil where dead letters never pause the source.
+    package let deadLetterFlood: DeadLetterFlood?
 
     /// A compiled set of descriptors, read together with the configuration, so that what was
     /// checked and fingerprinted is what is used.
@@ -34,10 +37,13 @@ extension Configuration {
       /// The files that were named to be compiled, empty for all in the folder; nil where the set
       /// was read as it is.
       package let protos: [String]?
+      /// Whether the schema registry gave it; `path` says which schema it is.
+      package internal(set) var isFromRegistry = false
 
       /// The key of the source that it comes from, for faults.
       package var key: String {
-        protos == nil ? SourceKey.descriptorSet.rawValue : SourceKey.protos.rawValue
+        if isFromRegistry { return SourceKey.message.rawValue }
+        return protos == nil ? SourceKey.descriptorSet.rawValue : SourceKey.protos.rawValue
       }
     }
 
@@ -47,13 +53,31 @@ extension Configuration {
       case field(String)
       /// The record's key, as UTF-8 (`device: $key`).
       case recordKey
+      /// The record's last header of this name, as UTF-8 (`device: $header.NAME`).
+      case header(String)
+    }
+
+    /// What stands around a message.
+    package enum Envelope: String, ConfigWord {
+      case none
+      /// The header of Schema Registries' serializers: magic byte, schema id, message indexes.
+      case confluent
+    }
+
+    /// One attribute column.
+    package struct Attribute: Hashable, Sendable {
+      /// A field path, `$key` or `$header.NAME`.
+      package let field: String
+      /// The column: by default the path with `_` for `.`, or what is left of a header's name
+      /// (`Configuration.columnName`).
+      package let name: String
     }
 
     /// Where a reading has its event time.
     package struct Time: Hashable, Sendable {
-      /// A field path.
+      /// A field path, `$timestamp` or `$header.NAME`.
       package let field: String
-      /// nil where the field is a `google.protobuf.Timestamp`, which has its own.
+      /// nil where the field is a `google.protobuf.Timestamp`, or `$timestamp`, which has its own.
       package let unit: TimeUnit?
     }
 
@@ -102,8 +126,31 @@ extension Configuration {
     package let deviceIdleMicros: Int64
   }
 
-  /// The column of a field path: `position.altitude_km` is `position_altitude_km`.
+  /// The column of a field path: `position.altitude_km` is `position_altitude_km`. Of a header it is
+  /// its name, `_` for all that no column has: `$header.x-region` is `x_region`. `$key` is
+  /// `record_key`.
   package static func columnName(ofPath path: String) -> String {
-    path.replacing(".", with: "_")
+    switch RecordPartText(path) {
+    case .key: return "record_key"
+    case .header(let name):
+      return String(name.unicodeScalars.map { scalar in
+        scalar.isASCII && NameRule.isWordByte(UInt8(scalar.value)) ? Character(scalar) : "_"
+      })
+    case .timestamp, nil: return path.replacing(".", with: "_")
+    }
   }
+}
+
+extension Configuration.Source.Attribute {
+  /// Whether the column has another name than the field gives it.
+  var isRenamed: Bool { name != Configuration.columnName(ofPath: field) }
+
+  /// In one text, for people and for the fingerprint: no field path has a space.
+  var shown: String { isRenamed ? "\(field) as \(name)" : field }
+}
+
+extension Configuration.Source {
+  /// Whether the message type is to be had from the schema registry: the source has envelopes and no
+  /// definition of its own. `Configuration.adopt` brings it.
+  package var needsSchema: Bool { envelope == .confluent && descriptorSet == nil }
 }
