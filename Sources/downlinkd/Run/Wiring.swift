@@ -38,7 +38,6 @@ struct Wiring {
           try WindowPlan(
             schema: plan.schema, windows: options.windows, options: options.eventTime)
         ))
-        options.flood = source.deadLetterFlood.map { FloodOptions($0) }
         sources.append(options)
       } catch {
         faults.append(configuration.fault(at: "windows", "\(error)"))
@@ -266,14 +265,6 @@ extension RecordLimits {
       messageByteCountMax: Int(limits.messageByteCountMax), depthMax: limits.depthMax,
       rowCountMax: limits.rowCountMax, deviceCountMax: limits.deviceCountMax,
       metricCountMax: limits.metricCountMax)
-  }
-}
-
-extension FloodOptions {
-  fileprivate init(_ flood: Configuration.DeadLetterFlood) {
-    self.init(
-      share: flood.share, forMillis: Int(flood.forMicros / 1000),
-      retryMillis: Int(flood.retryMicros / 1000))
   }
 }
 
