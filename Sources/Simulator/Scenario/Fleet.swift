@@ -14,6 +14,7 @@ final class Fleet {
 
   private let cluster: SimulatedCluster
   private let seed: UInt64
+  private let sendsAgain: Bool
   private var scripts: [TopicPartition: FleetScript] = [:]
   /// By partition, index = offset.
   private(set) var contents: [TopicPartition: [Content]] = [:]
@@ -24,6 +25,7 @@ final class Fleet {
   init(_ plan: ScenarioPlan, cluster: SimulatedCluster) {
     self.cluster = cluster
     seed = plan.seed
+    sendsAgain = plan.leavesOutDuplicates
     cluster.createTopic(ScenarioSources.wideTopic, partitionCount: plan.widePartitionCount)
     for partition in 0..<plan.widePartitionCount {
       add(TopicPartition(topic: ScenarioSources.wideTopic, partition: Int32(partition)))
@@ -42,7 +44,8 @@ final class Fleet {
     let isWide = partition.topic == ScenarioSources.wideTopic
     scripts[partition] = FleetScript(
       isWide ? .wide : .narrow, partition: partition.partition,
-      seed: seed &* 31 &+ UInt64(partition.partition) &* 2 &+ (isWide ? 1 : 0))
+      seed: seed &* 31 &+ UInt64(partition.partition) &* 2 &+ (isWide ? 1 : 0),
+      sendsAgain: sendsAgain)
     contents[partition] = []
   }
 
@@ -87,7 +90,8 @@ final class Fleet {
     for partition in partitions {
       let isWide = partition.topic == ScenarioSources.wideTopic
       scripts[partition] = FleetScript(
-        isWide ? .wide : .narrow, partition: partition.partition, seed: random.next())
+        isWide ? .wide : .narrow, partition: partition.partition, seed: random.next(),
+        sendsAgain: sendsAgain)
     }
   }
 

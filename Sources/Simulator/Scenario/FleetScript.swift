@@ -9,6 +9,8 @@ struct ScriptedRecord: Sendable {
   /// Rows it must give in the table of its source; 0 for an empty or a dead one.
   var rowCount: Int
   var isDead = false
+  /// The same for a record and what its device sends of it again; nil for a dead one.
+  var serial: Int?
 
   var logged: SimulatedRecord {
     SimulatedRecord(key: key, payload: payload, timestampMicros: timestampMicros)
@@ -16,7 +18,7 @@ struct ScriptedRecord: Sendable {
 }
 
 /// What one partition's devices send, one record after the other: in order and late, silent for a
-/// while, with broken clocks, and now and then unreadable.
+/// while, with broken clocks, now and then unreadable, and, where that is to be noticed, again.
 ///
 /// Kafka's timestamps advance with the records, not with the simulation's time: rows follow from
 /// the topic alone.
@@ -35,8 +37,15 @@ struct FleetScript: Sendable {
   private var random: SplitMix64
   /// Seconds of the fleet's time that the records have reached.
   private var second = 0.0
+  private let sendsAgain: Bool
+  private var serial = 0
+  /// What may come again.
+  private var sent: [ScriptedRecord] = []
+  private static let sentCountMax = 150
 
-  init(_ shape: Shape, partition: Int32, seed: UInt64) {
+  /// - Parameter sendsAgain: whether the source leaves duplicates out.
+  init(_ shape: Shape, partition: Int32, seed: UInt64, sendsAgain: Bool) {
+    self.sendsAgain = sendsAgain
     self.shape = shape
     self.partition = partition
     random = SplitMix64(seed: seed)
@@ -47,7 +56,16 @@ struct FleetScript: Sendable {
     // Silence of the whole partition: other devices' windows become idle.
     if random.oneIn(150) { second += Double.random(in: 30..<120, using: &random) }
     if random.oneIn(40) { return dead() }
-    return shape == .wide ? snapshot() : samples()
+    if sendsAgain, random.oneIn(8), var again = sent.randomElement(using: &random) {
+      again.timestampMicros = micros(second)
+      return again
+    }
+    var record = shape == .wide ? snapshot() : samples()
+    record.serial = serial
+    serial += 1
+    sent.append(record)
+    if sent.count > Self.sentCountMax { sent.removeFirst() }
+    return record
   }
 
   private func micros(_ second: Double) -> Int64 {
@@ -76,7 +94,9 @@ struct FleetScript: Sendable {
       DeviceTelemetryMessage(
         deviceID: device, timeUnixMillis: UInt64(micros(eventSecond) / 1000),
         region: random.oneIn(2) ? "eu" : random.oneIn(2) ? "us" : nil,
-        firmware: random.oneIn(5) ? "f\(partition)" : nil, sequence: UInt64(second * 3),
+        firmware: random.oneIn(5) ? "f\(partition)" : nil,
+        // 0 is not on the wire, and so no sequence.
+        sequence: sendsAgain ? UInt64(serial + 1) : UInt64(second * 3),
         metrics: metrics), to: &writer)
     return ScriptedRecord(
       key: Array(device.utf8), payload: writer.bytes, timestampMicros: micros(second), rowCount: 1)

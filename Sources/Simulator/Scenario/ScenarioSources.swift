@@ -1,6 +1,7 @@
 import Base
 import Decode
 import Detectors
+import Duplicates
 import Parquet
 import Pipeline
 import Windows
@@ -24,8 +25,18 @@ enum ScenarioSources {
     name: "30s", sizeMicros: 30 * second, slideMicros: 10 * second,
     aggregates: [.mean, .min, .last], metricGlobs: ["battery_*", "a"])
 
+  /// Less than what a device may send again lies back, so that some of it counts again.
+  static let duplicatesWithinMillis: Int64 = 30_000
+
+  /// More records than a scenario has: what is due would depend on which are forgotten early.
+  private static func duplicates(by key: DuplicateRule.Key) -> DuplicateRule {
+    DuplicateRule(by: key, withinMillis: duplicatesWithinMillis, recordCountMax: 100_000)
+  }
+
   /// - Parameter changed: the detectors of a configuration that was edited while it ran.
-  static func sources(withNarrow: Bool, changed: Bool = false) throws -> [SourceOptions] {
+  static func sources(
+    withNarrow: Bool, leavesOutDuplicates: Bool, changed: Bool = false
+  ) throws -> [SourceOptions] {
     let wide = MessageMapping(
       source: "snapshots", messageName: "fleet.telemetry.v1.DeviceTelemetry",
       device: .field("device_id"), time: .init(field: "time_unix_ms", unit: .milliseconds),
@@ -34,7 +45,8 @@ enum ScenarioSources {
     var sources = [
       SourceOptions(
         topics: [wideTopic], plan: try DecodePlan(wide), windows: [tenSeconds, sliding],
-        eventTime: eventTime, detectors: changed ? changedDetectors : wideDetectors)
+        eventTime: eventTime, detectors: changed ? changedDetectors : wideDetectors,
+        duplicates: leavesOutDuplicates ? duplicates(by: .sequence) : nil)
     ]
     guard withNarrow else { return sources }
     let narrow = MessageMapping(
@@ -46,7 +58,8 @@ enum ScenarioSources {
     sources.append(
       SourceOptions(
         topics: [narrowTopic], plan: try DecodePlan(narrow), windows: [tenSeconds],
-        eventTime: eventTime, detectors: narrowDetectors))
+        eventTime: eventTime, detectors: narrowDetectors,
+        duplicates: leavesOutDuplicates ? duplicates(by: .payload) : nil))
     return sources
   }
 
