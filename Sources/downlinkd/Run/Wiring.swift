@@ -26,7 +26,7 @@ struct Wiring {
     for (index, source) in configuration.sources.enumerated() {
       let keyPath = "sources[\(index)]"
       guard let plan = Self.plan(source, configuration, at: keyPath, &faults) else { continue }
-      var options = SourceOptions(
+      let options = SourceOptions(
         topics: source.topics, plan: plan, windows: Self.windows(of: source, configuration),
         eventTime: EventTimeOptions(source.eventTime),
         detectors: detectors.filter { $0.watches(plan.schema) }.map(\.definition),
