@@ -113,7 +113,7 @@ import Testing
   }
 
   @Test func `duplicates that are left out no longer are one change, with three values`() throws {
-    let change = try change("      deduplicate: {by: sequence, within: 6h, records: 5_000}\n", "")
+    let change = try change("    deduplicate: {by: sequence, within: 6h, records: 5_000}\n", "")
     #expect(
       change.refused.map(\.description) == [
         "sources[narrow].deduplicate.by: removed: sequence (needs a restart)",

@@ -16,8 +16,8 @@ struct ScenarioPlan: Sendable {
   let narrowPartitionCount: Int
   let commit: CommitOptions
   let onPositionLost: PipelineOptions.PositionLostPolicy
-  /// Whether devices send records again and the sources leave them out: by sequence the wide one, by
-  /// payload the narrow one. Every third seed, so that no other draw of a seed moves.
+  /// Whether devices send records again and the sources leave them out: by sequence the wide one,
+  /// by payload the narrow one. Every third seed, so that no other draw of a seed moves.
   var leavesOutDuplicates: Bool { seed % 3 == 1 }
   /// How often each kind of trouble is drawn, relative to the others; 0 means never here.
   let weights: [TroubleKind: Int]
