@@ -10,7 +10,7 @@ A1  Records are taken in offset order, one partition for itself. What a record b
     this order: devices that are silent by the partition's clock (R1 of reference.py) of this
     record, its own among them, by the order of their last records; its own device being back; its
     rows, by detector and then metric, which a row has in the order of the schema. A record that is
-    a dead letter moves the clock, no more.
+    a dead letter or a duplicate moves the clock, no more.
 A2  Rows of implausible time (R2) are passed over; so are absent, NaN and infinite values.
 A3  Limits: an anomaly opens when the newest readings violate the bounds for long enough: so many of
     them, or so much event time between the newest and the earliest of them. It is critical if
@@ -467,7 +467,7 @@ class AnomalyReference:
             self.now = clock
             for watch in self.silences:
                 watch.look(self.now)
-        if record.is_dead:
+        if record.is_dead or record.is_duplicate:
             return
         device = self.devices.setdefault(record.device, Device())
         known = {name: word for name, word in record.attributes.items() if word is not None}

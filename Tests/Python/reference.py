@@ -55,7 +55,7 @@ IMPLAUSIBLE_TIME = BEFORE_PLAUSIBLE | FUTURE
 @dataclass
 class Record:
     """A produced record. A row is (event time, {metric: value}), or None where the row could not
-    be read; `device` is None and `rows` empty for a record that is a dead letter."""
+    be read; `device` is None and `rows` empty for a dead letter and for a duplicate."""
 
     offset: int
     timestamp: int | None
@@ -65,6 +65,8 @@ class Record:
     sequence: int | None = None
     has_append_time: bool = False
     is_dead: bool = False
+    # Left out because it was there before: it moves the partition's clock, as any record does.
+    is_duplicate: bool = False
     # Of the topic: one more for each re-creation.
     incarnation: int = 0
     # What a replay of its dead letters brings back: {"rows": [[index, time, {metric: value}], …]},
@@ -81,12 +83,13 @@ class Record:
         record = Record(
             offset=fields["offset"],
             timestamp=timestamp,
-            device=None if fields.get("dead", False) else fields.get("device"),
+            device=None if fields.get("dead") or fields.get("duplicate") else fields.get("device"),
             rows=fields.get("rows", []),
             attributes=fields.get("attributes", {}),
             sequence=fields.get("sequence"),
             has_append_time=fields.get("append_time", False),
             is_dead=fields.get("dead", False),
+            is_duplicate=fields.get("duplicate", False),
             incarnation=fields.get("incarnation", 0),
             replayed=fields.get("replayed"),
         )
@@ -260,7 +263,7 @@ class PartitionReference:
             # What was heard before is as old as the clock that begins now.
             for queue in (self.awake, self.idle):
                 queue.update(dict.fromkeys(queue, self.clock.now))
-        if record.is_dead:
+        if record.is_dead or record.is_duplicate:
             self.look_for_silence()
             return []
         device = self.devices.setdefault(record.device, Device())

@@ -11,7 +11,8 @@ every record that Kafka acknowledged:
      "rows": [[1700000000000000, {"battery_voltage_v": 28.1}]]}
 
 A row is [event time in microseconds, {metric: value}] or null where it cannot be read; a record
-that is a dead letter has `"dead": true` and no rows; `"append_time": true` where the broker stamped
+that is a dead letter has `"dead": true` and no rows, one that must be left out as a duplicate
+`"duplicate": true` and no rows: it is in no table; `"append_time": true` where the broker stamped
 it, `"incarnation": 1` where the topic was re-created before. `"replayed": {"device": "sat-1",
 "rows": [[0, 1700000000000000, {"battery_voltage_v": 28.1}]]}` says what its dead letters hold for a
 configuration that reads them: it is expected, with the flag 16, once `dead_letter_replays` says that

@@ -160,6 +160,8 @@ def run(scenario):
     root = scenario.folder / "data"
     config = harness.base_config(brokers, root, **fleet.fleet_sections())
     config["kafka"]["properties"]["fetch.message.max.bytes"] = 2 * BIG
+    # More than what is let in where nothing is said.
+    config["sources"] = [{**source, "limits": {"message": "20MB"}} for source in config["sources"]]
     config["kafka"]["properties"]["receive.message.max.bytes"] = 60_000_000
     config = scenario.write_config(config)
     produced = scenario.folder / "produced.jsonl"

@@ -17,6 +17,7 @@ from pathlib import Path
 SCENARIOS = [
     "bad_config",
     "bad_input",
+    "duplicates",
     "envelope",
     "stop",
     "service",
