@@ -141,6 +141,39 @@ private final class ArrayGate {
     #expect(directory.asked.count > ids.count)
   }
 
+  /// As the ProtobufSerializer of confluent-kafka for Python 2.16.1 wrote them, for a file in which
+  /// a map field stands before the nested type.
+  @Test(arguments: [
+    ("acme.Status", [0, 0, 0, 0, 1, 0, 0x0A, 0x01, 0x61], 6),
+    ("acme.Orbit", [0, 0, 0, 0, 1, 2, 2, 9, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F], 7),
+    ("acme.Orbit.Detail", [0, 0, 0, 0, 1, 4, 2, 2, 0x0A, 0x01, 0x62], 8),
+    ("acme.Orbit.Detail.Deep", [0, 0, 0, 0, 1, 6, 2, 2, 0, 8, 1], 9),
+  ] as [(String, [UInt8], Int)])
+  func `what Confluent's own serializer writes is opened`(
+    name: String, bytes: [UInt8], start: Int
+  ) throws {
+    let outline = try SchemaOutline(
+      text: """
+        syntax = "proto3"; package acme;
+        message Status { string text = 1; }
+        message Orbit {
+          map<string, double> more = 3;
+          message Detail { string note = 1; message Deep { int32 x = 1; } }
+          double altitude_km = 1;
+          Detail detail = 4;
+        }
+        """)
+    let directory = ScriptedDirectory([1: .protobuf(outline)])
+    for other in ["acme.Status", "acme.Orbit", "acme.Orbit.Detail", "acme.Orbit.Detail.Deep"] {
+      let verdict = gate(directory, other).judge(bytes)
+      if other == name {
+        #expect(verdict == .open(messageStart: start))
+      } else {
+        #expect(reason(verdict) == .otherType)
+      }
+    }
+  }
+
   @Test func `preparing asks ahead and judges nothing`() {
     let directory = ScriptedDirectory()
     let gate = gate(directory)
