@@ -86,11 +86,23 @@ package struct WordTable: Sendable {
     let start = starts[index]
     let length = starts[index + 1] - start
     guard word.byteCount == length else { return false }
-    for position in 0..<length
-    where unsafe bytes[start &+ position]
-      != word.unsafeLoad(fromByteOffset: position, as: UInt8.self)
-    {
-      return false
+    let stored = unsafe bytes.span.bytes.extracting(start..<start &+ length)
+    var position = 0
+    while position &+ 8 <= length {
+      if unsafe stored.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
+        != word.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
+      {
+        return false
+      }
+      position &+= 8
+    }
+    while position < length {
+      if unsafe stored.unsafeLoad(fromByteOffset: position, as: UInt8.self)
+        != word.unsafeLoad(fromByteOffset: position, as: UInt8.self)
+      {
+        return false
+      }
+      position &+= 1
     }
     return true
   }

@@ -29,10 +29,10 @@ struct Fixture: ~Copyable {
 
   init(
     _ mapping: MessageMapping, catalogue: MessageCatalogue = .builtIn,
-    options: RecordDecoder.Options = .init(), usesReference: Bool = false
+    options: RecordDecoder.Options = .init(), usesReference: Bool? = nil
   ) throws {
     let plan = try DecodePlan(mapping, catalogue: catalogue)
-    decoder = RecordDecoder(plan, options: options, usesReference: usesReference)
+    decoder = RecordDecoder(plan, options: options, usesReference: usesReference ?? !plan.readsWire)
     batch = ReadingBatch(schema: plan.schema)
     vocabulary = Vocabulary(attributeCount: plan.schema.attributes.count)
   }
