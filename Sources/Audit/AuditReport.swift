@@ -18,6 +18,7 @@ package struct AuditReport: Sendable {
   /// Whether there is neither an error nor a warning.
   package var holds: Bool { count(of: .error) == 0 && count(of: .warning) == 0 }
 
+  /// How many findings of that severity there are, listed or not.
   package func count(of severity: Finding.Severity) -> Int { counts[severity, default: 0] }
 
   /// Adds what somebody else found, about the same root.

@@ -186,6 +186,7 @@ extension LaneQueue {
     unsafe RecordHeaders.json(of: messages[index])
   }
 
+  /// Writes the last value of the header of that name into `values`. Only for sources that map one.
   package func header(_ name: HeaderName, at index: Int, into values: inout HeaderValues) {
     unsafe RecordHeaders.value(of: name, in: messages[index], into: &values)
   }

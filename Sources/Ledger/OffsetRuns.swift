@@ -28,6 +28,7 @@ package struct OffsetRuns: Equatable, Sendable {
     return true
   }
 
+  /// Whether the offset is in one of the runs. Cost: a binary search.
   package func contains(_ offset: Int64) -> Bool {
     let place = place(of: offset)
     return place < runs.count && runs[place].contains(offset)

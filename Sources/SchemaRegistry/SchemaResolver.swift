@@ -29,6 +29,7 @@ package final class SchemaResolver: SchemaDirectory {
     }
   }
 
+  /// What is known of the schema by now; nil while it is being asked for, which this begins.
   package func answer(for id: Int32) -> SchemaAnswer? {
     let now = MonotonicClock.nowNanos()
     return shared.update { $0.state.answer(for: id, nowNanos: now) }
