@@ -194,6 +194,17 @@ extension EffectiveText {
     block("limits") { $0.write(source.limits) }
     line("implicit_zero", .word("\(source.implicitZero)"))
     block("event_time") { $0.write(source.eventTime) }
+    if let flood = source.deadLetterFlood {
+      block("dead_letter_flood") { $0.write(flood) }
+    } else {
+      line("dead_letter_flood", .word("none"))
+    }
+  }
+
+  private mutating func write(_ flood: Configuration.DeadLetterFlood) {
+    line("share", .word(Format.text(ofShare: flood.share)))
+    duration("for", flood.forMicros)
+    duration("retry", flood.retryMicros)
   }
 
   private mutating func write(_ deduplication: Configuration.Deduplication) {

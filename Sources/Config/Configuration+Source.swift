@@ -25,6 +25,8 @@ extension Configuration {
     package let deduplication: Deduplication?
     package let limits: RecordLimits
     package let eventTime: EventTime
+    /// nil where dead letters never pause the source.
+    package let deadLetterFlood: DeadLetterFlood?
 
     /// A compiled set of descriptors, read together with the configuration, so that what was
     /// checked and fingerprinted is what is used.

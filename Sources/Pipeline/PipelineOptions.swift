@@ -15,6 +15,8 @@ package struct SourceOptions: Sendable {
   package var eventTime: EventTimeOptions
   /// The detectors that watch this source, in configuration order.
   package var detectors: [DetectorDefinition]
+  /// When dead letters of it are a flood; nil where they never are.
+  package var flood: FloodOptions?
   /// What makes a record a duplicate; nil where every record counts.
   package var duplicates: DuplicateRule?
   package var limits: RecordLimits

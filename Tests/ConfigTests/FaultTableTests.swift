@@ -234,7 +234,7 @@ private let sourceCases: [FaultCase] = [
       + " = did you mean `other`?",
     "6:5 sources[1].a: unknown key; expected one of name, topics, message, descriptor_set, protos,"
       + " envelope, rows, device, time, sequence, attributes, metrics, metric, deduplicate, limits,"
-      + " event_time, implicit_zero",
+      + " event_time, dead_letter_flood, implicit_zero",
     "8:14 sources[2].topics[0]: the topic `telemetry` belongs to sources[0] already (line 4); a"
       + " topic has one source = remove it from one of the two"),
 ]

@@ -141,6 +141,15 @@ struct SettingWriter {
     for limit in source.limits.counts { add("limits.\(limit.key)", "\(limit.count)") }
     add("implicit_zero", "\(source.implicitZero)")
     write(source.eventTime)
+    write(source.deadLetterFlood)
+  }
+
+  /// Nothing of it is part of any state.
+  private mutating func write(_ flood: Configuration.DeadLetterFlood?) {
+    guard let flood else { return add("dead_letter_flood", "none") }
+    add("dead_letter_flood.share", Format.text(ofShare: flood.share))
+    add("dead_letter_flood.for", micros: flood.forMicros)
+    add("dead_letter_flood.retry", micros: flood.retryMicros)
   }
 
   /// State survives all of it: what is remembered stays where its key does, and is forgotten else.

@@ -19,6 +19,7 @@ extension Configuration {
     add(DeduplicateKey.self, under: "sources[].deduplicate.")
     add(RecordLimitsKey.self, under: "sources[].limits.")
     add(EventTimeKey.self, under: "sources[].event_time.")
+    add(FloodKey.self, under: "sources[].dead_letter_flood.")
     add(WindowKey.self, under: "windows[].")
     add(DetectorKey.self, under: "detectors[].")
     add(LimitsKey.self, under: "detectors[].limits.")

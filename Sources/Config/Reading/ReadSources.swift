@@ -4,6 +4,7 @@ enum SourceKey: String, ConfigKey {
   case protos, envelope
   case rows, device, time, sequence, attributes, metrics, metric, deduplicate, limits
   case eventTime = "event_time"
+  case deadLetterFlood = "dead_letter_flood"
   case implicitZero = "implicit_zero"
 }
 
@@ -66,6 +67,7 @@ extension Configuration.Source {
     implicitZero = section.value(.implicitZero, default: false, .boolean)
     deduplication = section.deduplication(hasSequence: section.has(.sequence))
     limits = section.recordLimits()
+    deadLetterFlood = section.deadLetterFlood()
     self.eventTime = Configuration.EventTime(
       section.section(.eventTime, EventTimeKey.self), inheriting: eventTime)
   }

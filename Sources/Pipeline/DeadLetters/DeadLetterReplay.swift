@@ -31,7 +31,7 @@ package final class DeadLetterReplay {
     self.options = options
     self.storage = storage
     self.log = log
-    decoders = options.sources.map { LetterDecoder($0) }
+    decoders = options.sources.map { LetterDecoder($0, schemas: options.schemas) }
     var indexes: [String: Int] = [:]
     for (index, source) in options.sources.enumerated() {
       for topic in source.topics { indexes[topic] = index }
@@ -126,7 +126,7 @@ package final class DeadLetterReplay {
   }
 
   /// Decodes waiting letters until there is enough for an entry, or no more.
-  private func choose(_ walk: LetterWalk) throws(StoredTableError) -> Choice {
+  private func choose(_ walk: LetterWalk) throws -> Choice {
     var choice = Choice(batch: ReplayBatch(options: options))
     while !choice.batch.isFull, let found = try walk.next() {
       let waiting = found.filter { !walk.state(of: $0.letter).isDone }
@@ -138,7 +138,7 @@ package final class DeadLetterReplay {
         continue
       }
       let record = StoredRecord(try walk.contents(), row: first.index)
-      let marks = choice.batch.decode(
+      let marks = try choice.batch.decode(
         letters.map(\.letter), of: record, sourceIndex: source, decoder: decoders[source])
       choice.marks += marks
       for mark in marks where !walk.isKnown(mark, config: options.configFingerprint) {

@@ -1,40 +1,116 @@
+import Base
 import Decode
 import Telemetry
 
 /// The bytes of a dead letter's record, as the table kept them.
 struct StoredRecord {
-  var key: [UInt8]?
-  var headersJSON: String?
+  let key: [UInt8]?
+  let headersJSON: String?
   /// Nil for a tombstone.
-  var payload: [UInt8]?
+  let payload: [UInt8]?
 
   init(_ contents: LetterContents, row: Int) {
     key = contents.keys[row]
     headersJSON = contents.headers[row]
     payload = contents.payloads[row]
   }
+
+  /// Appends the value of the last header of a name, as a record's own would be.
+  func header(_ name: HeaderName, into values: inout HeaderValues) {
+    let headers = headersJSON.flatMap { try? JSONValue(parsing: Array($0.utf8)) }?.arrayValue ?? []
+    let found = headers.last { $0["key"]?.stringValue == name.text }
+    guard let text = found?["value"]?.stringValue, let bytes = Base64Text.bytes(text) else {
+      return values.appendAbsent()
+    }
+    values.append(bytes)
+  }
 }
 
-/// Decodes the dead letters of one source as if their records had come from Kafka just now.
+/// Decodes the dead letters of one source as if their records had come from Kafka just now: with its
+/// envelope, its limits of a message, key and headers.
+///
+/// Limits of devices and metric names, and the rule for duplicates, belong to the state of a
+/// partition, which a replay does not touch: they do not apply.
 final class LetterDecoder {
-  private var decoder: RecordDecoder
+  private let reader: RecordReader
+  private let schemas: (any SchemaDirectory)?
 
-  init(_ source: SourceOptions) { decoder = RecordDecoder(source.plan) }
+  /// A schema that is not known after so long ends the replay: the registry is away.
+  private static let schemaMillisMax = 30_000
+  private static let schemaLookMillis = 20
 
-  /// As `RecordDecoder.decode`, for a record that a table has kept.
+  init(_ source: SourceOptions, schemas: (any SchemaDirectory)?) {
+    reader = RecordReader(source.plan, limits: source.limits, schemas: schemas)
+    self.schemas = schemas
+  }
+
+  /// As `RecordReader.read`, for a record that a table has kept; waits for its schema.
   func decode(
     _ letter: LetterRow, _ record: StoredRecord, into output: PartitionOutput,
     vocabulary: inout Vocabulary, _ faults: inout [RowFault]
-  ) -> DecodeOutcome {
+  ) throws(ReplayRefusal) -> DecodeOutcome {
     let header = RecordHeader(
       kind: .record, partitionIndex: 0, offset: letter.offset,
       timestampMicros: letter.timestampMicros ?? ReadingBatch.absentTimestamp,
       hasAppendTime: false)
     let key = record.key ?? []
     let payload = record.payload ?? []
-    return unsafe decoder.decode(
-      header: header, key: record.key == nil ? nil : key.span.bytes,
-      payload: record.payload == nil ? nil : payload.span.bytes, into: &output.readings,
-      vocabulary: &vocabulary, faults: &faults)
+    let deadlineNanos = MonotonicClock.nowNanos() + Int64(Self.schemaMillisMax) * 1_000_000
+    while true {
+      let result = unsafe reader.read(
+        header, key: record.key == nil ? nil : key.span.bytes,
+        payload: record.payload == nil ? nil : payload.span.bytes, into: &output.readings,
+        vocabulary: &vocabulary, faults: &faults, believesNotFound: true
+      ) { name, values in record.header(name, into: &values) }
+      switch result {
+      case .outcome(let outcome): return outcome
+      case .waiting(let schemaID):
+        if MonotonicClock.nowNanos() > deadlineNanos {
+          let trouble = schemas?.account.trouble.map { ": \($0)" } ?? ""
+          throw ReplayRefusal("the schema registry does not say what schema \(schemaID) is\(trouble)")
+        }
+        _ = Monitor(0).wait(timeoutMillis: Self.schemaLookMillis) { _ -> Bool? in nil }
+      }
+    }
+  }
+}
+
+/// Base64 as RFC 4648 section 4 has it, padded: how a table keeps the values of headers.
+enum Base64Text {
+  /// Nil for what is no such text.
+  static func bytes(_ text: String) -> [UInt8]? {
+    guard text.utf8.count.isMultiple(of: 4) else { return nil }
+    var bytes: [UInt8] = []
+    var group: UInt32 = 0
+    var digitCount = 0
+    var paddingCount = 0
+    for character in text.utf8 {
+      if character == UInt8(ascii: "=") {
+        paddingCount += 1
+        group <<= 6
+      } else {
+        guard paddingCount == 0, let digit = digit(character) else { return nil }
+        group = group << 6 | digit
+      }
+      digitCount += 1
+      guard digitCount == 4 else { continue }
+      guard paddingCount <= 2 else { return nil }
+      bytes += [UInt8(group >> 16 & 0xFF), UInt8(group >> 8 & 0xFF), UInt8(group & 0xFF)]
+        .dropLast(paddingCount)
+      group = 0
+      digitCount = 0
+    }
+    return bytes
+  }
+
+  private static func digit(_ character: UInt8) -> UInt32? {
+    switch character {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(character - UInt8(ascii: "A"))
+    case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(character - UInt8(ascii: "a") + 26)
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(character - UInt8(ascii: "0") + 52)
+    case UInt8(ascii: "+"): 62
+    case UInt8(ascii: "/"): 63
+    default: nil
+    }
   }
 }

@@ -67,13 +67,13 @@ struct ReplayBatch {
   /// - Returns: what became of each letter, in their order.
   mutating func decode(
     _ letters: [LetterRow], of record: StoredRecord, sourceIndex: Int, decoder: LetterDecoder
-  ) -> [ReplayMark] {
+  ) throws(ReplayRefusal) -> [ReplayMark] {
     guard let first = letters.first else { return [] }
     let part = part(of: first.key, offset: first.offset, sourceIndex: sourceIndex)
     let byteCount = part.output.byteCount
     defer { outputByteCount += part.output.byteCount - byteCount }
     let firstRow = part.output.readings.rowCount
-    let outcome = decoder.decode(
+    let outcome = try decoder.decode(
       first, record, into: part.output, vocabulary: &part.vocabulary, &rowFaults)
     defer { rowFaults.removeAll(keepingCapacity: true) }
     let wanted = Set(letters.compactMap(\.rowIndex))

@@ -21,6 +21,9 @@ package protocol GroupConsumer: AnyObject, Sendable {
   func seek(
     _ partition: TopicPartition, to offset: Int64, timeoutMillis: Int32
   ) throws(KafkaError)
+  /// Fetches nothing of the partitions until `resume`; what is on its way may still come.
+  func pause(_ partitions: [TopicPartition]) throws(KafkaError)
+  func resume(_ partitions: [TopicPartition]) throws(KafkaError)
   /// Gives every partition back (the delegate's `revoked` runs inside) and leaves the group.
   @discardableResult
   func leaveGroup(timeoutMillis: Int) -> (events: [ConsumerEvent], isClean: Bool)

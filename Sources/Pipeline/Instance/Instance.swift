@@ -87,6 +87,9 @@ package final class Instance: Sendable {
     }
   }
 
+  /// Tries every source again that a flood of dead letters has paused. Returns at once.
+  package func resumeFloods() { board.resumeFloods() }
+
   /// Writes down what became of a request to reload, for status and metrics.
   package func noteReload(isAccepted: Bool, detail: String, configFingerprint: String? = nil) {
     board.noteReload(

@@ -45,6 +45,8 @@ final class Session: @unchecked Sendable {
   private(set) var keys: [TopicPartition: PartitionKey] = [:]
   /// When to ask whether the topics are still there, since partitions have gone; nil: no doubt.
   var topicsDoubtedUntilNanos: Int64?
+  /// Partitions that are not fetched because their source is flooded with dead letters.
+  var heldPartitions: Set<TopicPartition> = []
   /// Whether the group has told us our part, which may be none.
   var hasBeenAssigned = false
   /// Set when the last commits of the session are being made: they bring the state along.
@@ -211,6 +213,7 @@ final class Session: @unchecked Sendable {
       for loss in now.losses { handle(loss, consumer) }
       if now.stop { return .stopped(isComplete: false) }
       resolveTopicDoubt(consumer)
+      tendFloods(consumer)
       guard goal != .run else { continue }
       let nowNanos = MonotonicClock.nowNanos()
       if nowNanos - lastLookNanos >= Self.chainLookMillis * 1_000_000 || ownPartIsRead() {
@@ -292,6 +295,7 @@ final class Session: @unchecked Sendable {
 
   /// Makes the lanes let go of partitions, and waits until they have.
   func letGo(_ partitions: [TopicPartition]) {
+    forgetHeld(partitions)
     let done = Monitor(0)
     for commands in laneCommands {
       commands.update { $0.append(.forget(partitions, done: done)) }

@@ -15,6 +15,11 @@ extension Lane {
     case .cut(let request): answer(request)
     case .skip(let topicPartition, let offset, let reason):
       partitions[topicPartition]?.skipGap(to: offset, reason: reason)
+    case .hold(let topicPartition): partitions[topicPartition]?.hold()
+    case .release(let topicPartition):
+      if let partition = partitions[topicPartition], partition.release() {
+        refetchLater(partition)
+      }
     case .stop: isStopping = true
     }
   }

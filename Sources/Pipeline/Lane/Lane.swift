@@ -15,6 +15,10 @@ enum LaneCommand: Sendable {
   case cut(CutRequest)
   /// Go on at another offset: the position was lost and the configuration says to skip.
   case skip(TopicPartition, to: Int64, reason: String)
+  /// Take nothing of a partition until it is released, whatever Kafka has sent already.
+  case hold(TopicPartition)
+  /// Go on where it was held; posted once Kafka fetches it again.
+  case release(TopicPartition)
   case stop
 }
 
@@ -52,6 +56,7 @@ struct LaneProgress: Sendable {
   /// Whether it does not drain: its buffers are full and wait for a commit.
   var isPaused = false
   /// By source: records decoded since the lane began, replayed ones left out.
+  var shares: [DeadShare] = []
   /// The schema that its next record waits for; nil where it waits for none.
   var awaitedSchemaID: Int32?
 }
@@ -111,6 +116,8 @@ final class Lane {
   var partitions: [TopicPartition: LanePartition] = [:]
   /// Partitions that showed a hole in this batch.
   private var refetching: [LanePartition] = []
+  /// By source: what was decoded, for the flood rule.
+  private var shares: [DeadShare] = []
   /// Dates of the rows since the last cut.
   var openDates = OpenDates()
   var isStopping = false
@@ -127,6 +134,7 @@ final class Lane {
     self.pool = pool
     self.commands = commands
     self.delegate = delegate
+    shares = Array(repeating: DeadShare(), count: options.sources.count)
     readers = options.sources.map {
       RecordReader($0.plan, limits: $0.limits, schemas: options.schemas)
     }
@@ -183,6 +191,7 @@ final class Lane {
     }
     progress.openDateCount = openDates.count
     progress.isPaused = isFull(progress.bufferedByteCount)
+    progress.shares = shares
     progress.awaitedSchemaID = awaitedSchemaID
     delegate.laneProgressed(index, progress)
     return progress.bufferedByteCount
@@ -233,6 +242,7 @@ final class Lane {
       if awaitedSchemaID == nil { place += 1 }
     }
     partition.endRun(in: batch)
+    shares[partition.sourceIndex] += partition.takeShare()
     openDates.add(partition.output.readings.rowEventTimes, from: firstRow)
   }
 
@@ -258,6 +268,9 @@ final class Lane {
           offset: partition.expected, reason: reason, isOtherTopic: isOtherTopic))
     }
   }
+
+  /// Has a partition fetched again from where it stands.
+  func refetchLater(_ partition: LanePartition) { refetching.append(partition) }
 
   /// Asks again for what a hole was seen at, once the batch that showed it is done with.
   private func refetch() {

@@ -72,10 +72,14 @@ final class LanePartition {
     /// Asked again; a hole is now believed.
     case refetched
     case steady
+    /// Held: nothing is taken until it is released and asked for again.
+    case held
     /// The position is lost; nothing is taken until the session decides.
     case lost
   }
   private var position = Position.fresh
+  /// Records decoded since the lane last asked, for the flood rule.
+  private var share = DeadShare()
 
   /// Input since the last state snapshot, and when that was: what a restart would replay.
   var inputByteCountSinceState = 0
@@ -168,7 +172,7 @@ final class LanePartition {
     from records: any RecordSource, _ reader: RecordReader
   ) -> Reaction {
     switch position {
-    case .lost, .refetching, .seekingAhead: return .none
+    case .lost, .refetching, .seekingAhead, .held: return .none
     case .fresh, .refetched, .steady: break
     }
     if let witness = unverifiedWitness, header.offset > witness.offset, position == .fresh {
@@ -243,7 +247,9 @@ final class LanePartition {
       }
       outcome = admitted
     }
+    if !dropsOutput { share.recordCount += 1 }
     if case .dead(let reason, let detail) = outcome {
+      if !dropsOutput { share.deadCount += 1 }
       if reason == .unknownSchema { hasUnknownSchema = true }
       var letter = DeadLetter(header, key: recordKey, payload: payload, reason: reason)
       letter.detail = detail
@@ -285,7 +291,7 @@ final class LanePartition {
   /// trailing transaction markers do not hold the position.
   func acceptEnd(at offset: Int64) -> Reaction {
     switch position {
-    case .lost, .refetching, .seekingAhead: return .none
+    case .lost, .refetching, .seekingAhead, .held: return .none
     case .fresh, .refetched, .steady: break
     }
     if offset <= expected { return .none }
@@ -309,7 +315,29 @@ final class LanePartition {
   var refetchOffset: Int64 { min(expected, unverifiedWitness?.offset ?? expected) }
 
   /// The lane has asked Kafka for `refetchOffset` again.
-  func didRefetch() { position = position == .seekingAhead ? .fresh : .refetched }
+  func didRefetch() {
+    // It may have been held meanwhile.
+    if position == .held { return }
+    position = position == .seekingAhead ? .fresh : .refetched
+  }
+
+  /// Takes nothing until `release`: what comes meanwhile is ignored.
+  func hold() {
+    if position != .lost { position = .held }
+  }
+
+  /// Whether `refetchOffset` must be asked for now, after which comes `didRefetch`.
+  func release() -> Bool {
+    guard position == .held else { return false }
+    position = .refetching
+    return true
+  }
+
+  /// Records decoded since the last call, and those of them that were dead; none of a replay.
+  func takeShare() -> DeadShare {
+    defer { share = DeadShare() }
+    return share
+  }
 
   /// Goes on at `offset` by decision: what lies between is a gap, not a loss nobody knows of.
   func skipGap(to offset: Int64, reason: String) {

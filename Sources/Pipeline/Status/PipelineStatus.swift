@@ -37,6 +37,21 @@ package struct PipelineStatus: Sendable {
     package var detail: String
   }
 
+  /// What the flood rule says of a source.
+  package struct Flood: Sendable, Equatable {
+    package var source: String
+    /// Whether its partitions are not read now.
+    package var isPaused = false
+    /// Since the start of the process.
+    package var pauseCount: Int64 = 0
+    /// The last pause: since when, and the records that brought it about.
+    package var sinceMicros: Int64?
+    package var recordCount: Int64 = 0
+    package var deadCount: Int64 = 0
+
+    package init(source: String) { self.source = source }
+  }
+
   /// One topic partition of this instance.
   package struct Partition: Sendable, Equatable {
     package var topicPartition: TopicPartition
@@ -166,6 +181,8 @@ package struct PipelineStatus: Sendable {
   /// Nil while the instance progresses; else the sentence that says what does not move.
   package var stall: String?
 
+  /// Sources with a flood rule.
+  package var floods: [Flood] = []
   package var partitions: [Partition] = []
   package var brokers: [Broker] = []
   /// The group's state as the client has it: `up`, …

@@ -35,6 +35,7 @@ final class StatusBoard: Sendable {
     var failure: String?
     /// Partitions whose leader does not answer: what waits there cannot be fetched.
     var outOfReach: Set<TopicPartition> = []
+    var floods: FloodWatch
 
     /// The awake clock, now.
     mutating func now() -> Int64 { clock.now(monotonicNanos: MonotonicClock.nowNanos()) }
@@ -64,7 +65,8 @@ final class StatusBoard: Sendable {
     content = Monitor(
       Content(
         status: status, rule: rule,
-        clock: AwakeClock(monotonicNanos: MonotonicClock.nowNanos())))
+        clock: AwakeClock(monotonicNanos: MonotonicClock.nowNanos()),
+        floods: FloodWatch(options.sources)))
   }
 
   // MARK: - Phases and waits
@@ -89,6 +91,7 @@ final class StatusBoard: Sendable {
       content.partitions = [:]
       content.outOfGroupSince = nil
       content.outOfReach = []
+      content.floods.beginSession()
       content.controlSeen = content.now()
     }
   }
@@ -179,6 +182,21 @@ final class StatusBoard: Sendable {
     }
   }
 
+  // MARK: - Floods
+
+  /// Takes what the lanes have decoded.
+  /// - Returns: the topics that are not to be read now, and what has changed.
+  func watchFloods(
+    _ progress: [LaneProgress]
+  ) -> (pausedTopics: Set<String>, changes: [FloodChange]) {
+    content.update { content in
+      let changes = content.floods.observe(progress, nowNanos: content.now())
+      return (content.floods.pausedTopics, changes)
+    }
+  }
+
+  func resumeFloods() { content.update { $0.floods.resumeAll() } }
+
   // MARK: - Commits
 
   /// A commit is under way until `commitEnded`.
@@ -253,6 +271,7 @@ final class StatusBoard: Sendable {
         .sorted { $0.name == $1.name ? $0.labels.precede($1.labels) : $0.name < $1.name }
       let oldest = content.waits.values.min { $0.since < $1.since }
       status.wait = oldest?.shown
+      status.floods = content.floods.floods
       Self.merge(progress, sources, content.partitions, into: &status)
       let facts = Self.facts(status, content, waitSince: oldest?.since ?? 0)
       status.stall = content.rule.stall(facts, now: content.now())
@@ -312,7 +331,10 @@ final class StatusBoard: Sendable {
   ) -> ProgressRule.Facts {
     var owed: Int64 = 0
     var replayPosition: Int64?
-    for partition in status.partitions {
+    let pausedTopics = content.floods.pausedTopics
+    // What is paused on purpose owes nothing.
+    for partition in status.partitions
+    where !pausedTopics.contains(partition.topicPartition.topic) {
       if partition.isReplaying {
         replayPosition = (replayPosition ?? 0) + (partition.nextOffset ?? 0)
       }

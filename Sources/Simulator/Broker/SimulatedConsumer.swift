@@ -92,6 +92,15 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
   }
 
   @discardableResult
+  /// No simulated source has a flood rule.
+  func pause(_ partitions: [TopicPartition]) throws(KafkaError) {
+    preconditionFailure("nothing pauses partitions in a simulation")
+  }
+
+  func resume(_ partitions: [TopicPartition]) throws(KafkaError) {
+    preconditionFailure("nothing resumes partitions in a simulation")
+  }
+
   func leaveGroup(timeoutMillis: Int) -> (events: [ConsumerEvent], isClean: Bool) {
     checkOpen()
     guard let delegate else { return ([], hasLeftCleanly) }

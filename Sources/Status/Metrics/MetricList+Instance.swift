@@ -77,6 +77,16 @@ extension MetricList {
     },
     StatusMetric(
       MetricDefinition(
+        "downlink_source_paused", .gauge, .flag, labels: ["source"],
+        help: "Whether a flood of dead letters has paused the source: Kafka keeps its records.")
+    ) { for flood in $0.status.floods { $1.add([flood.source], flood.isPaused) } },
+    StatusMetric(
+      MetricDefinition(
+        "downlink_source_pauses_total", .counter, .count, labels: ["source"],
+        help: "How often a flood of dead letters has paused the source.")
+    ) { for flood in $0.status.floods { $1.add([flood.source], flood.pauseCount) } },
+    StatusMetric(
+      MetricDefinition(
         "downlink_instance_sessions_total", .counter, .count,
         help: "Sessions begun: 1 at the start, and one more after each fault recovered from.")
     ) { $1.add([], $0.status.sessionCount) },

@@ -30,6 +30,7 @@ package enum StatusDocument {
         JSONMember("trouble", .optional(status.trouble)),
         JSONMember("stall", .optional(status.stall)),
         JSONMember("wait", wait(status)),
+        JSONMember("floods", .array(status.floods.map(flood))),
         JSONMember("group_state", .string(status.groupState)),
         JSONMember("sessions", .int(status.sessionCount)),
         JSONMember("rebalances", .int(status.rebalanceCount)),
@@ -56,6 +57,15 @@ package enum StatusDocument {
       "cause": .string(wait.cause.rawValue), "since": time(wait.sinceMicros),
       "seconds": seconds(status.seconds(since: wait.sinceMicros)),
       "detail": .string(wait.detail),
+    ]
+  }
+
+  private static func flood(_ flood: PipelineStatus.Flood) -> JSONValue {
+    [
+      "source": .string(flood.source), "paused": .bool(flood.isPaused),
+      "pauses": .int(flood.pauseCount),
+      "since": flood.sinceMicros.map { time($0) } ?? .null,
+      "records": .int(flood.recordCount), "dead": .int(flood.deadCount),
     ]
   }
 

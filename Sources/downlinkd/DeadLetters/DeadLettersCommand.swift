@@ -70,9 +70,11 @@ struct DeadLetterChoice: ParsableArguments {
 
   /// As `store`, for bringing letters back.
   func replay(isDry: Bool) throws -> DeadLetterReplay {
-    let (configuration, wiring) = try Checked.load(config)
+    let (configuration, checked) = try Checked.load(config)
     var log = Logger(label: "dead-letters") { StreamLogHandler.standardError(label: $0) }
     log.logLevel = .warning
+    var wiring = checked
+    wiring.pipeline.schemas = RunCommand.schemas(configuration, log)
     return DeadLetterReplay(
       options: wiring.pipeline,
       storage: try storage(configuration.storage.root, isDry ? .readOnly : .readWrite), log: log)

@@ -95,7 +95,7 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   /// What schema ids mean, where there are any and somebody who knows.
-  private static func schemas(_ configuration: Configuration, _ log: Logger) -> SchemaResolver? {
+  static func schemas(_ configuration: Configuration, _ log: Logger) -> SchemaResolver? {
     guard let registry = configuration.schemaRegistry,
       configuration.sources.contains(where: { $0.envelope == .confluent })
     else { return nil }

@@ -26,7 +26,7 @@ struct Wiring {
     for (index, source) in configuration.sources.enumerated() {
       let keyPath = "sources[\(index)]"
       guard let plan = Self.plan(source, configuration, at: keyPath, &faults) else { continue }
-      let options = SourceOptions(
+      var options = SourceOptions(
         topics: source.topics, plan: plan, windows: Self.windows(of: source, configuration),
         eventTime: EventTimeOptions(source.eventTime),
         detectors: detectors.filter { $0.watches(plan.schema) }.map(\.definition),
@@ -38,6 +38,7 @@ struct Wiring {
           try WindowPlan(
             schema: plan.schema, windows: options.windows, options: options.eventTime)
         ))
+        options.flood = source.deadLetterFlood.map { FloodOptions($0) }
         sources.append(options)
       } catch {
         faults.append(configuration.fault(at: "windows", "\(error)"))
@@ -265,6 +266,14 @@ extension RecordLimits {
       messageByteCountMax: Int(limits.messageByteCountMax), depthMax: limits.depthMax,
       rowCountMax: limits.rowCountMax, deviceCountMax: limits.deviceCountMax,
       metricCountMax: limits.metricCountMax)
+  }
+}
+
+extension FloodOptions {
+  fileprivate init(_ flood: Configuration.DeadLetterFlood) {
+    self.init(
+      share: flood.share, forMillis: Int(flood.forMicros / 1000),
+      retryMillis: Int(flood.retryMicros / 1000))
   }
 }
 

@@ -50,6 +50,8 @@ final class ReloadService: Service {
         running = configuration
         take(configuration, change, reload)
       }
+      // Whoever sends the signal has looked: also a file that changes nothing, or is refused.
+      instance.resumeFloods()
       notifier?.reloadEnded()
     }
   }

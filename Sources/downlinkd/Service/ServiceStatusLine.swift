@@ -59,6 +59,9 @@ struct ServiceStatusLine: Sendable {
   func text(_ status: PipelineStatus) -> String {
     var parts = [Self.phase(status)]
     if let stall = status.stall { parts.append("NOT PROGRESSING: \(stall)") }
+    for flood in status.floods where flood.isPaused {
+      parts.append("source \(flood.source) paused by a flood of dead letters")
+    }
     if let wait = status.wait {
       let age = Self.age(status.nowMicros - wait.sinceMicros)
       parts.append("waiting for \(wait.cause.text) for \(age) (\(wait.detail))")

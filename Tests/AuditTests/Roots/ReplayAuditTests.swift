@@ -55,7 +55,7 @@ import Testing
     let whole = TestStorage(try copy())
     _ = try LetterRoot.replay(whole, commitByteCount: 1500).run(.init())
     var orphanCount = 0
-    for count in stride(from: 0, to: whole.operations.count, by: 2) {
+    for count in stride(from: 0, to: whole.operations.count, by: 5) {
       let memory = try copy()
       let storage = TestStorage(memory)
       storage.die(after: count)

@@ -111,6 +111,14 @@ final class RecordedConsumer: GroupConsumer, @unchecked Sendable {
     for lane in lanes where lane.holds(partition) { lane.move(partition, to: offset) }
   }
 
+  func pause(_ partitions: [TopicPartition]) throws(KafkaError) {
+    for lane in lanes { lane.setPaused(partitions, true) }
+  }
+
+  func resume(_ partitions: [TopicPartition]) throws(KafkaError) {
+    for lane in lanes { lane.setPaused(partitions, false) }
+  }
+
   func leaveGroup(timeoutMillis: Int) -> (events: [ConsumerEvent], isClean: Bool) {
     if !assigned.isEmpty { delegate.revoked(assigned) }
     assigned = []
@@ -139,6 +147,7 @@ private final class RecordedLane: RecordSource, @unchecked Sendable {
   private struct Position: Sendable {
     var next: Int64
     var saidEnd = false
+    var isPaused = false
   }
 
   let partitions: [TopicPartition]
@@ -160,6 +169,14 @@ private final class RecordedLane: RecordSource, @unchecked Sendable {
     positions.update { $0[partition] = Position(next: offset) }
   }
 
+  /// A pause throws away what was fetched ahead: records between are not lost, but come again only
+  /// when somebody seeks.
+  func setPaused(_ partitions: [TopicPartition], _ isPaused: Bool) {
+    positions.update { positions in
+      for partition in partitions { positions[partition]?.isPaused = isPaused }
+    }
+  }
+
   func drain(into batch: inout RecordBatch, countMax: Int, timeoutMillis: Int32) {
     bytes.takeAway()
     batch.removeAll()
@@ -176,7 +193,7 @@ private final class RecordedLane: RecordSource, @unchecked Sendable {
     let records = topics.partitions[partition] ?? []
     let end = Int64(records.count)
     let (range, saysEnd) = positions.update { positions -> (Range<Int64>, Bool) in
-      guard var position = positions[partition] else { return (0..<0, false) }
+      guard var position = positions[partition], !position.isPaused else { return (0..<0, false) }
       let range = position.next..<min(end, position.next + count)
       let saysEnd = range.upperBound == end && !position.saidEnd
       position.next = range.upperBound

@@ -17,6 +17,7 @@ from pathlib import Path
 SCENARIOS = [
     "bad_config",
     "bad_input",
+    "dead_letters",
     "duplicates",
     "envelope",
     "stop",
