@@ -102,8 +102,8 @@ enum Allowed {
 
   static let duplicatesWithin: ClosedRange<Int64> = Default.seconds...14 * Default.days
   static let duplicateRecords = 1...16_000_000
-  /// Kafka itself carries less than 2 GB.
-  static let messageByteCount: ClosedRange<Int64> = 1000...1_000_000_000
+  /// Below 16 MiB: what the columns of texts can tell of one.
+  static let messageByteCount: ClosedRange<Int64> = 1000...16_000_000
   static let depth = 1...64
   static let rowsPerRecord = 1...100_000_000
   static let devicesPerPartition = 1...100_000_000

@@ -26,7 +26,8 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     /// Most bad rows of one record that are told apart: each becomes a dead letter with the whole
     /// payload. The last one says how many more there are.
     package var rowFaultCountMax: Int
-    /// Longest message, in bytes; below 2 GiB.
+    /// Longest message, in bytes; below 16 MiB, so that no text in it is longer than a word tells
+    /// (`ReadingBatch.valueBytes`).
     package var payloadByteCountMax: Int
     /// Messages and groups within each other, the outermost not counted; at most 64.
     package var depthMax: Int
@@ -35,12 +36,12 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
 
     package init(
       unpackByteCountMax: Int = 512 << 20, rowFaultCountMax: Int = 100,
-      payloadByteCountMax: Int = Int(Int32.max), depthMax: Int = 64,
+      payloadByteCountMax: Int = (1 << 24) - 1, depthMax: Int = 64,
       rowCountMax: Int = Int(Int32.max)
     ) {
       precondition(
-        payloadByteCountMax <= Int(Int32.max) && (0...WireDecoder.depthMax).contains(depthMax),
-        "positions in a payload have 32 bits, and decoders go 64 deep")
+        payloadByteCountMax < 1 << 24 && (0...WireDecoder.depthMax).contains(depthMax),
+        "lengths in a payload have 24 bits, and decoders go 64 deep")
       self.unpackByteCountMax = unpackByteCountMax
       self.rowFaultCountMax = rowFaultCountMax
       self.payloadByteCountMax = payloadByteCountMax

@@ -26,9 +26,9 @@ package struct RecordLimits: Equatable, Sendable {
     self.metricCountMax = metricCountMax
   }
 
-  /// Those of the formats themselves: a message is shorter than 2 GiB, indexes have 32 bits.
+  /// Those of the formats themselves: a message is shorter than 16 MiB, indexes have 32 bits.
   package static let none = RecordLimits(
-    messageByteCountMax: Int(Int32.max), depthMax: 64, rowCountMax: Int(Int32.max),
+    messageByteCountMax: (1 << 24) - 1, depthMax: 64, rowCountMax: Int(Int32.max),
     deviceCountMax: Int(Int32.max), metricCountMax: Int(Int32.max))
 }
 

@@ -8,12 +8,29 @@ extension ReadingBatch {
     precondition(
       record >= 0 && recordClocks.count <= record,
       "a record is taken back before event time has seen it")
+    let valueByteCount = firstValueByte(ofRecord: record)
     filterLastRecord { _ in false }
+    valueBytes.removeLast(valueBytes.count - valueByteCount)
     recordOutcomes[record] = outcome
     recordDevices[record] = WordTable.none
     let width = schema.attributes.count
     for place in record * width..<(record + 1) * width { recordAttributes[place] = WordTable.none }
     if schema.hasSequence { recordSequences[record] = Self.absentSequence }
+  }
+
+  /// Where the bytes of a record's texts begin, which is their end where it has none.
+  private func firstValueByte(ofRecord record: Int) -> Int {
+    var first = valueBytes.count
+    let metricCount = schema.metrics.count
+    for metric in 0..<metricCount where schema.metrics[metric].type.isByteString {
+      for row in rows(ofRecord: record) {
+        let bits = presenceWords[row * schema.presenceWordsPerRow + metric / 64]
+        if bits >> UInt64(metric % 64) & 1 == 0 { continue }
+        let word = metricWords[row * metricCount + metric]
+        first = min(first, Self.valueRange(of: word).lowerBound)
+      }
+    }
+    return first
   }
 
   /// Appends a record that was not even decoded.

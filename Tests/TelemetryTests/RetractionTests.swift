@@ -66,6 +66,27 @@ import Testing
     }
   }
 
+  @Test func `texts that are taken back leave no bytes`() {
+    let schema = ReadingSchema(
+      source: "s", attributes: [], hasSequence: false, isNarrow: false,
+      metrics: [MetricColumn(name: "a", type: .double), MetricColumn(name: "t", type: .text)])
+    var batch = ReadingBatch(schema: schema)
+    for (offset, text) in [(1, "kept"), (2, nil), (3, "gone"), (4, "")] as [(Int64, String?)] {
+      batch.appendRecord(Self.header(offset), as: .read)
+      batch.rowEventTimes.append(offset)
+      batch.rowFlags.append(0)
+      batch.rowIndexes.append(0)
+      let bytes = Array((text ?? "").utf8)
+      let word = text == nil ? 0 : unsafe ReadingBatch.append(bytes.span.bytes, to: &batch.valueBytes)
+      batch.metricWords += [1, word]
+      batch.presenceWords.append(text == nil ? 1 : 3)
+      batch.recordRowStarts[batch.recordCount] = batch.rowCount
+      if offset > 1 { batch.retractLastRecord(as: .duplicate) }
+      let (kept, rowCount) = (batch.valueBytes, batch.rowCount)
+      #expect(kept == Array("kept".utf8) && rowCount == 1)
+    }
+  }
+
   @Test func `rows with metrics beyond a limit go, their neighbours stay`() {
     var batch = ReadingBatch(schema: Self.schema(isNarrow: true))
     Self.append(10, metrics: [9, 9], to: &batch)

@@ -161,7 +161,7 @@ def run(scenario):
     config = harness.base_config(brokers, root, **fleet.fleet_sections())
     config["kafka"]["properties"]["fetch.message.max.bytes"] = 2 * BIG
     # More than what is let in where nothing is said.
-    config["sources"] = [{**source, "limits": {"message": "20MB"}} for source in config["sources"]]
+    config["sources"] = [{**source, "limits": {"message": "16MB"}} for source in config["sources"]]
     config["kafka"]["properties"]["receive.message.max.bytes"] = 60_000_000
     config = scenario.write_config(config)
     produced = scenario.folder / "produced.jsonl"

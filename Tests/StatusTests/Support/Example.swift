@@ -88,6 +88,8 @@ enum Example {
     partition.newestEventTimeMicros = now - second(4)
     partition.watermarkMicros = now - second(34)
     partition.deviceCount = 12
+    partition.duplicates = PipelineStatus.Duplicates(
+      foundCount: 4, rememberedCount: 900, forgottenEarlyCount: 1)
     partition.stateByteCount = 80_000
     partition.bufferedByteCount = 9000
     return partition
