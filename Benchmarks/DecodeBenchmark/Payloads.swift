@@ -98,8 +98,8 @@ struct Payloads {
   }
 }
 
-/// Two hundred fields of the types that telemetry has, all present: a string, a time, then integers,
-/// strings, doubles and floats in turn.
+/// Two hundred fields of the types that telemetry has, all present: a string, a time, then
+/// integers, strings, doubles and floats in turn.
 enum SparseMessage {
   static let fieldCount = 200
 

@@ -8,8 +8,8 @@ import Telemetry
 //
 //     DecodeBenchmark [--records N]
 //
-// N is the number of wide and of 200-field records (default 20 000); batch records have 1000 samples
-// each, so there are N / 100 of them. Four ways to read the same bytes:
+// N is the number of wide and of 200-field records (default 20 000); batch records have 1000
+// samples each, so there are N / 100 of them. Four ways to read the same bytes:
 //
 //     scanner    a scanner in C, written by hand for this one message: values to flat arrays
 //     plan       the wire plan: the same values to slots, from a mapping

@@ -15,8 +15,8 @@ extension RecordDecoder {
   ///
   /// - Parameter time: of all rows; nil where each has its own.
   mutating func appendRows(
-    _ texts: RawSpan, _ time: EventTime?, into batch: inout ReadingBatch, _ vocabulary: inout Vocabulary,
-    _ faults: inout [RowFault]
+    _ texts: RawSpan, _ time: EventTime?, into batch: inout ReadingBatch,
+    _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
   ) -> DecodeOutcome {
     let part = RecordPart(
       time: time, flags: sequence().isOutOfRange ? ReadingFlags.outOfRange.rawValue : 0)
@@ -40,7 +40,8 @@ extension RecordDecoder {
     batch.rowFlags.append(time.flags | part.flags | metricFlags)
     batch.rowIndexes.append(0)
     if let reason = notes.reason {
-      note(reason, notes.detail(plan), row: 0, isKept: true, in: batch, &faults, fresh: faults.count)
+      note(
+        reason, notes.detail(plan), row: 0, isKept: true, in: batch, &faults, fresh: faults.count)
     }
     return .read(rows: 1)
   }

@@ -7,8 +7,8 @@ import Telemetry
 // A coverage-guided fuzzer (libFuzzer) of decoding: `Tests/Fuzz/run` builds it with all of Base,
 // Telemetry and Decode instrumented, under the address sanitizer.
 //
-// The first byte of an input picks a mapping, the rest is a payload. The wire plan and libprotobuf-c
-// must make the same of it, but for what docs/DECODING.md lists.
+// The first byte of an input picks a mapping, the rest is a payload. The wire plan and
+// libprotobuf-c must make the same of it, but for what docs/DECODING.md lists.
 
 /// One mapping, read in two ways.
 final class FuzzTarget {
@@ -67,6 +67,7 @@ final class FuzzTarget {
   }
 }
 
+// Unchecked because libFuzzer calls from one thread.
 nonisolated(unsafe) private let targets: [FuzzTarget] = {
   guard let path = unsafe getenv("DOWNLINK_FUZZ_SCHEMA"), let file = unsafe fopen(path, "r") else {
     fatalError("DOWNLINK_FUZZ_SCHEMA names no descriptor set: use Tests/Fuzz/run")

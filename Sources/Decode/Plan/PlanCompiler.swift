@@ -221,7 +221,9 @@ struct PlanCompiler {
   mutating func resolveColumn(_ path: String, mapKey: String, key: String) -> MappedField? {
     guard let resolved = resolve(path, key: key, endsInMap: true) else { return nil }
     guard resolved.leaf.isMap, resolved.fields.count != resolved.rowDepth else {
-      fault("\(key).key", "\(path) is a \(resolved.leaf.typeName); only maps that are not the rows have keys")
+      fault(
+        "\(key).key",
+        "\(path) is a \(resolved.leaf.typeName); only maps that are not the rows have keys")
       return nil
     }
     guard let field = MappedField(resolved, mapKey: mapKey) else {

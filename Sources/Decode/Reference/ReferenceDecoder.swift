@@ -4,7 +4,7 @@ import Telemetry
 /// Reads a message with libprotobuf-c into the same slots that the wire plan fills: for message
 /// types with `required` fields, and as the other opinion in tests.
 ///
-///     payload ── WireScanner ──▶ structure sound, groups found ── libprotobuf-c ──▶ C structs ──▶ slots
+///     payload ── WireScanner ──▶ sound, groups found ── libprotobuf-c ──▶ C structs ──▶ slots
 ///
 /// libprotobuf-c copies the bytes of texts; they are gathered in `texts`, which the slots' words
 /// count in. Strings are declared `bytes` to it, because it would cut them at a NUL.
@@ -32,7 +32,8 @@ final class ReferenceDecoder {
   func read(_ payload: RawSpan, into slots: inout SlotMemory) -> DecodeOutcome? {
     slots.begin()
     texts.removeAll(keepingCapacity: true)
-    if let fault = WireScanner.scan(payload, table: scan, into: &findings) ?? findings.contentFault {
+    let fault = WireScanner.scan(payload, table: scan, into: &findings)
+    if let fault = fault ?? findings.contentFault {
       let place = scan.describe(node: fault.node, fieldNumber: fault.fieldNumber)
       let sentence = plan.sentence(for: fault.reason)
       return .dead(fault.reason, detail: "\(place) at byte \(fault.filePosition): \(sentence)")

@@ -77,6 +77,15 @@ enum WireScanner {
       WireFault(reason: reason, filePosition: filePosition, node: node, fieldNumber: number)
     }
 
+    /// Goes on behind a nested message.
+    @inline(__always)
+    mutating func leave(to frame: WireFindings.Frame) {
+      depth &-= 1
+      end = frame.end
+      node = frame.node
+      seen = frame.seen
+    }
+
     /// A field that runs over the end of its message: cut short if that is the outermost one,
     /// else the lengths contradict each other.
     func overrun(_ filePosition: Int, _ number: UInt32) -> WireFault {
@@ -96,20 +105,16 @@ enum WireScanner {
     while true {
       while cursor.position == cursor.end {
         if cursor.depth == 0 { return nil }
-        cursor.depth &-= 1
-        cursor.end = findings.frames[cursor.depth].end
-        cursor.node = findings.frames[cursor.depth].node
-        cursor.seen = findings.frames[cursor.depth].seen
+        cursor.leave(to: findings.frames[cursor.depth &- 1])
         node = nodes[Int(cursor.node)]
       }
       let start = cursor.position
       var tag = UInt32(byte(bytes, start))
       cursor.position &+= 1
       if tag >= 0x80 {
-        guard let (long, next) = longVarint32(bytes, start, cursor.end) else {
-          return cut(bytes, start, 5, cursor, 0)
-        }
-        (tag, cursor.position) = (long, next)
+        let long = longVarint32(bytes, start, cursor.end)
+        guard let long else { return cut(bytes, start, 5, cursor, 0) }
+        (tag, cursor.position) = long
       }
       let number = tag >> 3
       let wireType = UInt8(truncatingIfNeeded: tag & 7)

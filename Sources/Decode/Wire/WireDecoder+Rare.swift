@@ -49,14 +49,14 @@ extension WireDecoder {
 
   // MARK: - Fields that are looked at apart
 
-  /// What to do with a field that is no plain one of its table: a member of a oneof, one with a long
-  /// tag, an unknown one, one with a wrong wire type. The field to go on with and the address behind
-  /// its tag; a field whose word is 0 has been read over, and the address is behind it. nil if it is
-  /// not sound: then `slots.fault` says why.
+  /// What to do with a field that is no plain one of its table: a member of a oneof, one with a
+  /// long tag, an unknown one, one with a wrong wire type. The field to go on with and the address
+  /// behind its tag; a field whose word is 0 has been read over, and the address is behind it. nil
+  /// if it is not sound: then `slots.fault` says why.
   @unsafe @inline(never)
   func lookApart(
-    _ field: WireField, _ bytes: WireBytes, _ start: UnsafeRawPointer, _ end: UnsafeRawPointer,
-    _ depth: Int, _ table: UnsafePointer<UInt64>, _ scope: UnsafeMutablePointer<UInt64>,
+    _ bytes: WireBytes, _ start: UnsafeRawPointer, _ end: UnsafeRawPointer, _ depth: Int,
+    _ table: UnsafePointer<UInt64>, _ scope: UnsafeMutablePointer<UInt64>,
     _ slots: inout SlotMemory
   ) -> (WireField, UnsafeRawPointer)? {
     var place = unsafe self.place(bytes, at: start, end, depth, table)
@@ -112,8 +112,8 @@ extension WireDecoder {
 
   // MARK: - Unknown and wrong fields
 
-  /// Reads over a field whose wire type its declaration does not have, or which is not declared. The
-  /// place stands behind its tag, and then behind it.
+  /// Reads over a field whose wire type its declaration does not have, or which is not declared.
+  /// The place stands behind its tag, and then behind it.
   private func unexpected(
     _ tag: UInt32, _ field: WireField, _ start: Int, _ place: inout WirePlace, _ bytes: WireBytes,
     _ slots: inout SlotMemory

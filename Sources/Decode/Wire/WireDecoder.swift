@@ -8,11 +8,11 @@
 ///
 /// Depth is bounded by a stack of frames of its own; nothing here recurses.
 ///
-/// **Invariants:** `at <= end` between any two fields, and `end` lies within the payload; every load
-/// lies below it, because a comparison with `end` (or `wordLimit`, for eight bytes at once) comes
-/// first. Presence bits of a scope's first 64 slots are in `bits`; its first word has them only
-/// while the walk is in another scope or in a function that is called with them.
-/// Source: protobuf.dev, "Encoding". Cost: 1–2 ns a field, nothing allocated.
+/// **Invariants:** `at <= end` between any two fields, and `end` lies within the payload; every
+/// load lies below it, because a comparison with `end` (or `wordLimit`, for eight bytes at once)
+/// comes first. Presence bits of a scope's first 64 slots are in `bits`; its first word has them
+/// only while the walk is in another scope or in a function that is called with them. Source:
+/// protobuf.dev, "Encoding". Cost: 1–2 ns a field, nothing allocated.
 @safe
 struct WireDecoder: ~Copyable {
   /// Messages and groups within each other, the outermost not counted: the most that a source's
@@ -55,87 +55,116 @@ struct WireDecoder: ~Copyable {
 
   // MARK: - Hot loops
 
+  /// The message that a walk is in.
+  @unsafe private struct Inside {
+    var end: UnsafeRawPointer
+    var table: UnsafePointer<UInt64>
+    var scope: UnsafeMutablePointer<UInt64>
+    /// Presence bits of the scope's first 64 slots.
+    var bits: UInt64
+    var depth = 0
+  }
+
   @inline(never)
   private func walk(_ bytes: WireBytes, _ slots: inout SlotMemory) -> WireFault? {
-    let base = unsafe bytes.base
-    let wordLimit = unsafe base + (bytes.count - 8)
-    var at = unsafe base
-    var end = unsafe base + bytes.count
-    var depth = 0
-    var table = unsafe plan.root
-    var scope = unsafe slots.record
-    if !plan[0].zeroed.isEmpty { unsafe zero(plan[0], in: scope) }
-    var bits = unsafe scope[0]
+    let wordLimit = unsafe bytes.base + (bytes.count - 8)
+    var at = unsafe bytes.base
+    if unsafe plan.root[-1] & WireNode.zeroedFlag != 0 { unsafe begin(plan.root, slots.record) }
+    var inside = unsafe Inside(
+      end: at + bytes.count, table: plan.root, scope: slots.record, bits: slots.record[0])
     while true {
-      while unsafe at == end {
-        unsafe scope[0] = bits
-        if unsafe table[-1] & WireNode.entryFlag != 0 {
-          unsafe takeColumn(table, bytes, scope, &slots)
-        }
-        if depth == 0 { return nil }
-        depth &-= 1
-        let frame = unsafe frames[depth]
-        unsafe (end, table, scope) = unsafe (frame.end, frame.table, frame.scope)
-        bits = unsafe scope[0]
+      while unsafe at == inside.end {
+        if unsafe !leave(&inside, bytes, &slots) { return nil }
       }
       let start = unsafe at
-      var field = unsafe Self.field(&at, end, table)
+      var field = unsafe Self.field(&at, inside.end, inside.table)
       // The commonest first: a double or a time of eight bytes.
-      if field.action == WireField.Action.fixed64.rawValue, unsafe end - at >= 8 {
-        unsafe Self.set(field, at.loadUnaligned(as: UInt64.self), scope, &bits)
+      if field.action == WireField.Action.fixed64.rawValue, unsafe inside.end - at >= 8 {
+        let word = unsafe UInt64(littleEndian: at.loadUnaligned(as: UInt64.self))
+        unsafe Self.set(field, word, inside.scope, &inside.bits)
         unsafe at += 8
         continue
       }
       if field.action >= WireField.Action.choice.rawValue {
-        unsafe scope[0] = bits
+        unsafe inside.scope[0] = inside.bits
         guard let (found, next) = unsafe lookApart(
-          field, bytes, start, end, depth, table, scope, &slots)
+          bytes, start, inside.end, inside.depth, inside.table, inside.scope, &slots)
         else { return slots.fault }
-        bits = unsafe scope[0]
+        unsafe inside.bits = inside.scope[0]
         unsafe at = next
         if found.word == 0 { continue }
         field = found
       }
       if field.action <= WireField.Action.bool.rawValue {
-        guard let next = unsafe Self.number(field, at, end, wordLimit, scope, &bits) else {
-          return unsafe numberFault(field, bytes, start, at, end, depth, table)
+        guard let next = unsafe Self.number(field, at, wordLimit, &inside) else {
+          return unsafe numberFault(
+            field, bytes, start, at, inside.end, inside.depth, inside.table)
         }
         unsafe at = next
         continue
       }
-      guard let content = unsafe Self.content(at, end) else {
-        return unsafe contentFault(bytes, start, at, end, depth, table)
+      guard let content = unsafe Self.content(at, inside.end) else {
+        return unsafe contentFault(bytes, start, at, inside.end, inside.depth, inside.table)
       }
       unsafe at = content.start
       if field.action <= WireField.Action.bytes.rawValue {
         if field.action == WireField.Action.bytes.rawValue {
-          let word = unsafe UInt64(at - base) << 32 | UInt64(content.count)
-          unsafe Self.set(field, word, scope, &bits)
+          let word = unsafe UInt64(at - bytes.base) << 32 | UInt64(content.count)
+          unsafe Self.set(field, word, inside.scope, &inside.bits)
         }
         unsafe at += content.count
         continue
       }
-      if depth == depthMax {
-        return unsafe fault(.tooDeep, bytes, start, end, depth, table)
-      }
-      unsafe frames[depth] = unsafe Frame(end: end, table: table, scope: scope)
-      depth &+= 1
-      unsafe end = at + content.count
-      unsafe table = plan.words + field.target
-      if field.action == WireField.Action.row.rawValue {
-        unsafe scope[0] = bits
-        bits = 0
-        guard let row = unsafe slots.addRow() else {
-          return unsafe fault(.tooLarge, bytes, start, end, depth, table)
-        }
-        unsafe scope = row
-      }
-      if unsafe table[-1] & WireNode.beginFlags != 0 {
-        unsafe scope[0] = bits
-        unsafe begin(table, scope)
-        bits = unsafe scope[0]
+      guard unsafe enter(field, at + content.count, &inside, &slots) else {
+        let reason = unsafe inside.depth == depthMax ? DeadReason.tooDeep : .tooLarge
+        return unsafe fault(reason, bytes, start, inside.end, inside.depth, inside.table)
       }
     }
+  }
+
+  /// Steps into a message that ends at `end`; false if it is too deep, or one row too many.
+  @unsafe @inline(__always)
+  private func enter(
+    _ field: WireField, _ end: UnsafeRawPointer, _ inside: inout Inside,
+    _ slots: inout SlotMemory
+  ) -> Bool {
+    if unsafe inside.depth == depthMax { return false }
+    unsafe frames[inside.depth] = unsafe Frame(
+      end: inside.end, table: inside.table, scope: inside.scope)
+    if field.action == WireField.Action.row.rawValue {
+      guard let row = unsafe slots.addRow() else { return false }
+      unsafe inside.scope[0] = inside.bits
+      unsafe inside.scope = row
+      unsafe inside.bits = 0
+    }
+    unsafe inside.depth &+= 1
+    unsafe inside.end = end
+    unsafe inside.table = plan.words + field.target
+    if unsafe inside.table[-1] & WireNode.beginFlags != 0 {
+      unsafe inside.scope[0] = inside.bits
+      unsafe begin(inside.table, inside.scope)
+      unsafe inside.bits = inside.scope[0]
+    }
+    return true
+  }
+
+  /// Steps out of a message; false if it was the outermost.
+  @unsafe @inline(__always)
+  private func leave(
+    _ inside: inout Inside, _ bytes: WireBytes, _ slots: inout SlotMemory
+  ) -> Bool {
+    unsafe inside.scope[0] = inside.bits
+    if unsafe inside.table[-1] & WireNode.entryFlag != 0 {
+      unsafe takeColumn(inside.table, bytes, inside.scope, &slots)
+    }
+    if unsafe inside.depth == 0 { return false }
+    unsafe inside.depth &-= 1
+    let frame = unsafe frames[inside.depth]
+    unsafe inside.end = frame.end
+    unsafe inside.table = frame.table
+    unsafe inside.scope = frame.scope
+    unsafe inside.bits = inside.scope[0]
+    return true
   }
 
   /// The field whose tag lies at `at`, which then is behind the tag; one to look at apart, and `at`
@@ -173,34 +202,47 @@ struct WireDecoder: ~Copyable {
     }
   }
 
-  /// Reads a number that is not length-delimited; what lies behind it, nil if it does not end.
+  /// Reads or skips a number that is not length-delimited; what lies behind it, nil if it does not
+  /// end. Branch by branch and no jump table: branches are told apart by what came before them.
   @unsafe @inline(__always)
   private static func number(
-    _ field: WireField, _ at: UnsafeRawPointer, _ end: UnsafeRawPointer,
-    _ wordLimit: UnsafeRawPointer, _ scope: UnsafeMutablePointer<UInt64>, _ bits: inout UInt64
+    _ field: WireField, _ at: UnsafeRawPointer, _ wordLimit: UnsafeRawPointer,
+    _ inside: inout Inside
   ) -> UnsafeRawPointer? {
-    let action = field.action
-    // One after the other and no jump table: branches are told apart by what came before them.
-    if action == WireField.Action.fixed64.rawValue {
-      if unsafe end - at < 8 { return nil }
-      unsafe set(field, at.loadUnaligned(as: UInt64.self), scope, &bits)
-      return unsafe at + 8
+    let end = unsafe inside.end
+    if field.action == WireField.Action.skip64.rawValue {
+      return unsafe end - at < 8 ? nil : at + 8
     }
-    if action == WireField.Action.skip64.rawValue { return unsafe end - at < 8 ? nil : at + 8 }
-    if action == WireField.Action.skipVarint.rawValue {
+    if field.action == WireField.Action.skip32.rawValue {
+      return unsafe end - at < 4 ? nil : at + 4
+    }
+    if field.action == WireField.Action.skipVarint.rawValue {
       return unsafe WireBytes.behindVarint(at, end, wordLimit)
     }
-    if action == WireField.Action.skip32.rawValue { return unsafe end - at < 4 ? nil : at + 4 }
+    guard let (word, next) = unsafe value(field.action, at, end, wordLimit) else { return nil }
+    unsafe set(field, word, inside.scope, &inside.bits)
+    return unsafe next
+  }
+
+  /// A number as the word of its slot. Apart, and without anything by reference, so that the loop
+  /// keeps what it is at in registers.
+  @unsafe @inline(never)
+  private static func value(
+    _ action: UInt8, _ at: UnsafeRawPointer, _ end: UnsafeRawPointer,
+    _ wordLimit: UnsafeRawPointer
+  ) -> (word: UInt64, next: UnsafeRawPointer)? {
+    if action == WireField.Action.fixed64.rawValue {
+      if unsafe end - at < 8 { return nil }
+      return unsafe (UInt64(littleEndian: at.loadUnaligned(as: UInt64.self)), at + 8)
+    }
     if action <= WireField.Action.float.rawValue {
       if unsafe end - at < 4 { return nil }
       let four = unsafe at.loadUnaligned(as: UInt32.self)
-      unsafe set(field, WireBytes.word(of: four, action), scope, &bits)
-      return unsafe at + 4
+      return unsafe (WireBytes.word(of: four, action), at + 4)
     }
     var value: UInt64 = 0
-    let next = unsafe WireBytes.varint(at, end, wordLimit, &value)
-    unsafe set(field, WireBytes.word(ofVarint: value, action), scope, &bits)
-    return unsafe next
+    guard let next = unsafe WireBytes.varint(at, end, wordLimit, &value) else { return nil }
+    return unsafe (WireBytes.word(ofVarint: value, action), next)
   }
 
   /// Where a length-delimited value begins and how many bytes it has; nil if it has no length, or

@@ -91,8 +91,8 @@ final class WirePlan: @unchecked Sendable {
 
 /// What is done with one field of one message type, as one word of a table:
 ///
-///     bits 0–7 action · 8–15 wire type · 16–21 bit of the slot in its presence word · 24–31 packing
-///     32–47 place of the slot's word · 48–63 place of its presence word · or 32–63 the target
+///     bits 0–7 action · 8–15 wire type · 16–21 bit in the presence word · 24–31 packing
+///     32–47 place of the slot's word · 48–63 of its presence word · or 32–63 the target
 struct WireField: Sendable {
   /// In groups that `WireDecoder` tells apart by their order. Raw values are as in memory.
   enum Action: UInt8, Sendable {

@@ -64,8 +64,8 @@ struct WirePlanBuilder {
     number <= denseNumberMax || Int(number) < 4 * type.fieldCount
   }
 
-  /// The table of a type that nothing is wanted of. Types still to be filled wait in a list, because
-  /// a chain of types may be longer than the stack is deep.
+  /// The table of a type that nothing is wanted of. Types still to be filled wait in a list,
+  /// because a chain of types may be longer than the stack is deep.
   private mutating func sharedTable(_ type: MessageType) -> Int {
     if let known = sharedNodes[type] { return nodes[known].table }
     let first = newNode(type)

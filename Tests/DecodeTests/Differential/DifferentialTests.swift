@@ -49,7 +49,8 @@ import Testing
         if isRefused { continue }
         let ours = plan.line(message)
         if ours == theirs { continue }
-        Self.record("seed \(seed), case \(number)", plan.decode(message), ours, theirs, one, message)
+        Self.record(
+          "seed \(seed), case \(number)", plan.decode(message), ours, theirs, one, message)
         return
       }
     }
@@ -77,7 +78,8 @@ import Testing
         let agrees =
           theirs == "refused" ? OracleTests.structural.contains(ours) : ours == theirs
         if agrees { continue }
-        Self.record("seed \(seed), case \(number)", plan.decode(message), ours, theirs, one, message)
+        Self.record(
+          "seed \(seed), case \(number)", plan.decode(message), ours, theirs, one, message)
         return
       }
     }

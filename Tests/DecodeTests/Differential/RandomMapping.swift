@@ -14,7 +14,8 @@ struct RandomMapping {
     var rows: String?
   }
 
-  /// A mapping, with the paths of its metrics; nil if the type has no text for a device outside rows.
+  /// A mapping, with the paths of its metrics; nil if the type has no text for a device outside
+  /// rows.
   mutating func make(
     _ type: MessageType
   ) -> (mapping: MessageMapping, metrics: [(path: String, key: String?)])? {
@@ -23,7 +24,8 @@ struct RandomMapping {
     collect(type, "", nil, depth: 0, &fields, &repeated)
     let rows = Bool.random(using: &random) ? repeated.randomElement(using: &random) : nil
     var inRows: [Candidate] = []
-    if let rows, let path = try? FieldPath(rows, from: type, rows: rows.split(separator: ".").map(String.init)),
+    let parts = rows.map { $0.split(separator: ".").map(String.init) } ?? []
+    if let rows, let path = try? FieldPath(rows, from: type, rows: parts),
       let element = path.leaf.messageType
     {
       var ignored: [String] = []
@@ -42,7 +44,9 @@ struct RandomMapping {
       time: .init(field: time.path, unit: unit(of: time.field)),
       plausibleFromMicros: Fixture.plausibleFromMicros)
     let integers = fields.filter { $0.field.messageType == nil && isTime($0.field) }
-    if Bool.random(using: &random) { mapping.sequence = integers.randomElement(using: &random)?.path }
+    if Bool.random(using: &random) {
+      mapping.sequence = integers.randomElement(using: &random)?.path
+    }
     let words = fields.filter {
       $0.field.type == .string || $0.field.type == .enumeration || isWrapper(of: .string, $0.field)
     }

@@ -1,7 +1,7 @@
 @testable import Decode
 
-/// Random descriptor sets: a root message, two messages that may stand in it, an enum, the well-known
-/// types, with fields of every type, oneofs, maps, proto2 or proto3.
+/// Random descriptor sets: a root message, two messages that may stand in it, an enum, the
+/// well-known types, with fields of every type, oneofs, maps, proto2 or proto3.
 struct RandomSchema {
   var random: SplitMix64
   private var isProto3 = false
