@@ -34,6 +34,9 @@ package enum FaultKind: String, CaseIterable, Sendable {
   case topicRecreated = "topic re-created"
   case clusterReplaced = "other cluster at the same address"
 
+  // The schema registry.
+  case schemaUnknown = "schema not known for a while"
+
   // Files that lie.
   case stateDamaged = "newest state snapshot damaged"
   case summaryDamaged = "newest summary damaged"

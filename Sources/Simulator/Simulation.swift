@@ -1,5 +1,6 @@
 import Audit
 import Base
+import Decode
 import Ledger
 import Pipeline
 import Storage
@@ -66,15 +67,18 @@ final class SimulationCourse {
 
   func run() -> SimulationReport {
     let options: PipelineOptions
+    let registry: SimulatedRegistry
     do {
-      options = try plan.options()
+      registry = SimulatedRegistry(
+        seed: plan.seed, schema: try ScenarioSources.schema(), tally: tally)
+      options = try makeOptions(registry)
     } catch {
       preconditionFailure("the simulated configuration is valid: \(error)")
     }
     var trouble = makeTrouble(options)
     trouble.end()
     stopAll()
-    let changed = trouble.hasReloaded ? try? plan.options(changed: true) : nil
+    let changed = trouble.hasReloaded ? try? makeOptions(registry, changed: true) : nil
     let result = complete(changed ?? options)
     let checker = FinalCheck(
       plan: plan, fleet: fleet, disk: disk, observer: observer, list: list, tally: tally,
@@ -84,6 +88,14 @@ final class SimulationCourse {
     }
     audit()
     return report
+  }
+
+  private func makeOptions(
+    _ registry: SimulatedRegistry, changed: Bool = false
+  ) throws -> PipelineOptions {
+    var options = try plan.options(changed: changed)
+    if plan.hasEnvelopes { options.schemas = registry }
+    return options
   }
 
   /// `downlinkd verify` has nothing to say about what any simulation leaves behind, but for what

@@ -91,7 +91,6 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
     if !declined.isEmpty { events.append(.declined(declined)) }
   }
 
-  @discardableResult
   /// No simulated source has a flood rule.
   func pause(_ partitions: [TopicPartition]) throws(KafkaError) {
     preconditionFailure("nothing pauses partitions in a simulation")
@@ -101,6 +100,7 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
     preconditionFailure("nothing resumes partitions in a simulation")
   }
 
+  @discardableResult
   func leaveGroup(timeoutMillis: Int) -> (events: [ConsumerEvent], isClean: Bool) {
     checkOpen()
     guard let delegate else { return ([], hasLeftCleanly) }

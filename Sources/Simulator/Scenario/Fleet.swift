@@ -15,6 +15,7 @@ final class Fleet {
   private let cluster: SimulatedCluster
   private let seed: UInt64
   private let sendsAgain: Bool
+  private let hasEnvelopes: Bool
   private var scripts: [TopicPartition: FleetScript] = [:]
   /// By partition, index = offset.
   private(set) var contents: [TopicPartition: [Content]] = [:]
@@ -26,6 +27,7 @@ final class Fleet {
     self.cluster = cluster
     seed = plan.seed
     sendsAgain = plan.leavesOutDuplicates
+    hasEnvelopes = plan.hasEnvelopes
     cluster.createTopic(ScenarioSources.wideTopic, partitionCount: plan.widePartitionCount)
     for partition in 0..<plan.widePartitionCount {
       add(TopicPartition(topic: ScenarioSources.wideTopic, partition: Int32(partition)))
@@ -58,7 +60,12 @@ final class Fleet {
 
   func send(_ count: Int, to partition: TopicPartition) {
     for _ in 0..<count {
-      guard let record = scripts[partition]?.next() else { return }
+      guard var record = scripts[partition]?.next() else { return }
+      if hasEnvelopes, partition.topic == ScenarioSources.wideTopic {
+        record.payload = record.payload.map {
+          ScenarioSources.enveloped($0, recordNumber: recordCount)
+        }
+      }
       if !isReplaced { contents[partition]?.append(.record(record)) }
       recordCount += 1
       cluster.produce(record.logged, to: partition)

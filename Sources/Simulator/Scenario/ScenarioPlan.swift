@@ -19,6 +19,8 @@ struct ScenarioPlan: Sendable {
   /// Whether devices send records again and the sources leave them out: by sequence the wide one,
   /// by payload the narrow one. Every third seed, so that no other draw of a seed moves.
   var leavesOutDuplicates: Bool { seed % 3 == 1 }
+  /// Whether the wide records have envelopes, and the registry takes its time. Every fourth seed.
+  var hasEnvelopes: Bool { seed % 4 == 2 }
   /// How often each kind of trouble is drawn, relative to the others; 0 means never here.
   let weights: [TroubleKind: Int]
   /// Trouble comes after pauses of up to this.
@@ -60,7 +62,7 @@ struct ScenarioPlan: Sendable {
       pipeline: "fleet", program: "simulated", configFingerprint: changed ? "changed" : "first",
       sources: try ScenarioSources.sources(
         withNarrow: narrowPartitionCount > 0, leavesOutDuplicates: leavesOutDuplicates,
-        changed: changed),
+        hasEnvelopes: hasEnvelopes, changed: changed),
       start: .earliest, onPositionLost: onPositionLost, laneCount: laneCount, commit: commit,
       parquet: ParquetWriterOptions(
         compression: .none, createdBy: "downlinkd version 0.1.0 (build simulated)"),

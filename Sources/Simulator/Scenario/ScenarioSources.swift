@@ -35,13 +35,14 @@ enum ScenarioSources {
 
   /// - Parameter changed: the detectors of a configuration that was edited while it ran.
   static func sources(
-    withNarrow: Bool, leavesOutDuplicates: Bool, changed: Bool = false
+    withNarrow: Bool, leavesOutDuplicates: Bool, hasEnvelopes: Bool = false, changed: Bool = false
   ) throws -> [SourceOptions] {
-    let wide = MessageMapping(
+    var wide = MessageMapping(
       source: "snapshots", messageName: "fleet.telemetry.v1.DeviceTelemetry",
       device: .field("device_id"), time: .init(field: "time_unix_ms", unit: .milliseconds),
       sequence: "sequence", attributes: [.init(field: "region"), .init(field: "firmware")],
       plausibleFromMicros: plausibleFromMicros)
+    wide.envelope = hasEnvelopes ? .confluent : .none
     var sources = [
       SourceOptions(
         topics: [wideTopic], plan: try DecodePlan(wide), windows: [tenSeconds, sliding],
@@ -61,6 +62,22 @@ enum ScenarioSources {
         eventTime: eventTime, detectors: narrowDetectors,
         duplicates: leavesOutDuplicates ? duplicates(by: .payload) : nil))
     return sources
+  }
+
+  // MARK: - Envelopes
+
+  /// What every schema id of the wide topic means: the file whose second message is the source's.
+  static func schema() throws -> SchemaOutline {
+    try SchemaOutline(
+      text: """
+        syntax = "proto3"; package fleet.telemetry.v1;
+        message TelemetryBatch {} message DeviceTelemetry {}
+        """)
+  }
+
+  /// A wide message in an envelope; the schema id changes every few records.
+  static func enveloped(_ message: [UInt8], recordNumber: Int) -> [UInt8] {
+    [0, 0, 0, 0, UInt8(1 + recordNumber / 10 % 7), 2, 2] + message
   }
 
   // MARK: - Detectors

@@ -77,6 +77,7 @@ import Testing
   @Test func `a wait is borne up to its own limit`() {
     for (cause, limit) in [
       (PipelineStatus.ExternalWait.Cause.brokersAway, Int64(1800)), (.diskFull, 3600),
+      (.schemaRegistry, 1800),
     ] {
       let found = sentences(until: 5000) { facts, now in
         facts.owedRecordCount = 1

@@ -104,6 +104,29 @@ import Testing
     #expect(board.status(progress: [], sources: sources).wait == nil)
   }
 
+  @Test func `of several waits the oldest is shown, each from its own beginning`() throws {
+    let (board, sources) = try board()
+    func wait() -> PipelineStatus.ExternalWait? {
+      board.status(progress: [], sources: sources).wait
+    }
+    board.wait(for: .schemaRegistry, "schema 7")
+    board.wait(for: .brokersAway, "b:1 DOWN")
+    let first = wait()
+    #expect(first?.cause == .schemaRegistry)
+    // Whoever goes on waiting says so again and again.
+    for _ in 0..<3 {
+      board.wait(for: .brokersAway, "b:1 DOWN")
+      board.wait(for: .schemaRegistry, "schema 7: no answer")
+    }
+    #expect(wait()?.cause == .schemaRegistry)
+    #expect(wait()?.sinceMicros == first?.sinceMicros)
+    #expect(wait()?.detail == "schema 7: no answer")
+    board.endWait(for: .schemaRegistry)
+    #expect(wait()?.cause == .brokersAway)
+    board.endWait(for: .brokersAway)
+    #expect(wait() == nil)
+  }
+
   /// A board whose limits are a second, so that a test can see them pass.
   private func impatientBoard() throws -> (StatusBoard, [SourceOptions]) {
     var options = try TestSources.options(intervalMillis: 100)

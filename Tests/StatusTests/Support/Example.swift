@@ -66,6 +66,11 @@ enum Example {
       atMicros: now - second(30), isAccepted: false, detail: "kafka.brokers cannot change")
     status.reloadCount = 1
     status.reloadRefusedCount = 1
+    status.schemaRegistry = .init(url: "http://schemas:8081")
+    status.schemaRegistry?.answeredCount = 3
+    status.schemaRegistry?.failedCount = 2
+    status.schemaRegistry?.knownIDCount = 3
+    status.schemaRegistry?.waitSeconds = 1.5
     return status
   }
 
