@@ -27,7 +27,8 @@ import Testing
   @Test(arguments: [
     ("{share: 0.9}", "write it with a percent sign"), ("{share: 0%}", "from 1% to 100%"),
     ("{share: 101%}", "from 1% to 100%"), ("{for: 0s}", "is out of range"),
-    ("{retry: 8d}", "is out of range"), ("{limit: 1}", "unknown key"), ("off", "expected a mapping"),
+    ("{retry: 8d}", "is out of range"), ("{limit: 1}", "unknown key"),
+    ("off", "expected a mapping"),
   ])
   func `faults are said with what to write`(lines: String, words: String) {
     let found = faults(of: Self.withFlood(lines)).map { "\($0.message) \($0.suggestion ?? "")" }

@@ -26,8 +26,8 @@ struct StoredRecord {
   }
 }
 
-/// Decodes the dead letters of one source as if their records had come from Kafka just now: with its
-/// envelope, its limits of a message, key and headers.
+/// Decodes the dead letters of one source as if their records had come from Kafka just now: with
+/// its envelope, its limits of a message, key and headers.
 ///
 /// Limits of devices and metric names, and the rule for duplicates, belong to the state of a
 /// partition, which a replay does not touch: they do not apply.
@@ -67,7 +67,8 @@ final class LetterDecoder {
       case .waiting(let schemaID):
         if MonotonicClock.nowNanos() > deadlineNanos {
           let trouble = schemas?.account.trouble.map { ": \($0)" } ?? ""
-          throw ReplayRefusal("the schema registry does not say what schema \(schemaID) is\(trouble)")
+          throw ReplayRefusal(
+            "the schema registry does not say what schema \(schemaID) is\(trouble)")
         }
         _ = Monitor(0).wait(timeoutMillis: Self.schemaLookMillis) { _ -> Bool? in nil }
       }

@@ -45,7 +45,10 @@ extension Session {
     switch change.change {
     case .paused(let share):
       log.error(
-        "a flood of dead letters: the source is paused, Kafka keeps its records; is its message type right? What was read waits in dead_letters",
+        """
+        a flood of dead letters: the source is paused, Kafka keeps its records; what was read \
+        waits in dead_letters
+        """,
         metadata: [
           "source": "\(change.source)", "records": "\(share.recordCount)",
           "dead": "\(share.deadCount)", "retry_seconds": "\(options.retryMillis / 1000)",

@@ -52,17 +52,17 @@ final class LanePartition {
   private var hasNewDetectors = false
   /// The same of limits and of what makes a duplicate.
   private var hasNewAdmission = false
-  /// Records were refused since the last snapshot because nobody knew their schema: by the time of a
-  /// replay somebody may, so that none may begin before them.
+  /// Records were refused since the last snapshot because nobody knew their schema: by the time of
+  /// a replay somebody may, so that none may begin before them.
   private var hasUnknownSchema = false
   /// As of the last cut, for the status.
   private var stateByteCountAtCut = 0
   /// What the chain says must lie at the witness's offset; nil once seen.
-  private var unverifiedWitness: Witness?
+  private(set) var unverifiedWitness: Witness?
   private var witness: Witness?
 
   /// Where the partition stands towards Kafka.
-  private enum Position {
+  enum Position {
     /// Assigned or sought; the first record decides whether there is a hole.
     case fresh
     /// A hole was seen: everything is ignored until the lane has asked for `expected` again.
@@ -77,9 +77,9 @@ final class LanePartition {
     /// The position is lost; nothing is taken until the session decides.
     case lost
   }
-  private var position = Position.fresh
+  var position = Position.fresh
   /// Records decoded since the lane last asked, for the flood rule.
-  private var share = DeadShare()
+  var share = DeadShare()
 
   /// Input since the last state snapshot, and when that was: what a restart would replay.
   var inputByteCountSinceState = 0
@@ -309,34 +309,6 @@ final class LanePartition {
     guard position != .lost else { return .none }
     position = .lost
     return .lost(reason: "Kafka has no offset \(expected) (any more)", isOtherTopic: false)
-  }
-
-  /// What to ask Kafka for again: the first offset that has something to say.
-  var refetchOffset: Int64 { min(expected, unverifiedWitness?.offset ?? expected) }
-
-  /// The lane has asked Kafka for `refetchOffset` again.
-  func didRefetch() {
-    // It may have been held meanwhile.
-    if position == .held { return }
-    position = position == .seekingAhead ? .fresh : .refetched
-  }
-
-  /// Takes nothing until `release`: what comes meanwhile is ignored.
-  func hold() {
-    if position != .lost { position = .held }
-  }
-
-  /// Whether `refetchOffset` must be asked for now, after which comes `didRefetch`.
-  func release() -> Bool {
-    guard position == .held else { return false }
-    position = .refetching
-    return true
-  }
-
-  /// Records decoded since the last call, and those of them that were dead; none of a replay.
-  func takeShare() -> DeadShare {
-    defer { share = DeadShare() }
-    return share
   }
 
   /// Goes on at `offset` by decision: what lies between is a gap, not a loss nobody knows of.

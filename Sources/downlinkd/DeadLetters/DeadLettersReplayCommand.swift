@@ -11,11 +11,11 @@ struct DeadLettersReplayCommand: ParsableCommand {
     discussion: """
       Decodes every letter that waits with the configuration as it is now. What it gives goes to \
       readings_<source> with 16 in the column flags, and to no window and no detector; the table \
-      dead_letter_replays says what came back. Each letter comes back once, whatever happens: it \
-      may be killed and started again, run twice at a time, and the pipeline may be running.
+      dead_letter_replays says what came back. Each letter comes back once, whatever happens: \
+      it may be killed and started again, run twice at a time, and the pipeline may be running.
 
-      Exit codes: 0 done, whatever is still dead, 64 wrong usage, or not confirmed, 69 it could not \
-      go on (what came back before stays), 78 the configuration does not fit.
+      Exit codes: 0 done, whatever is still dead, 64 wrong usage, or not confirmed, 69 it could \
+      not go on (what came back before stays), 78 the configuration does not fit.
       """)
 
   @OptionGroup var choice: DeadLetterChoice

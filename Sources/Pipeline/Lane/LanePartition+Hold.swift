@@ -1,0 +1,32 @@
+import Ledger
+
+/// Being fetched again, and being held back while a flood of dead letters pauses the source.
+extension LanePartition {
+  /// What to ask Kafka for again: the first offset that has something to say.
+  var refetchOffset: Int64 { min(expected, unverifiedWitness?.offset ?? expected) }
+
+  /// The lane has asked Kafka for `refetchOffset` again.
+  func didRefetch() {
+    // It may have been held meanwhile.
+    if position == .held { return }
+    position = position == .seekingAhead ? .fresh : .refetched
+  }
+
+  /// Takes nothing until `release`: what comes meanwhile is ignored.
+  func hold() {
+    if position != .lost { position = .held }
+  }
+
+  /// Whether `refetchOffset` must be asked for now, after which comes `didRefetch`.
+  func release() -> Bool {
+    guard position == .held else { return false }
+    position = .refetching
+    return true
+  }
+
+  /// Records decoded since the last call, and those of them that were dead; none of a replay.
+  func takeShare() -> DeadShare {
+    defer { share = DeadShare() }
+    return share
+  }
+}
