@@ -126,8 +126,8 @@ extension Configuration {
     package let deviceIdleMicros: Int64
   }
 
-  /// The column of a field path: `position.altitude_km` is `position_altitude_km`. Of a header it is
-  /// its name, `_` for all that no column has: `$header.x-region` is `x_region`. `$key` is
+  /// The column of a field path: `position.altitude_km` is `position_altitude_km`. Of a header it
+  /// is its name, `_` for all that no column has: `$header.x-region` is `x_region`. `$key` is
   /// `record_key`.
   package static func columnName(ofPath path: String) -> String {
     switch RecordPartText(path) {
@@ -150,7 +150,7 @@ extension Configuration.Source.Attribute {
 }
 
 extension Configuration.Source {
-  /// Whether the message type is to be had from the schema registry: the source has envelopes and no
-  /// definition of its own. `Configuration.adopt` brings it.
+  /// Whether the message type is to be had from the schema registry: the source has envelopes and
+  /// no definition of its own. `Configuration.adopt` brings it.
   package var needsSchema: Bool { envelope == .confluent && descriptorSet == nil }
 }

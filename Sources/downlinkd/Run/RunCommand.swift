@@ -243,8 +243,8 @@ final class StatusService: Service {
 
 /// A configuration that was read, checked and wired; the way `run` and `check` share.
 enum Checked {
-  /// Ends the program with exit code 78 and every fault on standard error if anything is wrong, with
-  /// 69 if a schema registry that has a source's definition does not answer.
+  /// Ends the program with exit code 78 and every fault on standard error if anything is wrong,
+  /// with 69 if a schema registry that has a source's definition does not answer.
   static func load(_ file: String) throws -> (Configuration, Wiring) {
     do throws(RegistrySchemas.Failure) {
       return try read(file)
