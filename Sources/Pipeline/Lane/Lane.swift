@@ -291,10 +291,3 @@ final class Lane {
     slots = records.partitions.map { partitions[$0] }
   }
 }
-
-/// A decoder behind a reference, so that a lane can hold one for each source.
-final class DecoderBox {
-  var decoder: RecordDecoder
-
-  init(_ decoder: consuming RecordDecoder) { self.decoder = decoder }
-}

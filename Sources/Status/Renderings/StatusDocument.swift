@@ -31,6 +31,7 @@ package enum StatusDocument {
         JSONMember("stall", .optional(status.stall)),
         JSONMember("wait", wait(status)),
         JSONMember("floods", .array(status.floods.map(flood))),
+        JSONMember("schema_registry", schemaRegistry(status.schemaRegistry)),
         JSONMember("group_state", .string(status.groupState)),
         JSONMember("sessions", .int(status.sessionCount)),
         JSONMember("rebalances", .int(status.rebalanceCount)),
@@ -57,6 +58,16 @@ package enum StatusDocument {
       "cause": .string(wait.cause.rawValue), "since": time(wait.sinceMicros),
       "seconds": seconds(status.seconds(since: wait.sinceMicros)),
       "detail": .string(wait.detail),
+    ]
+  }
+
+  private static func schemaRegistry(_ registry: PipelineStatus.SchemaRegistry?) -> JSONValue {
+    guard let registry else { return .null }
+    return [
+      "url": .string(registry.url), "answered": .int(registry.answeredCount),
+      "not_found": .int(registry.notFoundCount), "failed": .int(registry.failedCount),
+      "known_ids": .int(registry.knownIDCount), "wait_seconds": seconds(registry.waitSeconds),
+      "trouble": .optional(registry.trouble),
     ]
   }
 
