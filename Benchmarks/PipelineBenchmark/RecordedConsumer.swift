@@ -69,6 +69,11 @@ final class RecordedConsumer: GroupConsumer, @unchecked Sendable {
     for lane in lanes { lane.move(partition, to: offset) }
   }
 
+  /// The benchmark's sources have no flood rule.
+  func pause(_ partitions: [TopicPartition]) throws(KafkaError) {}
+
+  func resume(_ partitions: [TopicPartition]) throws(KafkaError) {}
+
   func leaveGroup(timeoutMillis: Int) -> (events: [ConsumerEvent], isClean: Bool) {
     if hasAssigned { delegate.revoked(all) }
     return ([], true)
