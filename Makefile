@@ -21,7 +21,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 # What the build links and what the tests run. pkg-config: SwiftPM finds the libraries through it.
 DEBIAN_PACKAGES := \
   librdkafka-dev libprotobuf-c-dev libsystemd-dev libzstd-dev liblz4-dev libsnappy-dev \
-  libcurl4-openssl-dev pkg-config protobuf-compiler protobuf-c-compiler python3-venv zstd prometheus
+  libcurl4-openssl-dev openssl pkg-config protobuf-compiler protobuf-c-compiler python3-venv zstd \
+  prometheus
 
 # The steps of `make test` in order. .ci/run asks for this list and times each.
 TEST_STEPS := test-setup test-build test-swift test-python test-simulate test-blackbox

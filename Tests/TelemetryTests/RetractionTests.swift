@@ -77,7 +77,8 @@ import Testing
       batch.rowFlags.append(0)
       batch.rowIndexes.append(0)
       let bytes = Array((text ?? "").utf8)
-      let word = text == nil ? 0 : unsafe ReadingBatch.append(bytes.span.bytes, to: &batch.valueBytes)
+      let word =
+        text == nil ? 0 : unsafe ReadingBatch.append(bytes.span.bytes, to: &batch.valueBytes)
       batch.metricWords += [1, word]
       batch.presenceWords.append(text == nil ? 1 : 3)
       batch.recordRowStarts[batch.recordCount] = batch.rowCount
