@@ -25,7 +25,7 @@ DEBIAN_PACKAGES := \
   prometheus
 
 # The steps of `make test` in order. .ci/run asks for this list and times each.
-TEST_STEPS := test-setup test-build test-swift test-python test-simulate test-blackbox
+TEST_STEPS := test-setup test-build test-swift test-python test-fuzz test-simulate test-blackbox
 
 # Self-tests of the oracles: an oracle that cannot fail proves nothing.
 PYTHON_SELF_TESTS := reference anomaly_reference verify_tables wind_farm detector_scores
@@ -177,6 +177,11 @@ test-python:
 	  echo "$$oracle.py --self-test"; \
 	  $(PYTHON) $(SOURCES_PYTHON)/$$oracle.py --self-test; \
 	done
+
+# The wire plan against libprotobuf-c, guided by coverage, for a bounded time; any difference ends it.
+FUZZ_SECONDS ?= 60
+test-fuzz:
+	Tests/Fuzz/run $(FUZZ_SECONDS)
 
 # The real pipeline over a simulated broker, disk and clock: a seed is a course of disasters. About
 # 0.2 s a seed on one core.
