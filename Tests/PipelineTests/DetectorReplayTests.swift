@@ -116,6 +116,19 @@ import Testing
     #expect(Self.steps(harness.cut()) == [])
   }
 
+  @Test func `anomalies that a change closes right behind a cut stay when records come`() throws {
+    let harness = PartitionHarness(.test(), source: try Self.source([Self.hot]))
+    harness.offer(Array(Self.records[..<8]), from: 0)
+    let first = try #require(harness.cut())
+    #expect(Self.steps(first) == ["hot opened 6"])
+    let pool = OutputPool.test
+    pool.giveBack(first.output, source: harness.partition.sourceIndex)
+    harness.partition.reconfigure([])
+    harness.partition.equip(from: pool)
+    harness.offer(Array(Self.records[8...]), from: 8)
+    #expect(Self.steps(harness.cut()) == ["hot closed 8"])
+  }
+
   @Test func `while a partition replays a reload waits for its end`() throws {
     let harness = PartitionHarness(.test(to: 8), source: try Self.source([Self.hot]))
     harness.offer(Array(Self.records[..<3]), from: 0)

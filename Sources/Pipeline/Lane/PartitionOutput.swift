@@ -76,8 +76,9 @@ final class PartitionOutput: @unchecked Sendable {
     firings = FiringBatch(attributeCount: schema.attributes.count)
   }
 
-  /// Whether it has never held a record: not worth keeping.
-  var isBare: Bool { readings.recordOffsets.capacity == 0 }
+  /// Whether it has never held a record and holds nothing else, so that it may be exchanged: a change
+  /// of detectors closes anomalies, and a decision fires windows, before any record comes.
+  var isBare: Bool { readings.recordOffsets.capacity == 0 && byteCount == 0 }
 
   var byteCount: Int {
     readings.byteCount + firings.byteCount + deadLetterByteCount

@@ -12,6 +12,8 @@ final class ChainObserver: @unchecked Sendable {
     var to: Int64
     var version: Int64
     var clockMicros: Int64?
+    /// Whether a record of it was committed.
+    var hasWitness = false
     /// Paths of the newest two snapshots, newest last.
     var states: [String] = []
   }
@@ -33,6 +35,11 @@ final class ChainObserver: @unchecked Sendable {
 
   /// The next offset to account for of every open partition, as of the last entry seen.
   var ends: [PartitionKey: Int64] { partitions.mapValues(\.to) }
+
+  /// The same, of partitions that a record was committed of: only that tells one topic from another.
+  var endsWithWitness: [PartitionKey: Int64] {
+    partitions.filter { $0.value.hasWitness }.mapValues(\.to)
+  }
 
   /// Paths of the newest two state snapshots of a partition, newest last.
   func states(of key: PartitionKey) -> [String] { partitions[key]?.states ?? [] }
@@ -115,7 +122,8 @@ final class ChainObserver: @unchecked Sendable {
     }
     known.to = move.to
     known.version = entry.version
-    known.clockMicros = move.clockMicros ?? known.clockMicros
+    known.clockMicros = hasLostState ? move.clockMicros : move.clockMicros ?? known.clockMicros
+    known.hasWitness = known.hasWitness || move.witness != nil
     partitions[move.key] = known
     commitCount += 1
   }

@@ -97,7 +97,7 @@ struct Troublemaker {
 
   /// The topics are other ones from here on; nothing else happens in this simulation.
   private mutating func replace(_ kind: TroubleKind) {
-    endsAtReplacement = observer.ends
+    endsAtReplacement = observer.endsWithWitness
     if kind == .recreateTopic {
       fleet.recreateTopics(random: &random)
     } else {
