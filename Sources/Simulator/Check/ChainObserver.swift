@@ -36,7 +36,7 @@ final class ChainObserver: @unchecked Sendable {
   /// The next offset to account for of every open partition, as of the last entry seen.
   var ends: [PartitionKey: Int64] { partitions.mapValues(\.to) }
 
-  /// The same, of partitions that a record was committed of: only that tells one topic from another.
+  /// The same, of partitions that a record was committed of: only it tells one topic from another.
   var endsWithWitness: [PartitionKey: Int64] {
     partitions.filter { $0.value.hasWitness }.mapValues(\.to)
   }

@@ -26,8 +26,8 @@ struct FinalCheck {
   let list: ViolationList
   let tally: FaultTally
   let hasReloaded: Bool
-  /// Where the chain stood when the topics were replaced, for partitions that a record was committed
-  /// of; empty if they were not.
+  /// Where the chain stood when the topics were replaced, for partitions that a record was
+  /// committed of; empty if they were not.
   let endsAtReplacement: [PartitionKey: Int64]
 
   // MARK: - The end
