@@ -76,8 +76,8 @@ final class PartitionOutput: @unchecked Sendable {
     firings = FiringBatch(attributeCount: schema.attributes.count)
   }
 
-  /// Whether it has never held a record and holds nothing else, so that it may be exchanged: a change
-  /// of detectors closes anomalies, and a decision fires windows, before any record comes.
+  /// Whether it has never held a record and holds nothing else, so that it may be exchanged: a
+  /// change of detectors closes anomalies, and a decision fires windows, before any record comes.
   var isBare: Bool { readings.recordOffsets.capacity == 0 && byteCount == 0 }
 
   var byteCount: Int {
