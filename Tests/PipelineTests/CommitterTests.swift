@@ -133,6 +133,19 @@ import Testing
     }
   }
 
+  @Test func `a zombie is fenced by a move that left the offsets where they were`() throws {
+    let storage = MemoryStorage()
+    let owner = try CommitDriver(storage)
+    try owner.commitNext()
+    let late = try CommitDriver(storage, incarnation: "late")
+    let id = late.committer.nextCommitID()
+    let cuts = try late.nextCuts(id: id)
+    let stateID = owner.committer.nextCommitID()
+    let entry = try owner.committer.commit(try owner.stateCuts(id: stateID), id: stateID)?.entry
+    #expect(entry?.partitions.allSatisfy { $0.from == $0.to } == true)
+    #expect(failure { _ = try late.committer.commit(cuts, id: id) }?.contains("conflict") == true)
+  }
+
   @Test func `a zombie's commit is dropped whole`() throws {
     let storage = MemoryStorage()
     let (owner, zombie) = (try CommitDriver(storage), try CommitDriver(storage, incarnation: "z"))

@@ -81,6 +81,18 @@ struct CommitDriver {
     }
   }
 
+  /// Cuts that bring the state of every partition and move no offset.
+  func stateCuts(id: CommitID) throws -> [PartitionCut] {
+    try Self.logs.map { log in
+      let to = try #require(committer.state.partitions[Self.key(log)]).to
+      let harness = PartitionHarness(
+        .test(log.topic, log.partition, source: log.source, to: to),
+        source: committer.options.sources[log.source])
+      harness.offer(Array(log.records[..<Int(to)]), from: 0)
+      return try #require(harness.cut(state: try harness.stateFile(storage, id: id)))
+    }
+  }
+
   /// One commit, tried again while storage is full, as a session does.
   @discardableResult
   func commitNext() throws -> LedgerEntry? {
