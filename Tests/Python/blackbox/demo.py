@@ -27,7 +27,14 @@ SECONDS, SECONDS_QUICK = 25, 14
 DEVICES = 40
 # Twelve hours of a reading a minute.
 RECORDS_MIN = DEVICES * 600
-TABLES = ["anomalies", "dead_letters", "gaps", "readings_satellites", "windows"]
+TABLES = [
+    "anomalies",
+    "dead_letter_replays",
+    "dead_letters",
+    "gaps",
+    "readings_satellites",
+    "windows",
+]
 
 
 def number(text):
