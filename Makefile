@@ -28,7 +28,8 @@ DEBIAN_PACKAGES := \
 TEST_STEPS := test-setup test-build test-swift test-python test-fuzz test-simulate test-blackbox
 
 # Self-tests of the oracles: an oracle that cannot fail proves nothing.
-PYTHON_SELF_TESTS := reference anomaly_reference verify_tables wind_farm detector_scores
+PYTHON_SELF_TESTS := reference anomaly_reference verify_tables wind_farm detector_scores \
+  mutate_protocol
 
 # What `make simulate` runs: this many seeds, or the one of SEED, which tells what happens.
 SEEDS ?= 2000

@@ -168,10 +168,6 @@ if $on, let conflict = state.conflict(with: entry), let key = conflict.key {
   entry.partitions.removeAll { $0.key == key }
   continue
 }"""),)),
-    Mutation("session goes on after a conflict", 3, (
-        left_out(SESSION_COMMIT, "board.fail(.reopen(reason))",
-                 at="case .conflict(let reason), .mustRecover(let reason): "
-                 "board.fail(.reopen(reason))"),)),
     Mutation("moves based on what the chain says at the commit", 3, (
         Edit(COMMITTER, "bases[cut.key] ?? -1",
              "($on ? ledger.state.partitions[cut.key]?.lastVersion ?? -1 : $old)"),)),
@@ -233,14 +229,14 @@ RECOVERY = [
         replaced(PARTITION, "output.removeAll()", "output.readings.removeAll(); "
                  "output.deadLetters.removeAll(); output.deadLetterByteCount = 0"),)),
     Mutation("snapshot whose cut is above `to`", 6, (
-        Edit(LANE, "partition.expected", "($old + ($on ? 1 : 0))",
-             at="cut: partition.expected, vocabulary"),
+        Edit(PARTITION, "expected", "($old + ($on ? 1 : 0))",
+             at="cut: expected, vocabulary"),
         Edit(LANE, "partition.expected", "($old + ($on ? 1 : 0))",
              at="cut: partition.expected, byteCount"),
         never(CHAIN, "state.cut > move.to"),)),
     Mutation("snapshot that holds more than its cut says", 6, (
-        Edit(LANE, "partition.expected", "($old - ($on ? 1 : 0))",
-             at="cut: partition.expected, vocabulary"),
+        Edit(PARTITION, "expected", "($old - ($on ? 1 : 0))",
+             at="cut: expected, vocabulary"),
         Edit(LANE, "partition.expected", "($old - ($on ? 1 : 0))",
              at="cut: partition.expected, byteCount"),)),
     Mutation("state not restored", 6, (
@@ -323,6 +319,11 @@ DETERMINISM = [
 
 FENCED = "whoever lost the partition may commit if, and only if, nobody moved it meanwhile: rule 3"
 HARMLESS = [
+    Mutation("session goes on after a conflict", 3, (
+        left_out(SESSION_COMMIT, "board.fail(.reopen(reason))",
+                 at="case .conflict(let reason), .mustRecover(let reason): "
+                 "board.fail(.reopen(reason))"),),
+        "rows: every later commit of the session is a conflict too; the stall rule ends the process"),
     Mutation("commit after `lost`", 3, (
         after(REBALANCE, "hasLostWhileDraining = hasLostWhileDraining || isDraining",
               "if $on { commit() }"),), FENCED),
