@@ -295,11 +295,6 @@ DELIVERY = [
                "if $on { notDelivered += max(0, min(offset, replayUntil) - expected) }"),)),
     Mutation("end of partition does not move the position", 8, (
         left_out(PARTITION, "skipUndelivered(to: offset)"),)),
-    Mutation("lanes not told to forget", 8, (
-        Edit(SESSION, ".forget(partitions, done: done)",
-             ".forget($on ? [] : partitions, done: done)"),)),
-    Mutation("lanes not waited for before letting go", 8, (
-        Edit(SESSION, "done.wait(timeoutMillis: Self.laneAnswerMillis)", "$on ? true : $old"),)),
 ]
 
 DETERMINISM = [
@@ -318,7 +313,13 @@ DETERMINISM = [
 ]
 
 FENCED = "whoever lost the partition may commit if, and only if, nobody moved it meanwhile: rule 3"
+HELD = "what a lane still holds is based on a version that the next owner moves on from: rule 3"
 HARMLESS = [
+    Mutation("lanes not told to forget", 8, (
+        Edit(SESSION, ".forget(partitions, done: done)",
+             ".forget($on ? [] : partitions, done: done)"),), HELD),
+    Mutation("lanes not waited for before letting go", 8, (
+        Edit(SESSION, "done.wait(timeoutMillis: Self.laneAnswerMillis)", "$on ? true : $old"),), HELD),
     Mutation("session goes on after a conflict", 3, (
         left_out(SESSION_COMMIT, "board.fail(.reopen(reason))",
                  at="case .conflict(let reason), .mustRecover(let reason): "
