@@ -18,11 +18,11 @@ export DOWNLINK_PYTHON := $(PYTHON)
 # The checkout stays as it is: no __pycache__ beside the sources.
 export PYTHONDONTWRITEBYTECODE := 1
 
-# What the build links and what the tests run. pkg-config: SwiftPM finds the libraries through it.
-DEBIAN_PACKAGES := \
+# What the build links, and what the tests run besides. pkg-config: SwiftPM finds libraries by it.
+BUILD_PACKAGES := \
   librdkafka-dev libprotobuf-c-dev libsystemd-dev libzstd-dev liblz4-dev libsnappy-dev \
-  libcurl4-openssl-dev openssl pkg-config protobuf-compiler protobuf-c-compiler python3-venv zstd \
-  prometheus
+  libcurl4-openssl-dev pkg-config
+TEST_PACKAGES := openssl protobuf-compiler protobuf-c-compiler python3-venv zstd prometheus
 
 # The steps of `make test` in order. .ci/run asks for this list and times each.
 TEST_STEPS := test-setup test-build test-swift test-python test-fuzz test-simulate test-blackbox
@@ -35,7 +35,7 @@ PYTHON_SELF_TESTS := reference anomaly_reference verify_tables wind_farm detecto
 SEEDS ?= 2000
 SEED ?=
 
-.PHONY: setup setup-debian setup-python build proto demo bench simulate clean install uninstall \
+.PHONY: setup setup-build setup-debian setup-python build proto demo bench simulate clean install uninstall \
   test $(TEST_STEPS) print-test-steps
 
 # ---- setup -------------------------------------------------------------------------------------
@@ -43,10 +43,14 @@ SEED ?=
 setup: setup-debian setup-python
 
 # Asks apt only for what is missing, and refreshes its lists only when it cannot find that.
-setup-debian:
-	@installed=$$(dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(DEBIAN_PACKAGES) \
+setup-build: packages := $(BUILD_PACKAGES)
+setup-debian: packages := $(BUILD_PACKAGES) $(TEST_PACKAGES)
+setup-build setup-debian:
+	@if ! command -v dpkg-query >/dev/null; then \
+	  echo "setup: not a Debian; this needs what there is called" $(packages); exit 0; fi; \
+	installed=$$(dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(packages) \
 	    2>/dev/null | awk '$$2 == "installed" { print $$1 }' | sort -u || true); \
-	missing=$$(comm -23 <(printf '%s\n' $(DEBIAN_PACKAGES) | sort -u) <(echo "$$installed")); \
+	missing=$$(comm -23 <(printf '%s\n' $(packages) | sort -u) <(echo "$$installed")); \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	echo "setup: installing" $$missing; \
 	as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; fi; \
@@ -74,7 +78,7 @@ setup-python:
 # For machines without the toolchain, or one below /home, which the unit hides:
 # SWIFT_BUILD_FLAGS=--static-swift-stdlib (another 50 MB, and everything is built anew).
 SWIFT_BUILD_FLAGS ?=
-build:
+build: setup-build
 	$(SWIFT) build -c release $(SWIFT_BUILD_FLAGS) --product downlinkd
 
 # The generated C is committed, so that a build needs no protoc; this refreshes it: the built-in schema
@@ -96,7 +100,7 @@ proto:
 demo: build
 	.build/release/downlinkd demo $(DEMO)
 
-bench:
+bench: setup-build
 	$(SWIFT) build -c release
 	@for benchmark in $(notdir $(wildcard Benchmarks/*)); do \
 	  echo "== $$benchmark"; \
@@ -186,7 +190,7 @@ test-fuzz:
 
 # The real pipeline over a simulated broker, disk and clock: a seed is a course of disasters. About
 # 0.2 s a seed on one core.
-simulate:
+simulate: setup-build
 	$(SWIFT) build -c release --product downlinkd-simulator
 	.build/release/downlinkd-simulator $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
