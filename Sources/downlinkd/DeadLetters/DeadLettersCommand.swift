@@ -56,15 +56,9 @@ struct DeadLetterChoice: ParsableArguments {
   /// The root of the configuration for looking only. Ends the program with exit code 78 where the
   /// configuration, or its root, does not fit.
   func store() throws -> DeadLetterStore {
-    let configuration: Configuration
-    do {
-      configuration = try Configuration.load(file: config, environment: Environment.variables)
-    } catch {
-      complain("\(error)")
-      throw ExitCode(Exit.configuration)
-    }
+    let configuration = try Checked.configuration(config)
     return DeadLetterStore(
-      storage: try storage(configuration.storage.root, .readOnly),
+      storage: try Checked.storage(of: configuration, in: config, .readOnly),
       pipeline: configuration.pipeline)
   }
 
@@ -77,16 +71,8 @@ struct DeadLetterChoice: ParsableArguments {
     wiring.pipeline.schemas = RunCommand.schemas(configuration, log)
     return DeadLetterReplay(
       options: wiring.pipeline,
-      storage: try storage(configuration.storage.root, isDry ? .readOnly : .readWrite), log: log)
-  }
-
-  private func storage(_ root: String, _ access: POSIXStorage.Access) throws -> POSIXStorage {
-    do {
-      return try POSIXStorage(root: root, access: access)
-    } catch {
-      complain("\(config): storage.root: \(error)")
-      throw ExitCode(Exit.configuration)
-    }
+      storage: try Checked.storage(of: configuration, in: config, isDry ? .readOnly : .readWrite),
+      log: log)
   }
 
   /// Runs `body`; what it cannot do is said, with exit code 69.

@@ -55,7 +55,7 @@ struct RunCommand: AsyncParsableCommand {
     LogOutput.bootstrap(configuration.log)
     let log = Logger(label: "downlinkd")
     wiring.pipeline.schemas = Self.schemas(configuration, log)
-    let storage = try storage(of: configuration)
+    let storage = try Checked.storage(of: configuration, in: config, .readWrite)
     let instance = Self.instance(wiring, storage: storage, log: log, goal: goal)
     let server = try await server(configuration, log: log) { instance.status() }
     log.info(
@@ -100,15 +100,6 @@ struct RunCommand: AsyncParsableCommand {
       configuration.sources.contains(where: { $0.envelope == .confluent })
     else { return nil }
     return SchemaResolver(RegistryOptions(registry)) { log.warning("\($0)") }
-  }
-
-  private func storage(of configuration: Configuration) throws -> POSIXStorage {
-    do {
-      return try POSIXStorage(root: configuration.storage.root)
-    } catch {
-      complain("\(config): storage.root: \(error)")
-      throw ExitCode(Exit.configuration)
-    }
   }
 
   /// Has the address before anything is started, so that a wrong one starts nothing.
@@ -257,6 +248,29 @@ enum Checked {
         complain("\(file): schema_registry: \(reason)")
         throw ExitCode(Exit.unavailable)
       }
+    }
+  }
+
+  /// As `load`, where what the sources mean does not matter: neither descriptor sets nor registries
+  /// are asked.
+  static func configuration(_ file: String) throws -> Configuration {
+    do {
+      return try Configuration.load(file: file, environment: Environment.variables)
+    } catch {
+      complain("\(error)")
+      throw ExitCode(Exit.configuration)
+    }
+  }
+
+  /// The configuration's root. Ends the program with exit code 78 where it cannot be one.
+  static func storage(
+    of configuration: Configuration, in file: String, _ access: POSIXStorage.Access
+  ) throws -> POSIXStorage {
+    do {
+      return try POSIXStorage(root: configuration.storage.root, access: access)
+    } catch {
+      complain("\(file): storage.root: \(error)")
+      throw ExitCode(Exit.configuration)
     }
   }
 

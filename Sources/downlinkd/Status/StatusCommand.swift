@@ -42,13 +42,7 @@ struct StatusCommand: AsyncParsableCommand {
 
   private func target() throws -> StatusAddress {
     guard let config else { return address ?? .standard }
-    let configuration: Configuration
-    do {
-      configuration = try Configuration.load(file: config, environment: Environment.variables)
-    } catch {
-      complain("\(error)")
-      throw ExitCode(Exit.configuration)
-    }
+    let configuration = try Checked.configuration(config)
     guard let listen = configuration.http.listen else {
       complain("\(config): http.listen: none: the instance has no endpoint that can be asked")
       throw ExitCode(Exit.configuration)

@@ -32,13 +32,7 @@ struct VerifyCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let configuration: Configuration
-    do {
-      configuration = try Configuration.load(file: config, environment: Environment.variables)
-    } catch {
-      complain("\(error)")
-      throw ExitCode(Exit.configuration)
-    }
+    let configuration = try Checked.configuration(config)
     let report = try report(configuration)
     print(json ? report.json.text + "\n" : VerifyText.text(report), terminator: "")
     if !report.holds { throw ExitCode(Exit.findings) }
