@@ -90,7 +90,8 @@ struct ProtoCompiler {
       let ended = unsafe waitpid(id, &status, WNOHANG)
       if ended == id { return status }
       if ended < 0, errno != EINTR {
-        throw Failure(message: "lost sight of protoc: \(Self.text(errno))", suggestion: nil)
+        throw Failure(
+          message: "lost sight of protoc: \(PrivateFolder.text(errno))", suggestion: nil)
       }
       usleep(20_000)
     }
@@ -120,7 +121,8 @@ struct ProtoCompiler {
     var id: pid_t = 0
     let fault = unsafe posix_spawn(&id, program, &actions, &attributes, arguments, environment)
     guard fault == 0 else {
-      throw Failure(message: "cannot start \(program): \(Self.text(fault))", suggestion: nil)
+      throw Failure(
+        message: "cannot start \(program): \(PrivateFolder.text(fault))", suggestion: nil)
     }
     return id
   }
@@ -134,15 +136,11 @@ struct ProtoCompiler {
       : "protoc was ended by signal \(status & 0x7F)"
   }
 
-  private static func text(_ number: Int32) -> String {
-    unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
-  }
-
   // MARK: - Folders
 
   private static func names(in folder: String) throws(Failure) -> [String] {
     guard let stream = unsafe opendir(folder) else {
-      throw Failure(message: "cannot read \(folder): \(text(errno))", suggestion: nil)
+      throw Failure(message: "cannot read \(folder): \(PrivateFolder.text(errno))", suggestion: nil)
     }
     defer { unsafe closedir(stream) }
     var names: [String] = []
@@ -165,25 +163,23 @@ struct ProtoCompiler {
 
 /// A private folder with what protoc writes, removed with the value.
 private struct Workshop: ~Copyable {
-  private let folder: String
-  var output: String { folder + "/set.binpb" }
-  var log: String { folder + "/log" }
+  private let folder: PrivateFolder
+  var output: String { folder.path + "/set.binpb" }
+  var log: String { folder.path + "/log" }
 
   init() throws(ProtoCompiler.Failure) {
-    let parent = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
-    var name = Array("\(parent)/downlink-protoc-XXXXXX".utf8CString)
-    guard unsafe mkdtemp(&name) != nil else {
-      let reason = unsafe strerror(errno).map { unsafe String(cString: $0) } ?? ""
+    do {
+      folder = try PrivateFolder(named: "downlink-protoc")
+    } catch {
       throw ProtoCompiler.Failure(
-        message: "cannot make a folder in \(parent) for protoc: \(reason)", suggestion: nil)
+        message: "cannot make a folder in \(error.parent) for protoc: \(error.reason)",
+        suggestion: nil)
     }
-    folder = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   deinit {
     _ = unsafe unlink(output)
     _ = unsafe unlink(log)
-    _ = unsafe rmdir(folder)
   }
 
   /// What protoc has said.

@@ -38,23 +38,24 @@ package enum ProtoTexts {
 
 /// A private folder of files, removed with the value.
 private struct SourceFolder: ~Copyable {
-  let path: String
+  private let root: PrivateFolder
   private var files: [String] = []
   private var folders: [String] = []
 
+  var path: String { root.path }
+
   init() throws(ProtoTexts.Failure) {
-    let parent = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
-    var name = Array("\(parent)/downlink-schema-XXXXXX".utf8CString)
-    guard unsafe mkdtemp(&name) != nil else {
-      throw Self.failure("cannot make a folder in \(parent)")
+    do {
+      root = try PrivateFolder(named: "downlink-schema")
+    } catch {
+      throw ProtoTexts.Failure(
+        message: "cannot make a folder in \(error.parent): \(error.reason)", suggestion: nil)
     }
-    path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   deinit {
     for file in files { unsafe unlink(file) }
     for folder in folders.reversed() { unsafe rmdir(folder) }
-    unsafe rmdir(path)
   }
 
   /// A name comes from somewhere else: it must stay below the folder.
@@ -91,7 +92,6 @@ private struct SourceFolder: ~Copyable {
   }
 
   private static func failure(_ what: String) -> ProtoTexts.Failure {
-    let reason = unsafe strerror(errno).map { unsafe String(cString: $0) } ?? "error \(errno)"
-    return ProtoTexts.Failure(message: "\(what): \(reason)", suggestion: nil)
+    ProtoTexts.Failure(message: "\(what): \(PrivateFolder.text(errno))", suggestion: nil)
   }
 }
