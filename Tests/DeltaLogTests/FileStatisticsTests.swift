@@ -84,7 +84,7 @@ import Testing
 
   @Test func `cut bounds of random texts enclose them by their bytes`() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SplitMix(state: seed)
+    var generator = SplitMix64(seed: seed)
     let alphabet: [Unicode.Scalar] = ["a", "~", "\u{7E}", "\u{7F}", "\u{80}", "é", "\u{10FFFF}"]
     for _ in 0..<2000 {
       var scalars = String.UnicodeScalarView()
@@ -120,17 +120,5 @@ import Testing
     #expect(DeltaPath.partitionFolder(column: "r", value: "a:b/c%") == "r=a%3Ab%2Fc%25")
     #expect(DeltaPath.partitionFolder(column: "r", value: nil) == "r=__HIVE_DEFAULT_PARTITION__")
     #expect(DeltaPath.partitionFolder(column: "r", value: "") == "r=__HIVE_DEFAULT_PARTITION__")
-  }
-}
-
-/// A small seeded generator (Steele, Lea, Flood 2014), so that a failing run can be repeated.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

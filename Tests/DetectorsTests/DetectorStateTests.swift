@@ -78,7 +78,7 @@ import Testing
     let scenario = Scenario(seed: seed, recordCount: 150)
     let harness = Self.harness(scenario)
     let bytes = harness.bytes
-    var random = SeededGenerator(seed: seed &* 131)
+    var random = SplitMix64(seed: seed &* 131)
     var batch = ReadingBatch(schema: scenario.schema)
     var vocabulary = harness.vocabulary
     for (offset, record) in scenario.records.enumerated() {

@@ -107,7 +107,7 @@ import Testing
   private func run(
     _ scenario: Scenario, _ cutting: Cutting
   ) -> (events: [Told], bytes: [UInt8], counts: DetectorCounts, open: [OpenAnomalyCount]) {
-    var random = SeededGenerator(seed: cutting.seed &* 31)
+    var random = SplitMix64(seed: cutting.seed &* 31)
     var vocabulary = Vocabulary(attributeCount: scenario.schema.attributes.count)
     if cutting.isShuffled {
       for name in (0..<70).map({ "device-\($0)" }).shuffled(using: &random) {

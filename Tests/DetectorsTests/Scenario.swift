@@ -19,7 +19,7 @@ struct Scenario {
   private static let metrics = ["volt_a", "amp_b", "volt_c", "temp_d", "volt_e"]
 
   init(seed: UInt64, recordCount: Int = 500) {
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix64(seed: seed)
     let isNarrow = random.chance(0.4)
     let width = Int.random(in: 1...5, using: &random)
     let types = (0..<width).map { _ in random.pick([.double, .double, .float, .int32, .int64]) }
@@ -31,7 +31,7 @@ struct Scenario {
     records = Self.records(recordCount, schema, &random)
   }
 
-  static func definitions(_ random: inout SeededGenerator) -> [DetectorDefinition] {
+  static func definitions(_ random: inout SplitMix64) -> [DetectorDefinition] {
     var definitions: [DetectorDefinition] = []
     for number in 0..<Int.random(in: 0...3, using: &random) {
       definitions.append(limits("limits-\(number)", &random))
@@ -53,7 +53,7 @@ struct Scenario {
   }
 
   private static func limits(
-    _ name: String, _ random: inout SeededGenerator
+    _ name: String, _ random: inout SplitMix64
   ) -> DetectorDefinition {
     let warning: (Double?, Double?)? = random.pick([(-10, 10), (nil, 8), (-6, nil), nil])
     let critical: (Double?, Double?)? = random.pick([(-15, 15), (nil, 12), (-20, nil), nil])
@@ -68,7 +68,7 @@ struct Scenario {
   }
 
   private static func records(
-    _ count: Int, _ schema: ReadingSchema, _ random: inout SeededGenerator
+    _ count: Int, _ schema: ReadingSchema, _ random: inout SplitMix64
   ) -> [TestRecord] {
     var clock: Int64 = 1_700_000_000 * second
     let isCrowd = random.chance(0.3)
@@ -113,7 +113,7 @@ struct Scenario {
 
   private static func row(
     near clock: Int64, level: Double, _ schema: ReadingSchema, hasNulls: Bool,
-    outlierChance: Double, _ random: inout SeededGenerator
+    outlierChance: Double, _ random: inout SplitMix64
   ) -> TestRow {
     var time = clock
     if random.chance(0.3) { time -= Int64.random(in: 0...(10 * second), using: &random) }

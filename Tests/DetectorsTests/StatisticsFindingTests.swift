@@ -1,4 +1,5 @@
 @testable import Detectors
+import Base
 import Testing
 
 /// What a judge finds, and when it says so.
@@ -6,7 +7,7 @@ import Testing
   /// A series at 20 ± 1 that has been heard for two days.
   private func settled(_ series: JudgedSeries, seed: UInt64 = 1) -> JudgedSeries {
     var series = series
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix64(seed: seed)
     series.take(2_880) { 20 + random.normal() }
     return series
   }
@@ -30,7 +31,7 @@ import Testing
   @Test func `a jump is measured against the usual step, up or down`() {
     for change in [15.0, -15] {
       var series = JudgedSeries(.jump)
-      var random = SeededGenerator(seed: 2)
+      var random = SplitMix64(seed: 2)
       var level = 0.0
       series.take(2_880) {
         level += random.normal()
@@ -46,7 +47,7 @@ import Testing
   @Test func `a shift too small for a spike opens within twenty buckets`() throws {
     var spikes = settled(JudgedSeries(.spike), seed: 3)
     var shifts = settled(JudgedSeries(.shift), seed: 3)
-    var random = SeededGenerator(seed: 4)
+    var random = SplitMix64(seed: 4)
     let before = shifts.time
     for _ in 0..<60 {
       let value = 22.5 + random.normal()
@@ -82,7 +83,7 @@ import Testing
   @Test func `warm-up is silent, and its end is not`() {
     for kind in StatisticalRule.Kind.allCases {
       var series = JudgedSeries(kind)
-      var random = SeededGenerator(seed: 7)
+      var random = SplitMix64(seed: 7)
       series.take(340) { random.normal() }
       series.take(1) { 1e3 }
       #expect(series.steps.isEmpty, "\(kind) spoke in its warm-up")
@@ -94,7 +95,7 @@ import Testing
 
   @Test func `warm-up needs thirty buckets, however long they take`() {
     var series = JudgedSeries(.changed(.spike, halfLife: 100_000))
-    var random = SeededGenerator(seed: 8)
+    var random = SplitMix64(seed: 8)
     for _ in 0..<28 { series.take(random.normal(), gap: 500) }
     #expect(series.take(1e6, gap: 500).score == 0)
   }
@@ -108,7 +109,7 @@ import Testing
 
   @Test func `after an anomaly nothing opens for the refractory time`() {
     var series = settled(JudgedSeries(.spike), seed: 10)
-    var random = SeededGenerator(seed: 11)
+    var random = SplitMix64(seed: 11)
     series.take(60)
     series.take(3) { 20 + random.normal() }
     #expect(series.steps.last?.judgement.step == .closed)
@@ -120,7 +121,7 @@ import Testing
 
   @Test func `each opening asks more of the next, and that fades`() {
     var series = settled(JudgedSeries(.spike), seed: 12)
-    var random = SeededGenerator(seed: 13)
+    var random = SplitMix64(seed: 13)
     let first = series.take(60)
     series.take(100) { 20 + random.normal() }
     let soon = series.take(20)

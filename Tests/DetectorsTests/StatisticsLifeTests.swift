@@ -1,4 +1,5 @@
 @testable import Detectors
+import Base
 import Testing
 
 /// Series that are no textbook series: level changes, gaps, constants, counters, wild ones.
@@ -7,7 +8,7 @@ import Testing
   func `a level change that stays is said once, and ends within a half-life`(
     kind: StatisticalRule.Kind
   ) throws {
-    var random = SeededGenerator(seed: 20)
+    var random = SplitMix64(seed: 20)
     var series = JudgedSeries(kind)
     series.take(2_880) { random.normal() }
     let change = series.time
@@ -24,7 +25,7 @@ import Testing
 
   @Test func `no anomaly is open for longer than a half-life, whatever comes`() {
     for seed in UInt64(0)..<20 {
-      var random = SeededGenerator(seed: seed)
+      var random = SplitMix64(seed: seed)
       for kind in StatisticalRule.Kind.allCases {
         var series = JudgedSeries(.changed(kind, halfLife: 200, warmUp: 50, refractory: 10))
         var opened = Int64.min
@@ -42,7 +43,7 @@ import Testing
   }
 
   @Test func `a gap longer than the half-life closes what is open and warms up anew`() {
-    var random = SeededGenerator(seed: 21)
+    var random = SplitMix64(seed: 21)
     var series = JudgedSeries(.spike)
     series.take(2_880) { random.normal() }
     #expect(series.take(50).step == .opened)
@@ -55,7 +56,7 @@ import Testing
   @Test func `the usual level after a gap is no anomaly, nor is a walk that went on`() {
     for gap: Int64 in [2, 30, 300, 1_400, 3_000, 1_000_000] {
       for kind in StatisticalRule.Kind.allCases {
-        var random = SeededGenerator(seed: 22)
+        var random = SplitMix64(seed: 22)
         var walk = JudgedSeries(kind)
         var level = 0.0
         walk.take(4_000) {
@@ -85,7 +86,7 @@ import Testing
   }
 
   @Test func `means and spread are the weighted sums they stand for`() {
-    var random = SeededGenerator(seed: 23)
+    var random = SplitMix64(seed: 23)
     var series = JudgedSeries(.changed(.spike, halfLife: 50, warmUp: 1_000_000))
     var taken: [(time: Int64, value: Double, change: Double)] = []
     for _ in 0..<300 {
@@ -123,7 +124,7 @@ import Testing
 
   @Test func `a counter that grows is usual, and its restart is not`() {
     for kind in StatisticalRule.Kind.allCases {
-      var random = SeededGenerator(seed: 24)
+      var random = SplitMix64(seed: 24)
       var series = JudgedSeries(kind)
       var total = 0.0
       series.take(10_000) {
@@ -142,7 +143,7 @@ import Testing
 
   @Test func `a series that switches all the time is usual`() {
     for kind in StatisticalRule.Kind.allCases {
-      var random = SeededGenerator(seed: 25)
+      var random = SplitMix64(seed: 25)
       var series = JudgedSeries(kind)
       var state = 0.0
       series.take(60 * 1_440) {
@@ -157,7 +158,7 @@ import Testing
     for kind in StatisticalRule.Kind.allCases {
       var (quiet, wild) = (0, 0)
       for seed in UInt64(30)..<34 {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var (one, other) = (JudgedSeries(kind), JudgedSeries(kind))
         one.take(30 * 1_440) { random.normal() }
         other.take(30 * 1_440) { random.wild() }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct StatisticsPropertyTests {
   /// Numbers of all sizes that a double has.
-  private func anyFinite(_ random: inout SeededGenerator) -> Double {
+  private func anyFinite(_ random: inout SplitMix64) -> Double {
     while true {
       let value = Double(bitPattern: random.next())
       if value.isFinite { return value }
@@ -20,7 +20,7 @@ import Testing
 
   @Test func `no finite input makes a number that is not finite`() {
     for seed in UInt64(0)..<30 {
-      var random = SeededGenerator(seed: seed)
+      var random = SplitMix64(seed: seed)
       for kind in StatisticalRule.Kind.allCases {
         var series = JudgedSeries(.changed(kind, halfLife: 100, warmUp: 30, refractory: 5))
         for _ in 0..<500 {
@@ -52,7 +52,7 @@ import Testing
   }
 
   /// Noise with level changes and spikes, so that all steps occur.
-  private func eventful(_ random: inout SeededGenerator, count: Int) -> [(Double, Int64)] {
+  private func eventful(_ random: inout SplitMix64, count: Int) -> [(Double, Int64)] {
     var level = 0.0
     return (0..<count).map { _ in
       if random.chance(0.002) { level += 30 * random.normal() }
@@ -74,7 +74,7 @@ import Testing
     var stepCount = 0
     for seed in UInt64(100)..<115 {
       for kind in StatisticalRule.Kind.allCases {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let inputs = eventful(&random, count: 4_000)
         let series = JudgedSeries(.changed(kind, halfLife: 400, warmUp: 100, refractory: 20))
         let plain = steps(series, inputs) { $0 }
@@ -94,7 +94,7 @@ import Testing
   @Test func `a judge read back from its bytes goes on bit for bit`() throws {
     for seed in UInt64(200)..<210 {
       for kind in StatisticalRule.Kind.allCases {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var series = JudgedSeries(.changed(kind, halfLife: 400, warmUp: 100, refractory: 20))
         var restored = series
         for (value, gap) in eventful(&random, count: 3_000) {
@@ -114,7 +114,7 @@ import Testing
 
   @Test func `bytes that no judge wrote are refused or harmless`() {
     var series = JudgedSeries(.shift)
-    var random = SeededGenerator(seed: 300)
+    var random = SplitMix64(seed: 300)
     series.take(2_000) { random.normal() }
     let bytes = series.judge.encoded
     for count in 0..<bytes.count {

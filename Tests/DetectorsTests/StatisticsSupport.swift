@@ -56,7 +56,7 @@ extension StatisticalRule {
   }
 }
 
-extension SeededGenerator {
+extension SplitMix64 {
   /// A number of the standard normal distribution, near enough: the sum of twelve uniform ones.
   mutating func normal() -> Double {
     var sum = -6.0

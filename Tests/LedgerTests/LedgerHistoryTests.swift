@@ -1,3 +1,4 @@
+import Base
 import Storage
 import Testing
 
@@ -10,7 +11,7 @@ import Testing
 
   @Test(arguments: 0..<24 as Range<UInt64>)
   func `committed ranges cover every offset once`(seed: UInt64) throws {
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix64(seed: seed)
     let storage = MemoryStorage()
     var writers = ["a0", "b0"].map { Writer(storage, name: $0) }
     for writer in writers { try writer.begin(partitionCount: Self.partitionCount) }
@@ -72,14 +73,14 @@ import Testing
   }
 
   private static func moves(
-    of writer: Writer, _ random: inout SeededGenerator
+    of writer: Writer, _ random: inout SplitMix64
   ) -> [PartitionMove] {
     (0..<partitionCount).filter { _ in Bool.random(using: &random) }.map {
       writer.move($0, by: Int64.random(in: 0..<20, using: &random))
     }
   }
 
-  private func planFault(_ storage: MemoryStorage, _ random: inout SeededGenerator) {
+  private func planFault(_ storage: MemoryStorage, _ random: inout SplitMix64) {
     guard Int.random(in: 0..<4, using: &random) == 0, storage.plannedFaultCount == 0 else { return }
     let operations: [StorageOperation?] = [.put, .read, .list, .syncFolder, nil]
     storage.plan(

@@ -1,3 +1,4 @@
+import Base
 import Metrics
 import Testing
 
@@ -74,7 +75,7 @@ import Testing
   }
 
   @Test func `every finite number reads back as itself`() {
-    var random = Seeded(seed: 1)
+    var random = SplitMix64(seed: 1)
     for _ in 0..<20_000 {
       let value = Double(bitPattern: random.next())
       if value.isFinite { #expect(Double(Exposition.text(value)) == value, "\(value.bitPattern)") }

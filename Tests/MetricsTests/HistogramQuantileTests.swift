@@ -1,3 +1,4 @@
+import Base
 import Metrics
 import Testing
 
@@ -24,24 +25,10 @@ import Testing
   }
 
   @Test func `it is never below a smaller share's`() {
-    var random = Seeded(seed: 2)
+    var random = SplitMix64(seed: 2)
     var histogram = Histogram(doublingFrom: 0.5, count: 8)
     for _ in 0..<500 { histogram.observe(Double.random(in: 0...200, using: &random)) }
     let values = stride(from: 0.0, through: 1.0, by: 0.01).compactMap { histogram.quantile($0) }
     #expect(values.count == 101 && values == values.sorted())
-  }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014): the same numbers in every run.
-struct Seeded: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

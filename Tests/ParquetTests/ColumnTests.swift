@@ -1,3 +1,4 @@
+import Base
 import Testing
 
 @testable import Parquet
@@ -20,7 +21,7 @@ import Testing
 
   @Test func `advancing stops at whichever limit comes first`() {
     for seed in 0..<300 as Range<UInt64> {
-      var random = TestRandom(state: seed)
+      var random = SplitMix64(seed: seed)
       let rowCount = 1 + Int(random.next() % 300)
       let presence = (0..<rowCount).map { _ in random.next() % 3 == 0 }
       var words = [UInt64](repeating: 0, count: 5)
@@ -95,13 +96,13 @@ import Testing
   }
 
   @Test func `unique doubles are plain`() {
-    var random = TestRandom(state: 1)
+    var random = SplitMix64(seed: 1)
     let choice = doubles((0..<50_000).map { _ in Double.random(in: 0..<1, using: &random) })
     #expect(choice.expectedEntryCount == nil && choice.fallback == .plain)
   }
 
   @Test func `rounded doubles get a dictionary of about the right size`() throws {
-    var random = TestRandom(state: 2)
+    var random = SplitMix64(seed: 2)
     let choice = doubles(
       (0..<200_000).map { _ in Double(Int.random(in: 0..<10_000, using: &random)) / 100 })
     let expected = try #require(choice.expectedEntryCount)
@@ -109,7 +110,7 @@ import Testing
   }
 
   @Test func `times are delta packed, flags get a dictionary, noise is plain`() {
-    var random = TestRandom(state: 3)
+    var random = SplitMix64(seed: 3)
     let times = (0..<50_000).map {
       Int64($0) * 1_000_000 + Int64.random(in: 0..<500, using: &random)
     }

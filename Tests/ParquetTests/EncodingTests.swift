@@ -1,3 +1,4 @@
+import Base
 import Testing
 
 @testable import Parquet
@@ -14,7 +15,7 @@ import Testing
 
   @Test(arguments: 0...64)
   func `every width comes back`(width: Int) {
-    var random = TestRandom(state: UInt64(width))
+    var random = SplitMix64(seed: UInt64(width))
     let mask = width == 64 ? UInt64.max : (1 << UInt64(width)) - 1
     let values = (0..<100).map { index in
       index % 10 == 0 ? mask : random.next() & mask
@@ -72,7 +73,7 @@ import Testing
 
   @Test(arguments: 0...32)
   func `random mixtures of runs and literals come back`(width: Int) {
-    var random = TestRandom(state: UInt64(width) + 77)
+    var random = SplitMix64(seed: UInt64(width) + 77)
     for _ in 0..<20 {
       var values: [UInt32] = []
       while values.count < 1500 {
@@ -115,7 +116,7 @@ import Testing
 
   @Test func `levels of any stretch of rows come back`() {
     for seed in 0..<200 as Range<UInt64> {
-      var random = TestRandom(state: seed)
+      var random = SplitMix64(seed: seed)
       var presence: [Bool] = []
       while presence.count < 700 {
         let count = random.next() % 4 == 0 ? Int(random.next() % 300) : 1
@@ -173,7 +174,7 @@ import Testing
   @Test(arguments: [1, 2, 32, 33, 128, 129, 130, 257, 1000])
   func `random walks of every step width come back`(count: Int) {
     for width in 0...64 as ClosedRange<UInt64> {
-      var random = TestRandom(state: width * 1000 + UInt64(count))
+      var random = SplitMix64(seed: width * 1000 + UInt64(count))
       var value = Int64(bitPattern: random.next())
       let values = (0..<count).map { _ in
         let step = width == 0 ? 0 : random.next() >> (64 - width)
@@ -189,7 +190,7 @@ import Testing
 
   @Test func `the size for choosing is the size written`() {
     for seed in 0..<50 as Range<UInt64> {
-      var random = TestRandom(state: seed)
+      var random = SplitMix64(seed: seed)
       let values = (0..<500).map { _ in Int64(bitPattern: random.next() >> (seed + 1)) }
       let header = encoded64([values[0]]).count + 1  // the count of 500 takes two bytes
       let written = encoded64(values).count - header

@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import Testing
 
@@ -38,7 +39,7 @@ import Testing
   }
 
   @Test func `encodings and codecs are those expected`() throws {
-    var random = TestRandom(state: 5)
+    var random = SplitMix64(seed: 5)
     let count = 20_000
     let columns: [TestTable.Column] = [
       column("word", .string, (0..<count).map { .bytes(Array("device-\($0 / 100)".utf8)) },

@@ -1,3 +1,4 @@
+import Base
 import Telemetry
 import Testing
 
@@ -5,7 +6,7 @@ import Testing
 
 @Suite struct SeriesIndexTests {
   @Test func `finds what a dictionary finds`() {
-    var random = SeededGenerator(seed: 3)
+    var random = SplitMix64(seed: 3)
     var index = SeriesIndex()
     var expected: [[UInt32]: Int] = [:]
     for step in 0..<20_000 {
@@ -25,7 +26,7 @@ import Testing
 
 @Suite struct RecencyListTests {
   @Test func `keeps the order of plain arrays`() {
-    var random = SeededGenerator(seed: 4)
+    var random = SplitMix64(seed: 4)
     var list = RecencyList()
     list.grow(to: 20)
     var expected: [RecencyList.Queue: [UInt32]] = [.awake: [], .idle: []]

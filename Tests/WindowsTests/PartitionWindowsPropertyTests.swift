@@ -18,7 +18,7 @@ struct Scenario {
   }()
 
   init(seed: UInt64, recordCount: Int = 300) {
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix64(seed: seed)
     let isNarrow = random.chance(0.4)
     let metrics = ["volt_a", "amp_b", "volt_c", "temp_d", "volt_e"]
     let width = Int.random(in: 1...5, using: &random)
@@ -33,7 +33,7 @@ struct Scenario {
     records = Self.records(recordCount, metrics: metrics, schema: schema, &random)
   }
 
-  private static func windows(_ random: inout SeededGenerator) -> [WindowDefinition] {
+  private static func windows(_ random: inout SplitMix64) -> [WindowDefinition] {
     let shapes: [[(Int64, Int64)]] = [
       [(60, 10)], [(60, 10), (300, 60), (3600, 300)], [(25, 10)], [(10, 10), (15, 15)],
       [(7, 3), (60, 20), (40, 40)], [(60, 60)], [(36, 12), (20, 10), (45, 15)],
@@ -49,7 +49,7 @@ struct Scenario {
   }
 
   private static func records(
-    _ count: Int, metrics: [String], schema: ReadingSchema, _ random: inout SeededGenerator
+    _ count: Int, metrics: [String], schema: ReadingSchema, _ random: inout SplitMix64
   ) -> [TestRecord] {
     var clock: Int64 = 1_700_000_000 * second
     var times: [String: Int64] = [:]
@@ -86,7 +86,7 @@ struct Scenario {
 
   private static func row(
     near base: Int64, metrics: [String], schema: ReadingSchema, hasNulls: Bool,
-    _ random: inout SeededGenerator
+    _ random: inout SplitMix64
   ) -> TestRow {
     var time = base
     if random.chance(0.3) { time -= Int64.random(in: 0...(90 * second), using: &random) }
@@ -152,7 +152,7 @@ struct Scenario {
   private func run(
     _ scenario: Scenario, cutChance: Double, snapshotChance: Double, seed: UInt64
   ) throws -> [UInt64] {
-    var random = SeededGenerator(seed: seed &* 31)
+    var random = SplitMix64(seed: seed &* 31)
     var vocabulary = Vocabulary(attributeCount: 1)
     var batch = ReadingBatch(schema: scenario.schema)
     for record in scenario.records { append(record, to: &batch, &vocabulary) }

@@ -120,7 +120,7 @@ private let start = 1_700_000_100 * second
   func `reading damaged state never crashes`(isNarrow: Bool) {
     let schema = isNarrow ? narrowSchema : wideSchema(["a", "b"])
     let bytes = saved(schema, three)
-    var random = SeededGenerator(seed: 7)
+    var random = SplitMix64(seed: 7)
     for length in stride(from: 0, to: bytes.count, by: 37) {
       #expect(throws: WindowsError.self) { try restore(Array(bytes[..<length]), schema, three) }
     }

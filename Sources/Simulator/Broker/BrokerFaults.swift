@@ -1,3 +1,5 @@
+import Base
+
 /// How often, and how long, the simulated brokers and clients misbehave. All zero: a perfect
 /// cluster. May be changed at any time during a run.
 ///

@@ -1,3 +1,4 @@
+import Base
 import Telemetry
 
 /// Something a drain hands over: a record, or what is said about a partition.

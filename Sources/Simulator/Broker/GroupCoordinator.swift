@@ -1,3 +1,4 @@
+import Base
 import Telemetry
 
 /// The group: who is in it, who owns what, and what should belong to whom.

@@ -1,3 +1,4 @@
+import Base
 import Pipeline
 
 /// Keeps a number of processes running as a service manager does: who dies or fails is started

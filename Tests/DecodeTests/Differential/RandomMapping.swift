@@ -1,3 +1,4 @@
+import Base
 import Telemetry
 
 @testable import Decode

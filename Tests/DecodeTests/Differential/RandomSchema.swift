@@ -1,3 +1,5 @@
+import Base
+
 @testable import Decode
 
 /// Random descriptor sets: a root message, two messages that may stand in it, an enum, the

@@ -1,3 +1,5 @@
+import Base
+
 @testable import Decode
 
 /// Random schemas as `.proto` text: every kind of field in proto2 and proto3, types that contain

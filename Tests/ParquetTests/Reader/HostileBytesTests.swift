@@ -1,3 +1,4 @@
+import Base
 import Testing
 
 @testable import Parquet
@@ -23,7 +24,7 @@ import Testing
   private static let codecs: [Compression] = [.none, .snappy, .zstd(level: 1), .lz4]
 
   private static func table(_ options: ParquetWriterOptions) -> TestTable {
-    var random = TestRandom(state: 9)
+    var random = SplitMix64(seed: 9)
     let rows = 0..<90
     func column(
       _ name: String, _ type: ParquetType, _ form: TestTable.Form = .values,
@@ -49,7 +50,7 @@ import Testing
   }
 
   /// Damage from a seed, in one of the ways a file gets it, or somebody does it.
-  private static func damaged(_ random: inout TestRandom) -> [UInt8] {
+  private static func damaged(_ random: inout SplitMix64) -> [UInt8] {
     func below(_ bound: Int) -> Int { Int(random.next() % UInt64(max(1, bound))) }
     var bytes = originals[below(originals.count)]
     for _ in 0..<(1 + below(3)) {
@@ -107,7 +108,7 @@ import Testing
   func `damaged files are errors, never traps`(batch: Int) {
     let seed = 500_000 + UInt64(batch)
     print("damaged files of seed \(seed)")
-    var random = TestRandom(state: seed)
+    var random = SplitMix64(seed: seed)
     var readableCount = 0
     for _ in 0..<400 where Self.read(Self.damaged(&random)) { readableCount += 1 }
     // Pages have no checksums: some damage goes unseen. Most must not.
@@ -127,7 +128,7 @@ import Testing
   func `damaged pages are errors, never traps`(batch: Int) throws {
     let seed = 600_000 + UInt64(batch)
     print("damaged pages of seed \(seed)")
-    var random = TestRandom(state: seed)
+    var random = SplitMix64(seed: seed)
     for number in 0..<400 {
       var bytes = Self.originals[number % 2]
       let pages = 4..<(try ParquetFile(bytes: bytes).footer.filePosition)

@@ -1,3 +1,4 @@
+import Base
 import Testing
 
 @testable import Parquet
@@ -43,7 +44,7 @@ import Testing
 
   @Test(arguments: 0...32)
   func `packed indexes of every width come back`(width: Int) throws {
-    var random = TestRandom(state: UInt64(width))
+    var random = SplitMix64(seed: UInt64(width))
     for count in [1, 7, 8, 9, 63, 64, 65, 500, 1009] {
       let values = (0..<count).map { _ in
         width == 0 ? 0 : UInt32(truncatingIfNeeded: random.next() >> UInt64(64 - width))
@@ -56,7 +57,7 @@ import Testing
 
   @Test(arguments: 0...64)
   func `deltas of every width come back`(width: Int) throws {
-    var random = TestRandom(state: UInt64(width) + 100)
+    var random = SplitMix64(seed: UInt64(width) + 100)
     for count in [0, 1, 2, 32, 33, 128, 129, 130, 700] {
       var value = Int64(bitPattern: random.next())
       let values = (0..<count).map { _ -> Int64 in
@@ -111,7 +112,7 @@ import Testing
   }
 
   @Test func `definition levels become bits across words`() throws {
-    var random = TestRandom(state: 3)
+    var random = SplitMix64(seed: 3)
     for _ in 0..<50 {
       var builder = ValidityBuilder()
       var expected: [Bool] = []

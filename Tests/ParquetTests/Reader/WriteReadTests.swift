@@ -177,7 +177,7 @@ import Testing
   // MARK: - Tables
 
   private func everyEncoding(_ options: ParquetWriterOptions) -> TestTable {
-    var random = TestRandom(state: 5)
+    var random = SplitMix64(seed: 5)
     let rows = 0..<3000
     func gaps(_ values: [ParquetValue]) -> [ParquetValue?] {
       values.enumerated().map { $0 % 13 == 0 || (500..<900).contains($0) ? nil : $1 }

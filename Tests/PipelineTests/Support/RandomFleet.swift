@@ -1,3 +1,4 @@
+import Base
 import Telemetry
 
 /// A random fleet over two topics: in order and late, silent and moved, dead and undelivered.
