@@ -3,6 +3,7 @@
 # make simulate SEEDS=100000, or SEED=7 to see one: the pipeline through simulated disasters
 # make test    everything that must hold before a commit; .ci/run runs the same steps, timed
 # make install after make build: the program, its units, an example configuration (DESTDIR, PREFIX)
+# make deb     the same as a Debian package, in .build/deb; make test-package and test-systemd try it
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -22,7 +23,12 @@ export PYTHONDONTWRITEBYTECODE := 1
 BUILD_PACKAGES := \
   librdkafka-dev libprotobuf-c-dev libsystemd-dev libzstd-dev liblz4-dev libsnappy-dev \
   libcurl4-openssl-dev pkg-config
-TEST_PACKAGES := openssl protobuf-compiler protobuf-c-compiler python3-venv zstd prometheus
+TEST_PACKAGES := openssl protobuf-compiler protobuf-c-compiler python3-venv zstd prometheus \
+  systemd
+
+# What makes and judges the Debian package, and boots machines that install it.
+PACKAGE_PACKAGES := dpkg-dev binutils python3-minimal
+PACKAGE_TEST_PACKAGES := lintian man-db debootstrap systemd-container
 
 # The steps of `make test` in order. .ci/run asks for this list and times each.
 TEST_STEPS := test-setup test-build test-swift test-python test-fuzz test-simulate test-blackbox
@@ -35,8 +41,9 @@ PYTHON_SELF_TESTS := reference anomaly_reference verify_tables wind_farm detecto
 SEEDS ?= 2000
 SEED ?=
 
-.PHONY: setup setup-build setup-debian setup-python build proto demo bench simulate clean install uninstall \
-  test $(TEST_STEPS) print-test-steps
+.PHONY: setup setup-build setup-debian setup-python setup-deb setup-package-tests setup-roots \
+  build proto demo bench simulate clean install uninstall deb \
+  test $(TEST_STEPS) test-package test-systemd print-test-steps
 
 # ---- setup -------------------------------------------------------------------------------------
 
@@ -45,7 +52,9 @@ setup: setup-debian setup-python
 # Asks apt only for what is missing, and refreshes its lists only when it cannot find that.
 setup-build: packages := $(BUILD_PACKAGES)
 setup-debian: packages := $(BUILD_PACKAGES) $(TEST_PACKAGES)
-setup-build setup-debian:
+setup-deb: packages := $(BUILD_PACKAGES) $(PACKAGE_PACKAGES)
+setup-package-tests: packages := $(PACKAGE_PACKAGES) $(PACKAGE_TEST_PACKAGES)
+setup-build setup-debian setup-deb setup-package-tests:
 	@if ! command -v dpkg-query >/dev/null; then \
 	  echo "setup: not a Debian; this needs what there is called" $(packages); exit 0; fi; \
 	installed=$$(dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(packages) \
@@ -73,13 +82,36 @@ setup-python:
 	$(PYTHON) -m pip check --disable-pip-version-check; \
 	touch $$stamp
 
+# Small installations of Debian 12 and 13 for test-systemd, with what the package needs besides. They
+# are only read; the lock is for two makes in one checkout. The stamp is new when the list is.
+ROOTS := .build/roots
+ROOT_SUITES := bookworm trixie
+ROOT_PACKAGES := systemd systemd-sysv ca-certificates librdkafka1 libprotobuf-c1 libsnappy1v5 libcurl4
+ROOT_PACKAGES_trixie := $(ROOT_PACKAGES:libcurl4=libcurl4t64)
+setup-roots: setup-package-tests
+	@mkdir -p $(ROOTS); exec 9>$(ROOTS)/lock; flock 9; \
+	as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; fi; \
+	$(foreach suite,$(ROOT_SUITES),( \
+	  packages="$(or $(ROOT_PACKAGES_$(suite)),$(ROOT_PACKAGES))"; \
+	  stamp=$(ROOTS)/$(suite)-$$(echo "$$packages" | sha256sum | cut -c1-16); \
+	  if [ -e "$$stamp" ]; then exit 0; fi; \
+	  echo "setup: installing $(ROOTS)/$(suite)"; \
+	  $$as_root rm -rf $(ROOTS)/$(suite) $(ROOTS)/$(suite)-*; \
+	  $$as_root debootstrap --variant=minbase --include="$${packages// /,}" \
+	    $(suite) $(ROOTS)/$(suite) >$(ROOTS)/$(suite).log 2>&1 9>&- \
+	    || { tail -n 20 $(ROOTS)/$(suite).log >&2; exit 1; }; \
+	  touch "$$stamp") & $(suite)=$$!; ) \
+	$(foreach suite,$(ROOT_SUITES),wait $$$(suite);)
+
 # ---- build -------------------------------------------------------------------------------------
 
-# For machines without the toolchain, or one below /home, which the unit hides:
-# SWIFT_BUILD_FLAGS=--static-swift-stdlib (another 50 MB, and everything is built anew).
-SWIFT_BUILD_FLAGS ?=
+# Swift's libraries are in the programs, so that they run on machines without the toolchain, or with
+# one below /home, which the unit hides. All release builds have the same flags, or each would build
+# everything anew.
+SWIFT_BUILD_FLAGS ?= --static-swift-stdlib -Xlinker -z -Xlinker now
+RELEASE_BUILD = $(SWIFT) build -c release $(SWIFT_BUILD_FLAGS)
 build: setup-build
-	$(SWIFT) build -c release $(SWIFT_BUILD_FLAGS) --product downlinkd
+	$(RELEASE_BUILD) --product downlinkd
 
 # The generated C is committed, so that a build needs no protoc; this refreshes it: the built-in schema
 # as the bytes of its descriptor set, and the C code that reads descriptor sets.
@@ -101,7 +133,7 @@ demo: build
 	.build/release/downlinkd demo $(DEMO)
 
 bench: setup-build
-	$(SWIFT) build -c release
+	$(RELEASE_BUILD)
 	@for benchmark in $(notdir $(wildcard Benchmarks/*)); do \
 	  echo "== $$benchmark"; \
 	  $(SWIFT) run -c release --skip-build $$benchmark; \
@@ -121,9 +153,14 @@ STATEDIR := /var/lib/downlinkd
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
+TMPFILESDIR = $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+DATADIR = $(DESTDIR)$(PREFIX)/share/downlinkd
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
 DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/downlinkd
 CONFIG = $(DESTDIR)$(SYSCONFDIR)/downlinkd/downlinkd.yaml
 INSTALLED_BINARY ?= .build/release/downlinkd
+# Both pages are written from the text that the program and docs/CONFIG.md have.
+MANUAL := python3 deploy/debian/manual.py $(if $(SOURCE_DATE_EPOCH),--date @$(SOURCE_DATE_EPOCH))
 
 # Builds nothing, so that `sudo make install` leaves no files of root in .build. A configuration
 # that is there is somebody's work and stays.
@@ -137,6 +174,11 @@ install:
 	  chmod 0644 $(UNITDIR)/$$unit; \
 	done
 	install -m 0644 deploy/downlinkd.sysusers $(SYSUSERSDIR)/downlinkd.conf
+	install -D -m 0644 deploy/downlinkd.tmpfiles $(TMPFILESDIR)/downlinkd.conf
+	install -D -m 0644 deploy/notify-reload.conf $(DATADIR)/notify-reload.conf
+	install -d $(MANDIR)/man5 $(MANDIR)/man8
+	$(INSTALLED_BINARY) --experimental-dump-help | $(MANUAL) downlinkd.8 >$(MANDIR)/man8/downlinkd.8
+	$(MANUAL) downlinkd.yaml.5 <docs/CONFIG.md >$(MANDIR)/man5/downlinkd.yaml.5
 	install -m 0644 README.md LICENSE $(DOCDIR)
 	install -m 0644 docs/*.md $(DOCDIR)/docs
 	install -D -m 0644 config/downlinkd.yaml $(DOCDIR)/downlinkd.yaml
@@ -148,18 +190,24 @@ install:
 	fi
 	@if ldd $(INSTALLED_BINARY) | grep -qE '=> /(home|root)/'; then \
 	  echo "install: the unit hides /home and /root, where this program has Swift's libraries:"; \
-	  echo "         make build SWIFT_BUILD_FLAGS=--static-swift-stdlib"; \
+	  echo "         make build, with SWIFT_BUILD_FLAGS as the Makefile has them"; \
 	fi
 	@if [ -z "$(DESTDIR)" ]; then \
-	  echo "install: now systemd-sysusers, systemctl daemon-reload, edit $(CONFIG), and"; \
+	  echo "install: now systemd-sysusers, systemd-tmpfiles --create, systemctl daemon-reload,"; \
+	  echo "         edit $(CONFIG), and"; \
 	  echo "         systemctl enable --now downlinkd"; \
 	fi
+
+DEB := .build/deb
+deb: setup-deb build
+	deploy/debian/build .build/release/downlinkd $(DEB)
 
 # Configuration and tables stay: neither can be made again.
 uninstall:
 	rm -f $(BINDIR)/downlinkd $(UNITDIR)/downlinkd.service $(UNITDIR)/downlinkd@.service \
-	  $(SYSUSERSDIR)/downlinkd.conf
-	rm -rf $(DOCDIR)
+	  $(SYSUSERSDIR)/downlinkd.conf $(TMPFILESDIR)/downlinkd.conf \
+	  $(MANDIR)/man8/downlinkd.8 $(MANDIR)/man5/downlinkd.yaml.5
+	rm -rf $(DOCDIR) $(DATADIR)
 
 # ---- test --------------------------------------------------------------------------------------
 
@@ -182,6 +230,7 @@ test-python:
 	  echo "$$oracle.py --self-test"; \
 	  $(PYTHON) $(SOURCES_PYTHON)/$$oracle.py --self-test; \
 	done
+	DOWNLINKD=$(CURDIR)/.build/debug/downlinkd $(PYTHON) $(SOURCES_PYTHON)/deploy/deploy.py
 
 # The wire plan against libprotobuf-c, guided by coverage, for a bounded time; any difference ends it.
 FUZZ_SECONDS ?= 60
@@ -191,7 +240,7 @@ test-fuzz:
 # The real pipeline over a simulated broker, disk and clock: a seed is a course of disasters. About
 # 0.2 s a seed on one core.
 simulate: setup-build
-	$(SWIFT) build -c release --product downlinkd-simulator
+	$(RELEASE_BUILD) --product downlinkd-simulator
 	.build/release/downlinkd-simulator $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 test-simulate: simulate
@@ -200,6 +249,17 @@ test-simulate: simulate
 test-blackbox:
 	DOWNLINKD=$(CURDIR)/.build/debug/downlinkd \
 	  $(PYTHON) $(SOURCES_PYTHON)/blackbox/run_all.py --quick
+
+# Lintian, the manual pages, the same bytes twice: of the package that make deb has made.
+test-package: setup-package-tests
+	$(PYTHON) $(SOURCES_PYTHON)/package/package.py --deb $(DEB)/downlinkd_*.deb \
+	  --program .build/release/downlinkd
+
+# The package's life on Debian 12 and 13 under systemd; boots them, so it must be root.
+test-systemd: setup-roots
+	@as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root="sudo -E"; fi; \
+	$$as_root $(PYTHON) $(SOURCES_PYTHON)/systemd/service_life.py --deb $(DEB)/downlinkd_*.deb \
+	  $(addprefix $(ROOTS)/,$(ROOT_SUITES))
 
 print-test-steps:
 	@echo $(TEST_STEPS)
