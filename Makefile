@@ -3,7 +3,7 @@
 # make simulate SEEDS=100000, or SEED=7 to see one: the pipeline through simulated disasters
 # make test    everything that must hold before a commit; .ci/run runs the same steps, timed
 # make install after make build: the program, its units, an example configuration (DESTDIR, PREFIX)
-# make deb     the same as a Debian package, in .build/deb; make test-package and test-systemd try it
+# make deb     the same as a Debian package, in .build/deb; test-package and test-systemd try it
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -82,11 +82,12 @@ setup-python:
 	$(PYTHON) -m pip check --disable-pip-version-check; \
 	touch $$stamp
 
-# Small installations of Debian 12 and 13 for test-systemd, with what the package needs besides. They
-# are only read; the lock is for two makes in one checkout. The stamp is new when the list is.
+# Small installations of Debian 12 and 13 for test-systemd, with what the package needs besides.
+# They are only read; the lock is for two makes in one checkout. The stamp is new when the list is.
 ROOTS := .build/roots
 ROOT_SUITES := bookworm trixie
-ROOT_PACKAGES := systemd systemd-sysv ca-certificates librdkafka1 libprotobuf-c1 libsnappy1v5 libcurl4
+ROOT_PACKAGES := \
+  systemd systemd-sysv ca-certificates librdkafka1 libprotobuf-c1 libsnappy1v5 libcurl4
 ROOT_PACKAGES_trixie := $(ROOT_PACKAGES:libcurl4=libcurl4t64)
 setup-roots: setup-package-tests
 	@mkdir -p $(ROOTS); exec 9>$(ROOTS)/lock; flock 9; \

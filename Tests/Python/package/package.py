@@ -1,4 +1,4 @@
-"""The Debian package, without installing it: lintian, manual pages, completions, the same bytes twice.
+"""The Debian package, without installing it: lintian, manuals, completions, the same bytes twice.
 
     package.py --deb FILE --program FILE
 

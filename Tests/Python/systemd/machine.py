@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,15 @@ def can_boot():
     require(os.geteuid() == 0, "booting a container takes root: run this as root")
 
 
+def cgroup_root():
+    """Where the unified hierarchy of control groups is mounted, alone or beside the old ones."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mount, _, kind = line.partition(" - ")
+        if kind.startswith("cgroup2 "):
+            return Path(mount.split()[4])
+    raise Failure("there is no cgroup2 here, which systemd needs in a container")
+
+
 class Machine:
     """One boot of a root folder."""
 
@@ -45,10 +55,17 @@ class Machine:
             f"--bind-ro={packages}:{PACKAGES}",
         ]  # fmt: skip
         environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
+        # A control group of its own: two machines in one would tidy away each other's services.
+        self.group = cgroup_root() / f"downlink-{name}-{os.getpid()}"
+        try:
+            self.group.mkdir()
+        except OSError as reason:
+            raise Failure(f"a container needs a control group of its own: {reason}") from None
+        inside = 'echo $$ >"$0/cgroup.procs" && exec "$@"'
         with open(self.console, "wb") as console:
             self.popen = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT,
-                env=environment, start_new_session=True,
+                ["sh", "-c", inside, self.group, *command], stdin=subprocess.DEVNULL,
+                stdout=console, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
         self.leader = None
 
@@ -58,11 +75,11 @@ class Machine:
 
     def find_leader(self):
         """The machine's process 1, by its id here."""
-        require(
-            self.popen.poll() is None,
-            f"systemd-nspawn cannot boot {self.name} here (it ended with {self.popen.poll()}):\n"
-            + self.console.read_text(errors="replace"),
-        )
+        code = self.popen.poll()
+        if code is not None:
+            said = self.console.read_text(errors="replace")
+            raise Failure(
+                f"systemd-nspawn cannot boot {self.name} here: it ended with {code}:\n{said}")
         waiting = [self.popen.pid]
         while waiting:
             for pid in children(waiting.pop()):
@@ -86,9 +103,26 @@ class Machine:
             with contextlib.suppress(Failure, subprocess.TimeoutExpired):
                 self.run("systemctl", "poweroff", check=False)
                 self.popen.wait(30)
+        self.kill()
+        # The kernel lets go of a group some moments after its last process.
+        with contextlib.suppress(Failure):
+            wait_for("its control groups are gone", self.remove_groups, 10)
+
+    def kill(self):
+        """Ends it at once: its first process takes all others with it, and nspawn after it."""
+        if self.popen.poll() is None and self.leader:
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.kill(self.leader, signal.SIGKILL)
+                self.popen.wait(10)
         if self.popen.poll() is None:
             self.popen.kill()
         self.popen.wait()
+
+    def remove_groups(self):
+        for folder, _, _ in os.walk(self.group, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+        return not self.group.exists()
 
     # ---- commands inside
 

@@ -255,7 +255,8 @@ class Life:
         self.configure(
             "/etc/downlinkd/second.yaml", pipeline="second", topic="other",
             root=f"{STATE}/second", port=9480,
-            properties='sasl.username: a, sasl.password: "file:${CREDENTIALS_DIRECTORY}/kafka-password"',
+            properties="sasl.username: a, "
+            'sasl.password: "file:${CREDENTIALS_DIRECTORY}/kafka-password"',
         )  # fmt: skip
         self.systemctl("start", TEMPLATE_INSTANCE)
         owner = self.machine.run("stat", "--format=%U", f"{STATE}/second/_ledger").strip()
@@ -443,13 +444,14 @@ class Packages:
         return path
 
 
-def live(root, packages, folder, failures):
+def live(life, failures):
+    name = life.machine.name
     try:
-        Life(root, packages, folder).run()
+        life.run()
     except Failure as reason:
-        failures.append(f"{root.name}: {reason}")
+        failures.append(f"{name}: {reason}")
     except Exception:
-        failures.append(f"{root.name}: {traceback.format_exc()}")
+        failures.append(f"{name}: {traceback.format_exc()}")
 
 
 def ended_by_signal(_number, _frame):
@@ -463,27 +465,29 @@ def main():
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, ended_by_signal)
     begun = time.monotonic()
-    failures = []
+    failures, lives = [], []
     with tempfile.TemporaryDirectory(prefix="downlink-systemd-") as name:
         folder = Path(name)
         try:
             machine.can_boot()
             (folder / "packages").mkdir()
             packages = Packages(arguments.deb, folder / "packages")
-            lives = [
-                threading.Thread(target=live, args=(root.resolve(), packages, folder, failures))
-                for root in arguments.roots
-            ]  # fmt: skip
-            for one in lives:
+            lives += [Life(root.resolve(), packages, folder) for root in arguments.roots]
+            threads = [threading.Thread(target=live, args=(life, failures)) for life in lives]
+            for one in threads:
                 one.start()
-            for one in lives:
+            for one in threads:
                 one.join()
         except Failure as reason:
             failures.append(str(reason))
+        finally:
+            for life in lives:
+                life.machine.kill()
     for failure in failures:
         print(f"FAILED: {failure}", flush=True)
     print(f"systemd: {time.monotonic() - begun:.0f} s on {len(arguments.roots)} machines")
-    print(f"{len(arguments.roots) - len(failures)} passed, {len(failures)} failed")
+    passed = max(0, len(arguments.roots) - len(failures))
+    print(f"{passed} passed, {len(failures)} failed")
     sys.exit(1 if failures else 0)
 
 
