@@ -2,6 +2,7 @@ package import Base
 
 /// A bound of a column's values, as the statistics of a file say it.
 package enum StatisticsValue: Equatable, Sendable {
+  case boolean(Bool)
   /// For `long` and `integer`.
   case integer(Int64)
   /// For `double` and `float`; a float's value widened exactly.
@@ -18,7 +19,7 @@ package struct ColumnStatistics: Sendable {
   package let column: String
   package let nullCount: Int64
   /// The smallest and the largest value; nil where there is none (all null), where the type has no
-  /// bounds in Delta (boolean, binary), or where one value is NaN: engines order NaN above all
+  /// bounds in Delta (binary), or where one value is NaN: engines order NaN above all
   /// numbers, so that bounds of the rest would make them skip its row.
   package let bounds: (min: StatisticsValue, max: StatisticsValue)?
 
@@ -40,6 +41,8 @@ package struct ColumnStatistics: Sendable {
 ///   rounded up, which is right with and without the correction.
 /// - Long strings are cut; a cut maximum gets a character that sorts above what was cut away.
 /// - Values that JSON or some reader cannot take (infinities, years outside 1…9999) give no bounds.
+/// - Booleans have bounds, which Spark neither writes nor reads: where they are missing, deltalake
+///   1.6 (`to_pyarrow_dataset`) takes none of the file's values to match any filter.
 package struct FileStatistics: Sendable {
   /// Characters (Unicode scalars) kept of a string bound; Spark's default.
   package static let stringScalarCountMax = 32
@@ -75,6 +78,7 @@ package struct FileStatistics: Sendable {
 
   private static func minimum(_ value: StatisticsValue) -> JSONValue? {
     switch value {
+    case .boolean(let value): .bool(value)
     case .integer(let value): .int(value)
     // Zero has two signs that compare equal but sort apart: the bounds enclose both.
     case .double(let value): .double(value == 0 ? -0.0 : value)
@@ -87,6 +91,7 @@ package struct FileStatistics: Sendable {
 
   private static func maximum(_ value: StatisticsValue) -> JSONValue? {
     switch value {
+    case .boolean(let value): .bool(value)
     case .integer(let value): .int(value)
     case .double(let value): .double(value == 0 ? 0.0 : value)
     case .string(let text): upperBound(text).map { .string($0) }

@@ -32,7 +32,7 @@ extension ParquetColumnSummary {
 }
 
 extension ParquetValue {
-  /// As Delta's statistics know it; nil for booleans and binary, which have no bounds there.
+  /// As Delta's statistics know it; nil for binary, which has no bounds there.
   fileprivate func bound(of type: TableColumn.ColumnType) -> StatisticsValue? {
     switch (self, type) {
     case (.integer(let micros), .timestamp): return .timestamp(micros)
@@ -40,7 +40,8 @@ extension ParquetValue {
     case (.float(let value), _): return .double(Double(value))
     case (.double(let value), _): return .double(value)
     case (.bytes(let bytes), .string): return .string(String(decoding: bytes, as: UTF8.self))
-    case (.bytes, _), (.boolean, _): return nil
+    case (.boolean(let value), _): return .boolean(value)
+    case (.bytes, _): return nil
     }
   }
 }

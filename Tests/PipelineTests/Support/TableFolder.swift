@@ -29,12 +29,14 @@ final class TableFolder: Sendable {
     return root
   }
 
-  /// Runs `pipeline_tables.py`; a finding of the script is an error with its words.
+  /// Runs a script of `Tests/Python`; what it finds is an error with its words.
   @discardableResult
-  static func read(_ arguments: [String]) throws -> String {
+  static func read(
+    _ arguments: [String], with script: String = "pipeline_tables.py"
+  ) throws -> String {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: try interpreter())
-    process.arguments = [packageFolder("Tests") + "/Tests/Python/pipeline_tables.py"] + arguments
+    process.arguments = [packageFolder("Tests") + "/Tests/Python/" + script] + arguments
     let pipe = Pipe()
     process.standardOutput = pipe
     try process.run()
@@ -42,7 +44,7 @@ final class TableFolder: Sendable {
     process.waitUntilExit()
     let text = String(decoding: output, as: UTF8.self)
     guard process.terminationStatus == 0 else {
-      throw Failure(description: "pipeline_tables.py: \(text.prefix(3000))")
+      throw Failure(description: "\(script): \(text.prefix(3000))")
     }
     return text
   }
