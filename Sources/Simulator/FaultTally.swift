@@ -37,6 +37,14 @@ package enum FaultKind: String, CaseIterable, Sendable {
   // The schema registry.
   case schemaUnknown = "schema not known for a while"
 
+  // Dead letters.
+  case sourceFlooded = "source paused by a flood of dead letters"
+  case floodProbed = "paused source tried again"
+  case lettersReplayed = "dead letters replayed beside the pipeline"
+  case lettersMended = "dead letters came back under a mended mapping"
+  case replaysMet = "two replays chose the same letters"
+  case replayKilled = "replay killed at a system call"
+
   // Files that lie.
   case stateDamaged = "newest state snapshot damaged"
   case summaryDamaged = "newest summary damaged"

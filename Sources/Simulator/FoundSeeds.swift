@@ -5,7 +5,11 @@
 /// What each found is a unit test as well (docs/EXACTLY_ONCE.md), which no change of the simulation
 /// ages.
 extension Simulation {
-  package static let foundSeeds: [UInt64] = [
+  package static let foundSeeds = foundBeforeLetters
+
+  /// Found before there were replays, floods and schemas of one's own: without them, these seeds
+  /// run the course in which they found something.
+  static let foundBeforeLetters: [UInt64] = [
     21, 29, 31, 32, 91, 145, 157, 389, 562, 687, 814, 1_002, 1_423, 1_631, 1_871,
   ]
 }

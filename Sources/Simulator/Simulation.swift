@@ -66,36 +66,45 @@ final class SimulationCourse {
   }
 
   func run() -> SimulationReport {
-    let options: PipelineOptions
-    let registry: SimulatedRegistry
+    let configurations: Configurations
     do {
-      registry = SimulatedRegistry(
-        seed: plan.seed, schema: try ScenarioSources.schema(), tally: tally)
-      options = try makeOptions(registry)
+      configurations = try makeConfigurations()
     } catch {
       preconditionFailure("the simulated configuration is valid: \(error)")
     }
-    var trouble = makeTrouble(options)
+    var trouble = makeTrouble(configurations)
     trouble.end()
     stopAll()
-    let changed = trouble.hasReloaded ? try? makeOptions(registry, changed: true) : nil
-    let result = complete(changed ?? options)
+    let result = complete(trouble.hasReloaded ? configurations.changed : configurations.first)
+    let hasReplayedAll = replayTheRest(behind: result, host, configurations)
     let checker = FinalCheck(
       plan: plan, fleet: fleet, disk: disk, observer: observer, list: list, tally: tally,
-      hasReloaded: trouble.hasReloaded, endsAtReplacement: trouble.endsAtReplacement)
+      hasReloaded: trouble.hasReloaded, hasReplayedAll: hasReplayedAll,
+      endsAtReplacement: trouble.endsAtReplacement)
     if checker.accepts(result) {
-      checker.check(result, reference: { self.runReference(options, gaps: $0) })
+      checker.check(result, reference: { self.runReference(configurations, gaps: $0) })
     }
     audit()
     return report
   }
 
-  private func makeOptions(
-    _ registry: SimulatedRegistry, changed: Bool = false
-  ) throws -> PipelineOptions {
-    var options = try plan.options(changed: changed)
-    if plan.hasEnvelopes { options.schemas = registry }
-    return options
+  /// The configuration as it is edited while it runs.
+  private struct Configurations {
+    var first: PipelineOptions
+    var changed: PipelineOptions
+    var mended: PipelineOptions
+  }
+
+  private func makeConfigurations() throws -> Configurations {
+    let registry = SimulatedRegistry(
+      seed: plan.seed, schema: try ScenarioSources.schema(isOwn: plan.hasOwnSchema), tally: tally)
+    func options(_ edition: ConfigurationEdition) throws -> PipelineOptions {
+      var options = try plan.options(edition)
+      if plan.hasEnvelopes { options.schemas = registry }
+      return options
+    }
+    return Configurations(
+      first: try options(.first), changed: try options(.changed), mended: try options(.mended))
   }
 
   /// `downlinkd verify` has nothing to say about what any simulation leaves behind, but for what
@@ -118,15 +127,20 @@ final class SimulationCourse {
 
   // MARK: - Trouble
 
-  private func makeTrouble(_ options: PipelineOptions) -> Troublemaker {
+  private func makeTrouble(_ configurations: Configurations) -> Troublemaker {
     var trouble = Troublemaker(
       plan, host: host, fleet: fleet, observer: observer, tally: tally, random: random.split())
     var supervisor = Supervisor(
-      host, options: options, slotCount: plan.slotCount, tally: tally, random: random.split())
+      host, options: configurations.first, slotCount: plan.slotCount, tally: tally,
+      random: random.split())
+    var letters = LetterTrouble(
+      plan, host: host, fleet: fleet, tally: tally,
+      editions: [configurations.first, configurations.mended])
     let endNanos = world.monotonicNanos + plan.troubleNanos
     var troubleNanos = world.monotonicNanos + 2_000_000_000
     while world.monotonicNanos < endNanos {
       supervisor.step(nowNanos: world.monotonicNanos)
+      letters.step(nowNanos: world.monotonicNanos)
       sendSome()
       if world.monotonicNanos >= troubleNanos {
         trouble.step()
@@ -134,6 +148,11 @@ final class SimulationCourse {
           world.monotonicNanos + Int64.random(in: 0...plan.pauseNanosMax, using: &random)
       }
       world.sleep(nanos: Int64.random(in: 1_000_000...150_000_000, using: &random))
+    }
+    letters.end()
+    if plan.hasFloods, tally.taken[.sourceFlooded] != nil {
+      trouble.end()
+      waitForPausedSources(&supervisor)
     }
     for reason in supervisor.reasons { say?("ended: \(reason)") }
     return trouble
@@ -146,15 +165,43 @@ final class SimulationCourse {
 
   // MARK: - Calm
 
+  /// A flood is over: whoever paused for it reads on, by itself, to the end.
+  private func waitForPausedSources(_ supervisor: inout Supervisor) {
+    if fleet.isReplaced { return }
+    let endedCount = supervisor.reasons.count
+    let deadlineNanos = world.monotonicNanos + 180_000_000_000
+    while !hasReadAll, world.monotonicNanos < deadlineNanos {
+      supervisor.step(nowNanos: world.monotonicNanos)
+      world.sleep(nanos: 200_000_000)
+    }
+    // What makes a process end, others judge.
+    if !hasReadAll, supervisor.reasons.count > endedCount { return }
+    list.check(
+      .nothingStopsForGood,
+      hasReadAll
+        ? nil
+        : "three minutes behind a flood not all is read; paused: "
+          + "\(host.cluster.pausedPartitions)")
+  }
+
+  private var hasReadAll: Bool {
+    let ends = observer.ends
+    return fleet.partitions.allSatisfy { partition in
+      let key = PartitionKey(
+        topic: partition.topic, incarnation: 0, partition: partition.partition)
+      return (ends[key] ?? 0) >= fleet.contents[partition]?.count ?? 0
+    }
+  }
+
   /// Everybody ends in order; who does not within a minute is killed.
   private func stopAll() {
     let deadlineNanos = world.monotonicNanos + 60_000_000_000
-    for process in host.living { host.stop(process) }
-    while !host.living.isEmpty, world.monotonicNanos < deadlineNanos {
+    for process in host.alive { host.stop(process) }
+    while !host.alive.isEmpty, world.monotonicNanos < deadlineNanos {
       world.sleep(nanos: 50_000_000)
-      for process in host.living { host.stop(process) }
+      for process in host.alive { host.stop(process) }
     }
-    for process in host.living { host.kill(process) }
+    for process in host.alive { host.kill(process) }
     _ = host.takeEndings()
     // The group forgets who died only now: a finite run fires the windows of what it is given.
     world.sleep(nanos: 10_000_000_000)
@@ -174,9 +221,32 @@ final class SimulationCourse {
     return .failed("it was not done within ten minutes of calm")
   }
 
+  /// Under the mended mapping everything that can be read comes back, wherever the replays before
+  /// have got to. False where that was not to be: a pipeline that is stopped has not read it all.
+  private func replayTheRest(
+    behind result: InstanceResult, _ host: ProcessHost, _ configurations: Configurations
+  ) -> Bool {
+    guard plan.replaysLetters, case .stopped(isComplete: true) = result else { return false }
+    _ = host.takeReplayEndings()
+    let process = host.startReplay(configurations.mended, DeadLetterFilter())
+    let deadlineNanos = world.monotonicNanos + 600_000_000_000
+    while world.monotonicNanos < deadlineNanos {
+      switch host.takeReplayEndings().first(where: { $0.process == process })?.ending {
+      case .done: return true
+      case .failed(let reason):
+        list.check(.nothingStopsForGood, "the last replay ended with: \(reason)")
+        return false
+      case .killed, nil: world.sleep(nanos: 50_000_000)
+      }
+    }
+    host.kill(process)
+    list.check(.nothingStopsForGood, "the last replay was not done within ten minutes of calm")
+    return false
+  }
+
   /// The same topics, read by one process that nothing happens to.
   private func runReference(
-    _ options: PipelineOptions, gaps: [RecordedGap]
+    _ configurations: Configurations, gaps: [RecordedGap]
   ) -> (disk: ObservedDisk, result: InstanceResult) {
     let quiet = FaultTally()
     let otherDisk = ObservedDisk(SimulatedDisk(seed: 1, tally: quiet), in: world)
@@ -186,14 +256,17 @@ final class SimulationCourse {
     }
     let other = ProcessHost(
       world: world, disk: otherDisk, cluster: cluster, firstProcess: 1_000_000, say: nil)
-    var undisturbed = options
+    var undisturbed = configurations.first
     undisturbed.commit.intervalMillis = 60_000
     undisturbed.commit.byteCount = 1 << 26
     undisturbed.laneCount = 1
     let process = other.start(undisturbed, goal: .caughtUp(firesOpenWindows: true))
     let deadlineNanos = world.monotonicNanos + 600_000_000_000
     while world.monotonicNanos < deadlineNanos {
-      if let ending = other.takeEndings().first { return (otherDisk, ending.result) }
+      if let ending = other.takeEndings().first {
+        _ = replayTheRest(behind: ending.result, other, configurations)
+        return (otherDisk, ending.result)
+      }
       world.sleep(nanos: 50_000_000)
     }
     other.kill(process)

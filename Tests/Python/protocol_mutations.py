@@ -6,7 +6,8 @@ replaces it: a template in which `$on` is the Swift condition "this mutation is 
 text as it was. All mutations are compiled into one program: see mutate_protocol.py.
 
 `rule` is the rule of the design ("Exactly once: the ledger") that the mutation breaks; README and
-docs/ARCHITECTURE.md tell the same rules by invariant. `harmless` says why no test can notice a
+docs/ARCHITECTURE.md tell the same rules by invariant. Rule 10 is that of dead letters (I12), 11 that
+of floods: a pause decides only when records are read. `harmless` says why no test can notice a
 mutation: another rule stands behind the broken one. Such a mutation is run all the same, and it is
 an error if it is noticed.
 """
@@ -35,6 +36,12 @@ REBALANCE = "Pipeline/Instance/Session+Rebalance.swift"
 RESOLVER = "Pipeline/Instance/PositionResolver.swift"
 OPENER = "Pipeline/Instance/TopicOpener.swift"
 FAULT = "Pipeline/Positions/PositionFault.swift"
+REPLAY = "Pipeline/DeadLetters/Committer+Replay.swift"
+LETTERS = "Pipeline/DeadLetters/DeadLetterReplay.swift"
+WALK = "Pipeline/DeadLetters/LetterWalk.swift"
+REPLAY_BATCH = "Pipeline/DeadLetters/ReplayBatch.swift"
+FLOODS = "Pipeline/Instance/Session+Floods.swift"
+HOLD = "Pipeline/Lane/LanePartition+Hold.swift"
 WINDOWS = "Windows/PartitionWindows.swift"
 WINDOWS_STATE = "Windows/PartitionWindows+Snapshot.swift"
 
@@ -312,6 +319,40 @@ DETERMINISM = [
               "if $on { clock.micros = EventTime.none }"),)),
 ]
 
+LETTERS_RULES = [
+    Mutation("the replay before is not looked at", 10, (
+        Edit(CHAIN, "replay.previous == lastReplay", "($on || $old)"),)),
+    Mutation("replay based on what the chain says at the commit", 10, (
+        after(REPLAY, "try refresh()",
+              "if $on { entry.replay = ReplayStep(previous: ledger.state.lastReplay) }"),)),
+    Mutation("marks of the replay that came first not read", 10, (
+        left_out(WALK, "try files.readMarksAgain(storage, state: state)"),)),
+    Mutation("letters chosen that have come back", 10, (
+        Edit(LETTERS, "!walk.state(of: $0.letter).isDone", "($on || $old)"),)),
+    Mutation("marks not written", 10, (
+        left_out(REPLAY, "contents.append(\n      DeadLetterReplaysTable("
+                 "marks: batch.marks, config: options.configFingerprint))"),)),
+    Mutation("replayed readings without their flag", 10, (
+        Edit(REPLAY_BATCH, ".union(.replayed)", ".union($on ? [] : .replayed)"),)),
+    Mutation("bad rows bring back the good ones of their record", 10, (
+        Edit(REPLAY_BATCH, "{ wanted.contains($0) }", "{ $on || wanted.contains($0) }"),)),
+    Mutation("letters that are still dead marked as read", 10, (
+        replaced(REPLAY_BATCH, "mark.outcome = .dead", "mark.outcome = .empty",
+                 at="case .dead(let reason, let detail):\n      mark.outcome = .dead"),)),
+]
+
+FLOOD_RULES = [
+    Mutation("paused partitions not resumed", 11, (
+        left_out(FLOODS, "if !released.isEmpty { try consumer.resume(released) }"),)),
+    Mutation("lanes not told that a pause is over", 11, (
+        left_out(FLOODS, "for partition in released { tell(partition, .release(partition)) }"),)),
+    Mutation("what came during a pause not asked for again", 11, (
+        Edit(HOLD, "position = .refetching\n    return true",
+             "position = $on ? .refetched : .refetching\n    return !$on"),)),
+    Mutation("a pause stays with a partition that is given back", 11, (
+        left_out(FLOODS, "try consumer?.resume(held)"),)),
+]
+
 FENCED = "whoever lost the partition may commit if, and only if, nobody moved it meanwhile: rule 3"
 HELD = "what a lane still holds is based on a version that the next owner moves on from: rule 3"
 HARMLESS = [
@@ -338,5 +379,5 @@ HARMLESS = [
 
 MUTATIONS = [
     *ORDER, *PUT, *CHAIN_RULES, *ENDS, *TABLES, *RECOVERY, *POSITIONS, *DELIVERY, *DETERMINISM,
-    *HARMLESS,
+    *LETTERS_RULES, *FLOOD_RULES, *HARMLESS,
 ]

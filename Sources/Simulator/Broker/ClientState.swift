@@ -28,6 +28,8 @@ struct ClientState: Sendable {
   var claimEpoch = 0
   /// Assigned, taken by the delegate, and not given back.
   var held: Set<TopicPartition> = []
+  /// Not fetched until they are resumed, whoever holds them meanwhile: since when.
+  var paused: [TopicPartition: Int64] = [:]
   /// Since when no heartbeat of it arrives; nil while they do.
   var silentSinceNanos: Int64?
   /// When the client next hears what the group wants of it.

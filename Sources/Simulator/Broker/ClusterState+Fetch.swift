@@ -17,11 +17,12 @@ extension ClusterState {
       let countMin = isLast && deliveries.isEmpty ? 1 : 0
       let count = Int.random(in: countMin...Self.runCountMax, using: &random)
       if count == 0 { continue }
-      let occasion = FetchSlot.Occasion(
-        nowNanos: nowNanos, isSilent: isSilent, countMax: count, deliveryCountMax: countMax,
-        faults: faults)
-      let countBefore = deliveries.count
       let partition = client.slots[slot].partition
+      let isPaused = clients[id].paused[partition] != nil
+      let occasion = FetchSlot.Occasion(
+        nowNanos: nowNanos, isSilent: isSilent || isPaused, isPaused: isPaused, countMax: count,
+        deliveryCountMax: countMax, faults: faults)
+      let countBefore = deliveries.count
       clients[id].lanes[lane].slots[slot].take(
         log(of: partition), slot: slot, occasion, random: &random, into: &deliveries,
         notes: &notes)
@@ -41,6 +42,41 @@ extension ClusterState {
   /// Records of one partition that one drain finds at most; small, so that whatever may happen
   /// between two drains happens between many.
   private static let runCountMax = 40
+
+  // MARK: - Pausing
+
+  /// Fetches nothing of the partitions until `resume`; what is on its way may still come, and does
+  /// now and then.
+  mutating func pause(_ partitions: [TopicPartition], _ id: Int) -> KafkaError? {
+    if isKilled(id) { return Self.killedError("pause partitions") }
+    notes.append(.sourceFlooded)
+    for partition in partitions {
+      clients[id].paused[partition] = nowNanos
+      guard let lane = clients[id].lane(holding: partition),
+        let slot = clients[id].lanes[lane].slot(of: partition)
+      else { continue }
+      let countMax = Int64(faults.recordCountMax)
+      let ahead = Bool.random(using: &random) ? 0 : Int64.random(in: 0...countMax, using: &random)
+      let position = clients[id].lanes[lane].slots[slot].position
+      clients[id].lanes[lane].slots[slot].prefetchedUntil = position + ahead
+    }
+    return nil
+  }
+
+  /// Goes on behind what was delivered last.
+  mutating func resume(_ partitions: [TopicPartition], _ id: Int) -> KafkaError? {
+    if isKilled(id) { return Self.killedError("resume partitions") }
+    let held = partitions.filter { clients[id].held.contains($0) }
+    if held.contains(where: { clients[id].paused[$0] != nil }) { notes.append(.floodProbed) }
+    for partition in partitions {
+      clients[id].paused[partition] = nil
+      guard isReachable(id), let lane = clients[id].lane(holding: partition),
+        let slot = clients[id].lanes[lane].slot(of: partition)
+      else { continue }
+      clients[id].lanes[lane].slots[slot].prefetchedUntil = 0
+    }
+    return nil
+  }
 
   /// Moves a held partition. What misfortune does is drawn here.
   mutating func seek(

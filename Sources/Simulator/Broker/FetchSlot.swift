@@ -32,7 +32,7 @@ struct FetchSlot: Sendable {
   private var jump: Int64 = 0
   /// Nothing comes before.
   private var dueNanos: Int64 = 0
-  /// How far deliveries go while no broker can be reached: what was fetched ahead.
+  /// How far deliveries go while nothing is fetched: what was fetched ahead.
   var prefetchedUntil: Int64 = 0
   /// Records wait behind a silence that was noted already.
   private var isStalled = false
@@ -81,8 +81,10 @@ struct FetchSlot: Sendable {
   /// What surrounds a delivery.
   struct Occasion {
     var nowNanos: Int64
-    /// No broker answers: only what was fetched ahead can come.
+    /// No broker answers, or none is asked: only what was fetched ahead can come.
     var isSilent: Bool
+    /// Nothing is asked for.
+    var isPaused: Bool
     /// Most records of this run.
     var countMax: Int
     /// Most entries that `deliveries` may come to hold.
@@ -116,7 +118,7 @@ struct FetchSlot: Sendable {
     if occasion.isSilent { limit = min(limit, prefetchedUntil) }
     if position < limit {
       takeRun(log, limit, slot: slot, occasion, random: &random, &deliveries, &notes)
-    } else if position < log.end, !isStalled {
+    } else if position < log.end, !isStalled, !occasion.isPaused {
       isStalled = true
       notes.append(.slowBroker)
     }

@@ -125,6 +125,14 @@ extension SimulatedCluster {
   /// Members of the group now.
   var memberCount: Int { glance { $0.group.memberCount } }
 
+  /// Partitions that somebody holds and does not fetch.
+  var pausedPartitions: [TopicPartition] {
+    glance { state in
+      let live = state.clients.indices.filter { !state.clients[$0].isGone && !state.isKilled($0) }
+      return Set(live.flatMap { state.clients[$0].paused.keys }).sorted()
+    }
+  }
+
   /// The group's committed offset of a partition: what lag tools see.
   func committedOffset(of partition: TopicPartition) -> Int64? {
     glance { $0.committed[partition] }

@@ -91,13 +91,16 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
     if !declined.isEmpty { events.append(.declined(declined)) }
   }
 
-  /// No simulated source has a flood rule.
   func pause(_ partitions: [TopicPartition]) throws(KafkaError) {
-    preconditionFailure("nothing pauses partitions in a simulation")
+    checkOpen()
+    let id = self.id
+    if let error = cluster.access({ $0.pause(partitions, id) }) { throw error }
   }
 
   func resume(_ partitions: [TopicPartition]) throws(KafkaError) {
-    preconditionFailure("nothing resumes partitions in a simulation")
+    checkOpen()
+    let id = self.id
+    if let error = cluster.access({ $0.resume(partitions, id) }) { throw error }
   }
 
   @discardableResult

@@ -22,9 +22,11 @@ final class ChainObserver: @unchecked Sendable {
   private let list: ViolationList
   private var nextVersion: Int64 = 0
   private var partitions: [PartitionKey: Partition] = [:]
+  /// The newest entry that brought dead letters back; -1 before the first.
+  private var lastReplay: Int64 = -1
   /// By version: what the chain looked like before it, to go back when a crash takes an entry that
   /// nobody had acted on.
-  private var history: [Int64: [PartitionKey: Partition]] = [:]
+  private var history: [Int64: (partitions: [PartitionKey: Partition], lastReplay: Int64)] = [:]
   /// Number of commits seen, for the report.
   private(set) var commitCount = 0
 
@@ -62,13 +64,15 @@ final class ChainObserver: @unchecked Sendable {
     while nextVersion > 0, disk.contents(Ledger.entryPath(nextVersion - 1)) == nil,
       let before = history[nextVersion - 1]
     {
-      partitions = before
+      partitions = before.partitions
+      lastReplay = before.lastReplay
       nextVersion -= 1
     }
   }
 
   private func take(_ entry: LedgerEntry) {
-    history[entry.version] = partitions
+    history[entry.version] = (partitions, lastReplay)
+    checkReplay(entry)
     for opening in entry.openings { take(opening, version: entry.version) }
     for move in entry.partitions { take(move, of: entry) }
     for table in entry.tables {
@@ -78,6 +82,29 @@ final class ChainObserver: @unchecked Sendable {
       }
     }
     if entry.kind == .commit { checkAccounts(entry) }
+  }
+
+  /// Replays form a chain of their own: each has seen the marks of all before it. None moves
+  /// anything.
+  private func checkReplay(_ entry: LedgerEntry) {
+    guard entry.kind == .replay else {
+      if entry.replay != nil {
+        list.check(
+          .lettersComeBackOnce, "entry \(entry.version) is no replay and names one")
+      }
+      return
+    }
+    let name = "entry \(entry.version)"
+    list.check(
+      .lettersComeBackOnce,
+      entry.replay?.previous == lastReplay
+        ? nil
+        : "\(name) knows of replay \(entry.replay?.previous ?? -2), the last was \(lastReplay)")
+    list.check(
+      .lettersComeBackOnce,
+      entry.partitions.isEmpty && entry.openings.isEmpty && entry.decisions.isEmpty
+        ? nil : "\(name) is a replay and moves partitions")
+    lastReplay = entry.version
   }
 
   private func take(_ opening: TopicOpening, version: Int64) {

@@ -11,10 +11,19 @@ struct TableRow {
   let place: (partition: TopicPartition, offset: Int64)?
   /// What a row of `gaps` says.
   let gap: RecordedGap?
+  /// Of readings, letters and marks: the row of its record; nil stands for a whole record.
+  let rowIndex: Int?
   /// Whether a replay of dead letters brought the reading back.
   let isReplayed: Bool
-  /// Readings that came of the dead letter, where this is the mark that says it came back.
-  let replayedCount: Int?
+  /// What a mark says of its letter; nil in other tables.
+  let mark: Mark?
+
+  /// A row of `dead_letter_replays`.
+  struct Mark {
+    /// Whether the letter waits no longer.
+    let isFinal: Bool
+    let readingCount: Int
+  }
 }
 
 /// Reads all rows of a table from the files that its log names.
@@ -94,20 +103,23 @@ struct TableRows {
     }
     guard let topic = string("kafka_topic"), let partition = integer("kafka_partition") else {
       return TableRow(
-        text: text, topicPartition: nil, place: nil, gap: nil, isReplayed: false,
-        replayedCount: nil)
+        text: text, topicPartition: nil, place: nil, gap: nil, rowIndex: nil, isReplayed: false,
+        mark: nil)
     }
     let place = TopicPartition(topic: topic, partition: Int32(partition))
     var gap: RecordedGap?
     if let from = integer("from_offset"), let to = integer("to_offset") {
       gap = RecordedGap(partition: place, from: from, to: to, reason: string("reason") ?? "")
     }
-    let outcome = string("outcome")
+    let mark = string("outcome").map { outcome in
+      TableRow.Mark(
+        isFinal: outcome == "read" || outcome == "empty",
+        readingCount: Int(integer("readings") ?? 0))
+    }
     let flags = ReadingFlags(rawValue: UInt32(truncatingIfNeeded: integer("flags") ?? 0))
     return TableRow(
       text: text, topicPartition: place, place: integer("kafka_offset").map { (place, $0) },
-      gap: gap, isReplayed: flags.contains(.replayed),
-      replayedCount: outcome == "read" || outcome == "empty"
-        ? integer("readings").map { Int($0) } : nil)
+      gap: gap, rowIndex: integer("row_index").map { Int($0) },
+      isReplayed: flags.contains(.replayed), mark: mark)
   }
 }

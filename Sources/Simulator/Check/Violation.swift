@@ -14,6 +14,7 @@ struct Violation: Sendable, CustomStringConvertible {
     case rowsFollowFromTopics = 9
     case everyFileIsThere = 10
     case nothingStopsForGood = 11
+    case lettersComeBackOnce = 12
   }
 
   let invariant: Invariant

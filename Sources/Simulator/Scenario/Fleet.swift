@@ -14,8 +14,10 @@ final class Fleet {
 
   private let cluster: SimulatedCluster
   private let seed: UInt64
-  private let sendsAgain: Bool
+  private let habits: FleetScript.Habits
   private let hasEnvelopes: Bool
+  /// Whether producers of the wide topic have gone mad: what they send cannot be read.
+  var isFlooded = false
   private var scripts: [TopicPartition: FleetScript] = [:]
   /// By partition, index = offset.
   private(set) var contents: [TopicPartition: [Content]] = [:]
@@ -26,7 +28,9 @@ final class Fleet {
   init(_ plan: ScenarioPlan, cluster: SimulatedCluster) {
     self.cluster = cluster
     seed = plan.seed
-    sendsAgain = plan.leavesOutDuplicates
+    habits = FleetScript.Habits(
+      sendsAgain: plan.leavesOutDuplicates, hasMendable: plan.replaysLetters,
+      hasOwnSchema: plan.hasOwnSchema)
     hasEnvelopes = plan.hasEnvelopes
     cluster.createTopic(ScenarioSources.wideTopic, partitionCount: plan.widePartitionCount)
     for partition in 0..<plan.widePartitionCount {
@@ -46,8 +50,7 @@ final class Fleet {
     let isWide = partition.topic == ScenarioSources.wideTopic
     scripts[partition] = FleetScript(
       isWide ? .wide : .narrow, partition: partition.partition,
-      seed: seed &* 31 &+ UInt64(partition.partition) &* 2 &+ (isWide ? 1 : 0),
-      sendsAgain: sendsAgain)
+      seed: seed &* 31 &+ UInt64(partition.partition) &* 2 &+ (isWide ? 1 : 0), habits)
     contents[partition] = []
   }
 
@@ -60,7 +63,9 @@ final class Fleet {
 
   func send(_ count: Int, to partition: TopicPartition) {
     for _ in 0..<count {
-      guard var record = scripts[partition]?.next() else { return }
+      let isBad = isFlooded && partition.topic == ScenarioSources.wideTopic
+      guard var record = isBad ? scripts[partition]?.nextOfFlood() : scripts[partition]?.next()
+      else { return }
       if hasEnvelopes, partition.topic == ScenarioSources.wideTopic {
         record.payload = record.payload.map {
           ScenarioSources.enveloped($0, recordNumber: recordCount)
@@ -97,8 +102,7 @@ final class Fleet {
     for partition in partitions {
       let isWide = partition.topic == ScenarioSources.wideTopic
       scripts[partition] = FleetScript(
-        isWide ? .wide : .narrow, partition: partition.partition, seed: random.next(),
-        sendsAgain: sendsAgain)
+        isWide ? .wide : .narrow, partition: partition.partition, seed: random.next(), habits)
     }
   }
 

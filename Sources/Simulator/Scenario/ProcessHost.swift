@@ -13,12 +13,22 @@ final class ProcessHost: Sendable {
     let result: InstanceResult
   }
 
+  /// How a replay of dead letters ended.
+  enum ReplayEnding: Sendable {
+    case done(ReplayReport)
+    case failed(String)
+    case killed
+  }
+
   private struct State {
     var nextProcess: Int
     var instances: [Int: Instance] = [:]
     var endings: [Ending] = []
-    /// Not killed and not ended.
+    /// Instances that are not killed and have not ended.
     var living: Set<Int> = []
+    /// The same of replays.
+    var replaying: Set<Int> = []
+    var replayEndings: [(process: Int, ending: ReplayEnding)] = []
   }
 
   let world: DeterministicWorld
@@ -85,7 +95,48 @@ final class ProcessHost: Sendable {
     return isAlive ? instance.run() : .failed("killed")
   }
 
-  /// The processes that run, ascending.
+  /// Starts a process that brings dead letters back, as `downlinkd dead-letters replay` does.
+  func startReplay(_ options: PipelineOptions, _ filter: DeadLetterFilter) -> Int {
+    let process = state.update { state -> Int in
+      defer { state.nextProcess += 1 }
+      state.replaying.insert(state.nextProcess)
+      return state.nextProcess
+    }
+    world.startProcess(process, name: "replay") { [self] in
+      let ending = replay(process, options, filter)
+      state.update { state in
+        if state.replaying.remove(process) != nil { state.replayEndings.append((process, ending)) }
+      }
+    }
+    return process
+  }
+
+  private func replay(
+    _ process: Int, _ options: PipelineOptions, _ filter: DeadLetterFilter
+  ) -> ReplayEnding {
+    do {
+      let storage = try POSIXStorage(
+        root: ObservedDisk.root, access: .readWrite, fileSystem: disk.mount(process: process))
+      let replay = DeadLetterReplay(
+        options: options, storage: storage, log: SimulatedLog.logger(process: process, say: say))
+      return .done(try replay.run(filter))
+    } catch {
+      return .failed("\(error)")
+    }
+  }
+
+  /// Instances and replays that run, ascending.
+  var alive: [Int] { state.update { $0.living.union($0.replaying).sorted() } }
+
+  /// Replays that have ended since the last call.
+  func takeReplayEndings() -> [(process: Int, ending: ReplayEnding)] {
+    state.update { state in
+      defer { state.replayEndings = [] }
+      return state.replayEndings
+    }
+  }
+
+  /// The instances that run, ascending.
   var living: [Int] { state.update { $0.living.sorted() } }
 
   var startedCount: Int { state.update { $0.nextProcess - firstProcess } }
@@ -109,6 +160,9 @@ final class ProcessHost: Sendable {
     cluster.kill(process: process)
     let instance = state.update { state in
       state.living.remove(process)
+      if state.replaying.remove(process) != nil {
+        state.replayEndings.append((process, .killed))
+      }
       return state.instances[process]
     }
     instance?.stop()

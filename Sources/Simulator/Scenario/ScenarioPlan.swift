@@ -22,6 +22,24 @@ struct ScenarioPlan: Sendable {
   var leavesOutDuplicates: Bool { seed % 3 == 1 }
   /// Whether the wide records have envelopes, and the registry takes its time. Every fourth seed.
   var hasEnvelopes: Bool { seed % 4 == 2 }
+  /// Whether dead letters are replayed beside the pipeline, and some of them can be read under a
+  /// mapping that was mended. Two seeds of five.
+  var replaysLetters: Bool { !isFromBeforeLetters && (seed % 5 == 0 || seed % 5 == 3) }
+  /// Whether producers go mad for a while, and sources pause. One seed of five; there are replays
+  /// beside it.
+  var hasFloods: Bool { !isFromBeforeLetters && seed % 5 == 3 }
+  /// Whether the messages are of a descriptor set, with columns of text, enums, bytes and times,
+  /// and rows that are the entries of a map. One seed of seven.
+  var hasOwnSchema: Bool { !isFromBeforeLetters && seed % 7 == 6 }
+  private var isFromBeforeLetters: Bool { Simulation.foundBeforeLetters.contains(seed) }
+  /// Nil in seeds without floods.
+  var flood: FloodOptions? {
+    guard hasFloods else { return nil }
+    var random = SplitMix64(seed: seed ^ 0xF100D)
+    return FloodOptions(
+      share: 0.5, forMillis: Int.random(in: 300...1_200, using: &random),
+      retryMillis: Int.random(in: 1_000...4_000, using: &random))
+  }
   /// How often each kind of trouble is drawn, relative to the others; 0 means never here.
   let weights: [TroubleKind: Int]
   /// Trouble comes after pauses of up to this.
@@ -57,18 +75,26 @@ struct ScenarioPlan: Sendable {
     pauseNanosMax = Int64.random(in: 100...2_000, using: &random) * 1_000_000
   }
 
-  /// What a process of the pipeline is told.
-  func options(changed: Bool = false) throws -> PipelineOptions {
+  /// What a process of the pipeline is told; without the registry.
+  func options(_ edition: ConfigurationEdition = .first) throws -> PipelineOptions {
     PipelineOptions(
-      pipeline: "fleet", program: "simulated", configFingerprint: changed ? "changed" : "first",
-      sources: try ScenarioSources.sources(
-        withNarrow: narrowPartitionCount > 0, leavesOutDuplicates: leavesOutDuplicates,
-        hasEnvelopes: hasEnvelopes, changed: changed),
+      pipeline: "fleet", program: "simulated", configFingerprint: edition.rawValue,
+      sources: try ScenarioSources.sources(of: self, edition),
       start: .earliest, onPositionLost: onPositionLost, laneCount: laneCount, commit: commit,
       parquet: ParquetWriterOptions(
         compression: .none, createdBy: "downlinkd version 0.1.0 (build simulated)"),
       rowGroupRowCountMax: 40)
   }
+}
+
+/// The configuration as it is edited in the course of a simulation.
+enum ConfigurationEdition: String, Sendable {
+  case first
+  /// Other detectors.
+  case changed
+  /// Device and time are taken from the record's key and Kafka's time: what lacks them in its
+  /// message can be read.
+  case mended
 }
 
 /// What the environment may do at a step of a simulation.

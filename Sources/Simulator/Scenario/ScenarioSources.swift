@@ -33,43 +33,78 @@ enum ScenarioSources {
     DuplicateRule(by: key, withinMillis: duplicatesWithinMillis, recordCountMax: 100_000)
   }
 
-  /// - Parameter changed: the detectors of a configuration that was edited while it ran.
+  /// - Parameter edition: of the configuration, which is edited while it runs.
   static func sources(
-    withNarrow: Bool, leavesOutDuplicates: Bool, hasEnvelopes: Bool = false, changed: Bool = false
+    of plan: ScenarioPlan, _ edition: ConfigurationEdition
   ) throws -> [SourceOptions] {
-    var wide = MessageMapping(
-      source: "snapshots", messageName: "fleet.telemetry.v1.DeviceTelemetry",
-      device: .field("device_id"), time: .init(field: "time_unix_ms", unit: .milliseconds),
-      sequence: "sequence", attributes: [.init(field: "region"), .init(field: "firmware")],
-      plausibleFromMicros: plausibleFromMicros)
-    wide.envelope = hasEnvelopes ? .confluent : .none
+    let catalogue = plan.hasOwnSchema ? try OwnSchema.catalogue() : MessageCatalogue.builtIn
     var sources = [
       SourceOptions(
-        topics: [wideTopic], plan: try DecodePlan(wide), windows: [tenSeconds, sliding],
-        eventTime: eventTime, detectors: changed ? changedDetectors : wideDetectors,
-        duplicates: leavesOutDuplicates ? duplicates(by: .sequence) : nil)
+        topics: [wideTopic],
+        plan: try DecodePlan(wideMapping(of: plan, edition), catalogue: catalogue),
+        windows: [tenSeconds, sliding], eventTime: eventTime,
+        detectors: edition == .changed ? changedDetectors : wideDetectors,
+        duplicates: plan.leavesOutDuplicates ? duplicates(by: .sequence) : nil)
     ]
-    guard withNarrow else { return sources }
-    let narrow = MessageMapping(
+    if plan.narrowPartitionCount > 0 {
+      sources.append(
+        SourceOptions(
+          topics: [narrowTopic],
+          plan: try DecodePlan(narrowMapping(of: plan, edition), catalogue: catalogue),
+          windows: [tenSeconds], eventTime: eventTime, detectors: narrowDetectors,
+          duplicates: plan.leavesOutDuplicates ? duplicates(by: .payload) : nil))
+    }
+    for index in sources.indices { sources[index].flood = plan.flood }
+    return sources
+  }
+
+  private static func wideMapping(
+    of plan: ScenarioPlan, _ edition: ConfigurationEdition
+  ) -> MessageMapping {
+    var wide = MessageMapping(
+      source: "snapshots", messageName: "fleet.telemetry.v1.DeviceTelemetry",
+      device: edition == .mended ? .recordKey : .field("device_id"),
+      time: .init(field: "time_unix_ms", unit: .milliseconds),
+      sequence: "sequence", attributes: [.init(field: "region"), .init(field: "firmware")],
+      plausibleFromMicros: plausibleFromMicros)
+    wide.envelope = plan.hasEnvelopes ? .confluent : .none
+    if plan.hasOwnSchema {
+      wide.messageName = OwnSchema.wideName
+      wide.metrics = .list(OwnSchema.wideMetrics)
+    }
+    return wide
+  }
+
+  private static func narrowMapping(
+    of plan: ScenarioPlan, _ edition: ConfigurationEdition
+  ) -> MessageMapping {
+    let time =
+      edition == .mended
+      ? MessageMapping.Time(field: "$timestamp")
+      : .init(
+        field: plan.hasOwnSchema ? "time_unix_us" : "samples.time_unix_us", unit: .microseconds)
+    var narrow = MessageMapping(
       source: "samples", messageName: "fleet.telemetry.v1.TelemetryBatch", rows: "samples",
-      device: .field("device_id"), time: .init(field: "samples.time_unix_us", unit: .microseconds),
+      device: edition == .mended ? .recordKey : .field("device_id"), time: time,
       attributes: [.init(field: "region"), .init(field: "model")],
       narrowMetric: .init(nameField: "samples.metric", valueField: "samples.value"),
       plausibleFromMicros: plausibleFromMicros)
-    sources.append(
-      SourceOptions(
-        topics: [narrowTopic], plan: try DecodePlan(narrow), windows: [tenSeconds],
-        eventTime: eventTime, detectors: narrowDetectors,
-        duplicates: leavesOutDuplicates ? duplicates(by: .payload) : nil))
-    return sources
+    if plan.hasOwnSchema {
+      narrow.messageName = OwnSchema.narrowName
+      narrow.rows = "values"
+      narrow.narrowMetric = .init(nameField: "values.key", valueField: "values.value")
+    }
+    return narrow
   }
 
   // MARK: - Envelopes
 
   /// What every schema id of the wide topic means: the file whose second message is the source's.
-  static func schema() throws -> SchemaOutline {
+  static func schema(isOwn: Bool) throws -> SchemaOutline {
     try SchemaOutline(
-      text: """
+      text: isOwn
+        ? "package \(OwnSchema.package); message Values {} message Snapshot {}"
+        : """
         syntax = "proto3"; package fleet.telemetry.v1;
         message TelemetryBatch {} message DeviceTelemetry {}
         """)

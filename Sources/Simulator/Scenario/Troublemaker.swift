@@ -58,7 +58,7 @@ struct Troublemaker {
     lasting = [:]
     applyLasting()
     host.cluster.calmDown()
-    for process in host.living {
+    for process in host.alive {
       host.disk.disk.disarm(process: process)
       host.world.freeze(process, forNanos: 0)
     }
@@ -130,9 +130,9 @@ struct Troublemaker {
 
   /// All processes die with the machine they share.
   private mutating func crashMachine() {
-    let living = host.living
+    let alive = host.alive
     host.disk.disk.crashMachine()
-    for process in living { host.noteDeath(process) }
+    for process in alive { host.noteDeath(process) }
     host.world.atOneMoment { observer.lookAfterCrash() }
   }
 
@@ -163,7 +163,7 @@ struct Troublemaker {
 
   private mutating func reload() {
     guard !hasReloaded, let process = drawProcess(),
-      let changed = try? plan.options(changed: true)
+      let changed = try? plan.options(.changed)
     else { return }
     host.reload(
       process,
