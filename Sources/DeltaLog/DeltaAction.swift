@@ -26,16 +26,29 @@ package enum DeltaAction {
     configuration: [(key: String, value: String)] = [], createdTimeMillis: Int64
   ) -> JSONValue {
     [
-      "metaData": [
-        "id": .string(id),
-        "name": .string(name),
-        "format": ["provider": "parquet", "options": [:]],
-        "schemaString": .string(schema.schemaText),
-        "partitionColumns": .array(schema.partitionColumns.map { .string($0) }),
-        "configuration": .object(configuration.map { JSONMember($0.key, .string($0.value)) }),
-        "createdTime": .int(createdTimeMillis),
-      ]
+      "metaData": metaDataBody(
+        id: id, name: name, schemaText: schema.schemaText,
+        partitionColumns: schema.partitionColumns, configuration: configuration,
+        createdTimeMillis: createdTimeMillis)
     ]
+  }
+
+  /// What stands in a metaData action; `createdTime` is optional there.
+  package static func metaDataBody(
+    id: String, name: String, schemaText: String, partitionColumns: [String],
+    configuration: [(key: String, value: String)], createdTimeMillis: Int64?
+  ) -> JSONValue {
+    var members = [
+      JSONMember("id", .string(id)),
+      JSONMember("name", .string(name)),
+      JSONMember("format", ["provider": "parquet", "options": [:]]),
+      JSONMember("schemaString", .string(schemaText)),
+      JSONMember("partitionColumns", .array(partitionColumns.map { .string($0) })),
+      JSONMember(
+        "configuration", .object(configuration.map { JSONMember($0.key, .string($0.value)) })),
+    ]
+    if let createdTimeMillis { members.append(JSONMember("createdTime", .int(createdTimeMillis))) }
+    return .object(members)
   }
 
   /// How far a table has taken our ledger: makes appending idempotent.

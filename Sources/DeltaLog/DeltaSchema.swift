@@ -36,6 +36,17 @@ package struct DeltaColumn: Equatable, Sendable {
     self.comment = comment
     self.unit = unit
   }
+
+  /// As it stands in a schema's text (PROTOCOL.md, "Schema Serialization Format").
+  var json: JSONValue {
+    var metadata: [JSONMember] = []
+    if let comment { metadata.append(JSONMember("comment", .string(comment))) }
+    if let unit { metadata.append(JSONMember("unit", .string(unit))) }
+    return [
+      "name": .string(name), "type": .string(type.rawValue), "nullable": .bool(isNullable),
+      "metadata": .object(metadata),
+    ]
+  }
 }
 
 /// A table's columns and the ones its files are partitioned by.
@@ -58,15 +69,7 @@ package struct DeltaSchema: Equatable, Sendable {
 
   /// The text of `schemaString` (PROTOCOL.md, "Schema Serialization Format").
   package var schemaText: String {
-    let fields = columns.map { column -> JSONValue in
-      var metadata: [JSONMember] = []
-      if let comment = column.comment { metadata.append(JSONMember("comment", .string(comment))) }
-      if let unit = column.unit { metadata.append(JSONMember("unit", .string(unit))) }
-      return [
-        "name": .string(column.name), "type": .string(column.type.rawValue),
-        "nullable": .bool(column.isNullable), "metadata": .object(metadata),
-      ]
-    }
+    let fields = columns.map(\.json)
     let schema: JSONValue = ["type": "struct", "fields": .array(fields)]
     return schema.text
   }

@@ -182,6 +182,7 @@ struct TableReplay {
 
   private mutating func take(_ metaData: JSONValue, version: Int64) {
     lastTableChange = version
+    bookmark.metaData = metaData
     bookmark.tableID = metaData["id"]?.stringValue
     let columns = (metaData["partitionColumns"]?.arrayValue ?? []).compactMap(\.stringValue)
     do {

@@ -14,6 +14,10 @@ package struct TableBookmark: Equatable, Sendable {
   /// The table's UUID.
   package var tableID: String?
   package var tableProtocol: TableProtocol?
+  /// The body of the newest metaData action, whoever wrote it: what a change of the schema leaves
+  /// as it is, such as properties and comments that people have set. Nil when there is no table
+  /// yet, or where an older program wrote the summary.
+  package var metaData: JSONValue?
 
   /// No table yet.
   package static let empty = TableBookmark(
@@ -41,7 +45,7 @@ package struct TableBookmark: Equatable, Sendable {
     return [
       "deltaVersion": .int(deltaVersion), "txnVersion": .int(txnVersion),
       "schema": .optional(schemaFingerprint), "tableId": .optional(tableID),
-      "protocol": protocolValue,
+      "protocol": protocolValue, "metaData": metaData ?? .null,
     ]
   }
 
@@ -57,6 +61,7 @@ package struct TableBookmark: Equatable, Sendable {
       deltaVersion: deltaVersion, txnVersion: txnVersion,
       schemaFingerprint: json["schema"]?.stringValue, tableID: json["tableId"]?.stringValue,
       tableProtocol: nil)
+    metaData = json["metaData"].flatMap { $0.isNull ? nil : $0 }
     if found.isNull { return }
     guard let reader = found["minReaderVersion"]?.int64Value,
       let writer = found["minWriterVersion"]?.int64Value,

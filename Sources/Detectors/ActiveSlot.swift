@@ -1,3 +1,5 @@
+import Telemetry
+
 /// Something that goes on for one (device, metric, detector): a violation that does not count yet,
 /// or an anomaly that is open. Most series have none, so none of this is kept for them.
 struct ActiveSlot: Equatable, Sendable {
@@ -117,6 +119,16 @@ struct SlotList: Equatable, Sendable {
       var moved = slot
       moved.key = ActiveSlot.Key(metric: slot.key.metric, definition: UInt32(definition))
       return moved
+    }
+    slots.sort { $0.key < $1.key }
+  }
+
+  /// Moves what goes on for a metric to where that metric stands now.
+  mutating func rekey(metrics places: [Int]) {
+    for index in slots.indices where slots[index].key.metric != WordTable.none {
+      let key = slots[index].key
+      slots[index].key = ActiveSlot.Key(
+        metric: UInt32(places[Int(key.metric)]), definition: key.definition)
     }
     slots.sort { $0.key < $1.key }
   }

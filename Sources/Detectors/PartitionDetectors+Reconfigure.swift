@@ -1,7 +1,7 @@
 import Base
 package import Telemetry
 
-// Other definitions over live state.
+// Other definitions, or further metrics, over live state.
 extension PartitionDetectors {
   /// Takes other definitions from here on: nothing at all happens where they are equal.
   ///
@@ -33,7 +33,7 @@ extension PartitionDetectors {
     if set.schema.isNarrow {
       takeOverNarrowBlocks(old, successors, vocabulary)
     } else {
-      takeOverWideBlocks(old, successors)
+      takeOverWideBlocks(old, successors, places: Array(old.schema.metrics.indices))
     }
     values = RowValues(count: set.valueCountMax)
     for device in devices.indices { deriveCounts(ofDevice: device) }
@@ -43,6 +43,20 @@ extension PartitionDetectors {
       relieveCap(
         definition, eventTime: eventTime, offset: offset, vocabulary, &events)
     }
+  }
+
+  /// Takes a schema of a wide source with further metrics from here on: what goes on for those that
+  /// were there goes on, wherever they stand now, and definitions that watch the new ones too begin
+  /// without knowledge of them. Cost: all state is gone through once.
+  mutating func grow(to schema: ReadingSchema) {
+    precondition(!schema.isNarrow, "narrow sources learn their metrics from the records")
+    let old = set
+    let places = schema.places(ofMetricsOf: old.schema)
+    set = DetectorSet(schema: schema, definitions: old.definitions)
+    for device in slots.indices { slots[device].rekey(metrics: places) }
+    takeOverWideBlocks(old, Array(set.definitions.indices), places: places)
+    values = RowValues(count: set.valueCountMax)
+    for device in devices.indices { deriveCounts(ofDevice: device) }
   }
 
   /// What follows from a device's slots and blocks.
@@ -149,15 +163,16 @@ extension PartitionDetectors {
   // MARK: - Blocks
 
   /// Which columns and judges of a new grid go on from which of an old one of the same length.
+  /// `places` says where each column of the old shape's schema stands now.
   private func kept(
-    _ grid: Int, of shape: SeriesShape, in old: DetectorSet, _ oldShape: SeriesShape,
-    _ successors: [Int?]
+    _ grid: Int, of shape: SeriesShape, in oldShape: SeriesShape, _ successors: [Int?],
+    places: [Int]
   ) -> (grid: Int, columns: [(own: Int, old: Int)], judges: [(own: Int, old: Int)])? {
     let every = shape.grids[grid].everyMicros
     guard let oldGrid = oldShape.grids.firstIndex(where: { $0.everyMicros == every })
     else { return nil }
     let own = shape.grids[grid].places.map { shape.columns[$0] }
-    let others = oldShape.grids[oldGrid].places.map { oldShape.columns[$0] }
+    let others = oldShape.grids[oldGrid].places.map { places[oldShape.columns[$0]] }
     let columns = own.indices.compactMap { column in
       others.firstIndex(of: own[column]).map { (own: column, old: $0) }
     }
@@ -177,9 +192,13 @@ extension PartitionDetectors {
     return (oldGrid, columns, judges)
   }
 
-  private mutating func takeOverWideBlocks(_ old: DetectorSet, _ successors: [Int?]) {
+  private mutating func takeOverWideBlocks(
+    _ old: DetectorSet, _ successors: [Int?], places: [Int]
+  ) {
     let (shape, oldShape) = (set.shapes[0], old.shapes[0])
-    let keeps = shape.grids.indices.map { kept($0, of: shape, in: old, oldShape, successors) }
+    let keeps = shape.grids.indices.map {
+      kept($0, of: shape, in: oldShape, successors, places: places)
+    }
     var table = BlockTable()
     for device in devices.indices {
       for (index, grid) in shape.grids.enumerated() {
@@ -217,7 +236,8 @@ extension PartitionDetectors {
           at: seriesOfDevice[device].count)
         let oldShape = old.shapes[Int(before.shape)]
         for grid in set.shapes[shape].grids.indices {
-          let keep = kept(grid, of: set.shapes[shape], in: old, oldShape, successors)
+          let keep = kept(
+            grid, of: set.shapes[shape], in: oldShape, successors, places: [0])
           guard let keep else { continue }
           blocks[series[added].firstBlock + grid].takeOver(
             from: oldBlocks[before.firstBlock + keep.grid], columns: keep.columns,

@@ -38,8 +38,9 @@ extension PartitionDetectors {
   }
 
   /// Reads a state back, with the definitions it was saved with: `reconfigure` then takes the ones
-  /// that hold now. Throws `.incompatibleState` when it was saved with another source or other
-  /// columns, `.damagedState` when the bytes make no sense.
+  /// that hold now. Throws `.incompatibleState` when it was saved with another source or columns
+  /// that are gone, `.damagedState` when the bytes make no sense. Metrics of a wide source may have
+  /// come; nothing is known of them.
   ///
   /// The caller checks the checksum it keeps of every state first: what is verified here is shape,
   /// so that no bytes whatever lead to a wild access or a trap, and not every value.
@@ -47,10 +48,11 @@ extension PartitionDetectors {
     schema: ReadingSchema, origin: AnomalyOrigin, outOfOrdernessMicros: Int64,
     from reader: inout ByteReader
   ) throws(DetectorsError) {
+    let (saved, fault) = Self.savedSchema(schema, from: &reader)
     self.init(
-      schema: schema, definitions: [], origin: origin, outOfOrdernessMicros: outOfOrdernessMicros)
-    try Self.checkSettings(of: schema, from: &reader)
-    set = DetectorSet(schema: schema, definitions: try Self.readDefinitions(from: &reader))
+      schema: saved, definitions: [], origin: origin, outOfOrdernessMicros: outOfOrdernessMicros)
+    if let fault { throw fault }
+    set = DetectorSet(schema: saved, definitions: try Self.readDefinitions(from: &reader))
     states = Array(repeating: DefinitionState(), count: set.definitions.count)
     watches = set.silenceWatches
     values = RowValues(count: set.valueCountMax)
@@ -67,6 +69,7 @@ extension PartitionDetectors {
     } catch {
       throw .damagedState(detail: "\(error)")
     }
+    if saved != schema { grow(to: schema) }
   }
 
   static func readTime(from reader: inout ByteReader) throws(ByteReaderError) -> Int64 {
@@ -105,20 +108,22 @@ extension PartitionDetectors {
 
   // MARK: - What it is of
 
-  /// What state cannot survive a change of, as text for people.
+  private static let metricsSetting = "the list of metrics"
+
+  /// What state cannot survive a change of, as text for people; of metrics it survives new ones.
   private static func settings(of schema: ReadingSchema) -> [(what: String, value: String)] {
-    let metrics = schema.metrics.map { "\($0.name) \($0.type.rawValue)" }
-    return [
+    [
       ("the source", schema.source),
       ("the source's style", schema.isNarrow ? "narrow" : "wide"),
       ("the list of attributes", schema.attributes.joined(separator: ", ")),
-      ("the list of metrics", metrics.joined(separator: ", ")),
+      (metricsSetting, schema.metricList),
     ]
   }
 
-  private static func checkSettings(
-    of schema: ReadingSchema, from reader: inout ByteReader
-  ) throws(DetectorsError) {
+  /// The schema that the state was saved with; a fault, where there is one, with today's.
+  private static func savedSchema(
+    _ schema: ReadingSchema, from reader: inout ByteReader
+  ) -> (schema: ReadingSchema, fault: DetectorsError?) {
     var saved: [(what: String, value: String)] = []
     do throws(ByteReaderError) {
       guard try reader.read(UInt32.self) == Self.format else {
@@ -128,14 +133,22 @@ extension PartitionDetectors {
         saved.append((try reader.readText(), try reader.readText()))
       }
     } catch {
-      throw .damagedState(detail: "\(error)")
+      return (schema, .damagedState(detail: "\(error)"))
     }
     let configured = settings(of: schema)
     guard saved.count == configured.count, zip(saved, configured).allSatisfy({ $0.what == $1.what })
-    else { throw .damagedState(detail: "the list of settings is another one") }
+    else { return (schema, .damagedState(detail: "the list of settings is another one")) }
+    var savedSchema = schema
     for (before, now) in zip(saved, configured) where before.value != now.value {
-      throw .incompatibleState(what: now.what, saved: before.value, configured: now.value)
+      guard now.what == metricsSetting, let shrunk = schema.shrunk(toMetricList: before.value)
+      else {
+        let fault = DetectorsError.incompatibleState(
+          what: now.what, saved: before.value, configured: now.value)
+        return (schema, fault)
+      }
+      savedSchema = shrunk
     }
+    return (savedSchema, nil)
   }
 
   private static func readDefinitions(

@@ -3,6 +3,7 @@ package import Detectors
 package import Duplicates
 import Ledger
 package import Parquet
+import Telemetry
 package import Windows
 
 /// One source, ready to run: where its records come from and what is made of them.
@@ -42,10 +43,17 @@ package struct PipelineReload: Sendable {
   package var detectors: [[DetectorDefinition]]
   /// Of the configuration that they are part of; entries carry it from the cut on.
   package var configFingerprint: String
+  /// Where more than detectors changes, everything: the session ends with a commit that brings the
+  /// state, and another begins with these. Their sources are those of before, in their order.
+  package var reopening: PipelineOptions?
 
-  package init(detectors: [[DetectorDefinition]], configFingerprint: String) {
+  package init(
+    detectors: [[DetectorDefinition]], configFingerprint: String,
+    reopening: PipelineOptions? = nil
+  ) {
     self.detectors = detectors
     self.configFingerprint = configFingerprint
+    self.reopening = reopening
   }
 }
 
@@ -54,7 +62,14 @@ extension PipelineOptions {
   func applying(_ reload: PipelineReload) -> PipelineOptions {
     precondition(
       reload.detectors.count == sources.count, "a reload names the detectors of every source")
-    var options = self
+    var options = reload.reopening ?? self
+    precondition(
+      options.sources.map(\.plan.schema.source) == sources.map(\.plan.schema.source),
+      "a reload has the sources of before, in their order")
+    // What belongs to the process.
+    options.laneCount = laneCount
+    options.schemas = schemas
+    options.progressLimits = progressLimits
     for index in sources.indices { options.sources[index].detectors = reload.detectors[index] }
     options.configFingerprint = reload.configFingerprint
     return options

@@ -39,9 +39,10 @@ extension PartitionWindows {
     }
   }
 
-  /// Reads a state back. Throws `.incompatibleState` when it was saved with other windows or
-  /// metrics, `.damagedState` when the bytes make no sense. The options, and what aggregates are
-  /// asked for, may have changed: they hold from here on.
+  /// Reads a state back. Throws `.incompatibleState` when it was saved with other windows or with
+  /// metrics that are gone, `.damagedState` when the bytes make no sense. The options, and what
+  /// aggregates are asked for, may have changed: they hold from here on. Metrics of a wide source
+  /// may have come: `savedSchema` says so, and the state goes on without values of them.
   ///
   /// The caller checks the checksum it keeps of every state first: what is verified here is shape,
   /// so that no bytes whatever lead to a wild access, and not every value.
@@ -49,8 +50,9 @@ extension PartitionWindows {
     schema: ReadingSchema, windows: [WindowDefinition], options: EventTimeOptions,
     from reader: inout ByteReader
   ) throws(WindowsError) {
-    self.init(schema: schema, windows: windows, options: options)
-    try checkSettings(from: &reader)
+    let (saved, fault) = Self.savedSchema(schema, windows, from: &reader)
+    self.init(schema: saved, windows: windows, options: options)
+    if let fault { throw fault }
     do throws(ByteReaderError) {
       try decodeClock(from: &reader)
       let deviceCount = try reader.readCount(elementByteCount: 40)
@@ -68,6 +70,10 @@ extension PartitionWindows {
       }
     } catch {
       throw .damagedState(detail: "\(error)")
+    }
+    if saved != schema {
+      savedSchema = saved
+      grow(to: schema)
     }
   }
 
@@ -98,7 +104,7 @@ extension PartitionWindows {
   // MARK: - What it is of
 
   private func encodeSettings(into writer: inout ByteWriter) {
-    let settings = savedSettings
+    let settings = Self.settings(set.schema, set.definitions)
     writer.append(varint: UInt64(settings.count))
     for setting in settings {
       writer.append(lengthPrefixed: setting.what)
@@ -106,17 +112,20 @@ extension PartitionWindows {
     }
   }
 
-  /// What state cannot survive a change of, as text for people.
-  private var savedSettings: [(what: String, value: String)] {
-    let metrics = set.schema.metrics.map { "\($0.name) \($0.type.rawValue)" }
+  private static let metricsSetting = "the list of metrics"
+
+  /// What state cannot survive a change of, as text for people; of metrics it survives new ones.
+  private static func settings(
+    _ schema: ReadingSchema, _ windows: [WindowDefinition]
+  ) -> [(what: String, value: String)] {
     var settings: [(what: String, value: String)] = [
-      ("the source", set.schema.source),
-      ("the source's style", set.schema.isNarrow ? "narrow" : "wide"),
-      ("the list of attributes", set.schema.attributes.joined(separator: ", ")),
-      ("the list of metrics", metrics.joined(separator: ", ")),
-      ("the list of windows", set.definitions.map(\.name).joined(separator: ", ")),
+      ("the source", schema.source),
+      ("the source's style", schema.isNarrow ? "narrow" : "wide"),
+      ("the list of attributes", schema.attributes.joined(separator: ", ")),
+      (metricsSetting, schema.metricList),
+      ("the list of windows", windows.map(\.name).joined(separator: ", ")),
     ]
-    for window in set.definitions {
+    for window in windows {
       let globs = window.metricGlobs.isEmpty ? "all" : window.metricGlobs.joined(separator: ", ")
       settings.append(
         (
@@ -127,7 +136,10 @@ extension PartitionWindows {
     return settings
   }
 
-  private func checkSettings(from reader: inout ByteReader) throws(WindowsError) {
+  /// The schema that the state was saved with; a fault, where there is one, with today's.
+  private static func savedSchema(
+    _ schema: ReadingSchema, _ windows: [WindowDefinition], from reader: inout ByteReader
+  ) -> (schema: ReadingSchema, fault: WindowsError?) {
     var saved: [(what: String, value: String)] = []
     do throws(ByteReaderError) {
       guard try reader.read(UInt32.self) == Self.format else {
@@ -137,15 +149,23 @@ extension PartitionWindows {
         saved.append((try reader.readText(), try reader.readText()))
       }
     } catch {
-      throw .damagedState(detail: "\(error)")
+      return (schema, .damagedState(detail: "\(error)"))
     }
+    let configured = settings(schema, windows)
+    var savedSchema = schema
     // The list of windows comes before the windows, so equal lists mean equal keys.
-    for (before, now) in zip(saved, savedSettings) where before != now {
-      throw .incompatibleState(what: now.what, saved: before.value, configured: now.value)
+    for (before, now) in zip(saved, configured) where before != now {
+      guard before.what == now.what, now.what == metricsSetting,
+        let shrunk = schema.shrunk(toMetricList: before.value)
+      else {
+        let fault = WindowsError.incompatibleState(
+          what: now.what, saved: before.value, configured: now.value)
+        return (schema, fault)
+      }
+      savedSchema = shrunk
     }
-    guard saved.count == savedSettings.count else {
-      throw .damagedState(detail: "the list of settings has another length")
-    }
+    if saved.count == configured.count { return (savedSchema, nil) }
+    return (schema, .damagedState(detail: "the list of settings has another length"))
   }
 
   // MARK: - Clocks

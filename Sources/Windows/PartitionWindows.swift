@@ -32,7 +32,7 @@ package struct PartitionWindows: ~Copyable, Sendable {
   var attributes: [UInt32] = []
   var recency = RecencyList()
   var blocks = BlockTable()
-  let accumulator: Accumulator
+  var accumulator: Accumulator
   // Narrow sources: the blocks of each device in the order of the metrics' names, and how to find
   // one; the grid of each metric of the vocabulary, or -1 where no window selects it.
   var seriesIndex = SeriesIndex()
@@ -50,6 +50,9 @@ package struct PartitionWindows: ~Copyable, Sendable {
   // Reused by every firing and every settling.
   var dueFirings: [DueFiring] = []
   var edges: [Int64] = []
+  /// What the source's columns were when a state that was read back was saved; nil where they are
+  /// the same.
+  package var savedSchema: ReadingSchema?
   /// Running totals; the caller may reset them. No part of the state.
   package var counts = EventTimeCounts()
 

@@ -43,6 +43,10 @@ struct RevisionList: ~Copyable, @unchecked Sendable {  // because it alone owns 
     unsafe (entry(index) + 16).assumingMemoryBound(to: UInt32.self)
   }
 
+  func code(_ index: Int, metric: Int) -> UInt32 { unsafe codes(index)[metric] }
+
+  func setCode(_ index: Int, metric: Int, _ code: UInt32) { unsafe codes(index)[metric] = code }
+
   /// Whether the metric was ever changed late in this window.
   func isKnown(_ index: Int, metric: Int) -> Bool { unsafe codes(index)[metric] != 0 }
 

@@ -326,7 +326,7 @@ struct SliceBlock: ~Copyable, @unchecked Sendable {  // because it alone owns it
   }
 
   /// Goes over from uniform rows to cells, for as long as the block has slices.
-  private mutating func spreadToCells() {
+  mutating func spreadToCells() {
     if count == 0 {
       var empty = SliceBlock(
         metricCount: metricCount, levelCount: Int(levelCount), grid: Int(grid), metric: metric)

@@ -74,12 +74,26 @@ import Testing
 
   @Test(arguments: [
     ("lanes: 4", "lanes: auto", "lanes: 4 → auto"),
-    ("start: latest", "start: earliest", "kafka.start: latest → earliest"),
     ("\"a:9092, b,[::1]:9093\"", "[a:9092]",
       "kafka.brokers: [a:9092, b, [::1]:9093] → [a:9092]"),
     ("y: 0x10", "y: 0x11", "kafka.properties.y: 0x10 → 0x11"),
     (", y: 0x10", "", "kafka.properties.y: removed: 0x10"),
     ("topics: [w1, w2]", "topics: [w1]", "sources[wide].topics: [w1, w2] → [w1]"),
+    ("root: ./data", "root: /data", "storage.root: /etc/downlink/data → /data"),
+    ("buffers: 1GiB", "buffers: 2GiB", "memory.buffers: 1GiB → 2GiB"),
+    ("\"[::1]:${PORT}\"", "none", "http.listen: [::1]:9480 → none"),
+    ("format: json", "format: text", "log.format: json → text"),
+  ])
+  func `what is built at the start needs a restart`(
+    replace: String, with: String, expected: String
+  ) throws {
+    let change = try change(replace, with)
+    #expect(!change.isAccepted && change.live.isEmpty)
+    #expect(change.refused.map(\.description) == [expected + " (needs a restart)"])
+  }
+
+  @Test(arguments: [
+    ("start: latest", "start: earliest", "kafka.start: latest → earliest"),
     ("device: $key", "device: id", "sources[wide].device: $key → id"),
     ("unit: ns", "unit: us", "sources[wide].time.unit: ns → us"),
     ("unit: W}", "unit: kW}", "sources[wide].metrics[power_w].unit: W → kW"),
@@ -94,40 +108,38 @@ import Testing
     ("allowed_lateness: 0", "allowed_lateness: 1m", "event_time.allowed_lateness: 0s → 1m"),
     ("aggregates: [mean, count]", "aggregates: [mean]",
       "windows[1h30m].aggregates: [count, mean] → [mean]"),
-    ("root: ./data", "root: /data", "storage.root: /etc/downlink/data → /data"),
     ("interval: 10s", "interval: 11s", "storage.commit.interval: 10s → 11s"),
     ("bytes: 8MiB", "bytes: 9MiB", "storage.commit.bytes: 8MiB → 9MiB"),
     ("state_interval: 2m", "state_interval: 3m", "storage.state_interval: 2m → 3m"),
     ("row_group_rows: 100_000", "row_group_rows: 5000",
       "storage.parquet.row_group_rows: 100000 → 5000"),
-    ("buffers: 1GiB", "buffers: 2GiB", "memory.buffers: 1GiB → 2GiB"),
-    ("\"[::1]:${PORT}\"", "none", "http.listen: [::1]:9480 → none"),
-    ("format: json", "format: text", "log.format: json → text"),
+    ("[a.b, {field: c,", "[a.b, a.x, {field: c,",
+      "sources[wide].metrics: [a.b, c as power_w] → [a.b, a.x, c as power_w]"),
   ])
-  func `what is built at the start needs a restart`(
+  func `how sources are read and how often is committed takes another session`(
     replace: String, with: String, expected: String
   ) throws {
     let change = try change(replace, with)
-    #expect(!change.isAccepted && change.live.isEmpty)
-    #expect(change.refused.map(\.description) == [expected + " (needs a restart)"])
+    #expect(change.isAccepted && change.reopens)
+    #expect(change.live.map(\.description) == [expected])
+    #expect(!change.changesDetectors)
   }
 
   @Test func `duplicates that are left out no longer are one change, with three values`() throws {
     let change = try change("    deduplicate: {by: sequence, within: 6h, records: 5_000}\n", "")
     #expect(
-      change.refused.map(\.description) == [
-        "sources[narrow].deduplicate.by: removed: sequence (needs a restart)",
-        "sources[narrow].deduplicate.within: removed: 6h (needs a restart)",
-        "sources[narrow].deduplicate.records: removed: 5000 (needs a restart)",
+      change.live.map(\.description) == [
+        "sources[narrow].deduplicate.by: removed: sequence",
+        "sources[narrow].deduplicate.within: removed: 6h",
+        "sources[narrow].deduplicate.records: removed: 5000",
       ])
+    #expect(change.isAccepted && change.reopens)
   }
 
   @Test(arguments: [
     ("pipeline: fleet-2\n", "pipeline: fleet-3\n", "pipeline: fleet-2 → fleet-3"),
     ("[region, meta.model]", "[meta.model, region]",
       "sources[wide].attributes: [region, meta.model] → [meta.model, region]"),
-    ("[a.b, {field: c,", "[a.b, a.x, {field: c,",
-      "sources[wide].metrics: [a.b, c as power_w] → [a.b, a.x, c as power_w]"),
     ("value: samples.value", "value: samples.v",
       "sources[narrow].metric.value: samples.value → samples.v"),
     ("slide: 30m", "slide: 45m", "windows[1h30m].slide: 30m → 45m"),
@@ -159,18 +171,19 @@ import Testing
     let new = complete.replacing("above: 60.5", with: "above: 70")
       .replacing("lanes: 4", with: "lanes: 5").replacing("level: debug", with: "level: info")
       .replacing("interval: 10s", with: "interval: 20s")
+      .replacing("format: json", with: "format: text")
     let change = try change(from: complete, to: new)
     #expect(!change.isAccepted)
-    #expect(change.live.count == 2 && change.refused.count == 2)
+    #expect(change.live.count == 3 && change.refused.count == 2)
     #expect(
       change.summary == "refused, nothing was changed: lanes: 4 → 5 (needs a restart);"
-        + " storage.commit.interval: 10s → 20s (needs a restart)")
+        + " log.format: json → text (needs a restart)")
   }
 
   @Test func `the common event time is one change, not one for each source`() throws {
     // The source `wide` has its own device_idle; `narrow` follows.
     let change = try change("device_idle: 2d", "device_idle: 3d")
-    #expect(change.refused.map(\.keyPath) == ["event_time.device_idle"])
+    #expect(change.live.map(\.keyPath) == ["event_time.device_idle"])
   }
 
   @Test func `a new secret is seen as new and never shown`() throws {

@@ -38,9 +38,8 @@ import Testing
     let second = try read(text("metrics: [{field: v, key: b, name: x}]"))
     #expect(first.fingerprint != second.fingerprint)
     #expect(
-      ConfigurationChange(from: first, to: second).refused.map(\.description) == [
-        "sources[snapshots].metrics: [v[a] as x] → [v[b] as x] (state cannot survive it: start it"
-          + " in a new storage.root)"
+      ConfigurationChange(from: first, to: second).live.map(\.description) == [
+        "sources[snapshots].metrics: [v[a] as x] → [v[b] as x]"
       ])
     #expect(first.effective.contains("key: "))
   }

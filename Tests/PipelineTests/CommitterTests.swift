@@ -49,15 +49,17 @@ import Testing
     #expect(committers[1].state.lastVersion == 2)
   }
 
-  @Test func `columns that differ from the table's are refused`() throws {
+  @Test func `columns of another type than the table's are refused`() throws {
     let storage = MemoryStorage()
     _ = try CommitDriver(storage)
     let paths = storage.paths
-    var renamed = try TestSources.narrow()
-    renamed.plan = try TestSources.narrowWithoutModel()
-    let options = try TestSources.options(sources: [TestSources.wide(), renamed])
+    let changed = try TestSources.wide(
+      metrics: ["battery_voltage_v"], types: ["battery_voltage_v": "sequence"])
+    let options = try TestSources.options(sources: [changed, TestSources.narrow()])
     let error = failure { _ = try CommitDriver(storage, incarnation: "b", options: options) }
-    #expect(error?.contains("readings_samples has other columns") == true, "\(error ?? "-")")
+    #expect(
+      error?.contains("battery_voltage_v is double there and would be long") == true,
+      "\(error ?? "-")")
     #expect(storage.paths == paths)
   }
 

@@ -1,9 +1,11 @@
 /// What differs between the configuration that runs and the one that shall run, sorted into what
 /// can change live and what cannot.
 ///
-/// Live are the log level and the detectors: whatever else changes is refused, and with it the
-/// whole file, so that what runs is always one file and never a mixture. Where order means nothing
-/// (of sources, of detectors) a change of it is none. Pure: reads two values, touches nothing.
+/// Live are the log level and the detectors; how sources are decoded and judged, what windows tell
+/// and how often is committed are taken over by another session in the same process. Whatever else
+/// changes is refused, and with it the whole file, so that what runs is always one file and never
+/// a mixture. Where order means nothing (of sources, of detectors) a change of it is none. Pure:
+/// reads two values, touches nothing; what only state and tables can tell is asked elsewhere.
 package struct ConfigurationChange: Hashable, Sendable {
   /// One value, or one item of a list, that differs.
   package struct Difference: Hashable, Sendable, CustomStringConvertible {
@@ -32,6 +34,8 @@ package struct ConfigurationChange: Hashable, Sendable {
   package enum Effect: Hashable, Sendable {
     /// Nothing: it is taken over while running.
     case live
+    /// It is taken over while running, by a new session: for some seconds nothing is read.
+    case reopen
     /// A restart with the new file.
     case restart
     /// A new root: the state and the ledger of the old one are made of the old value.
@@ -40,7 +44,7 @@ package struct ConfigurationChange: Hashable, Sendable {
     /// Why it is refused; nil where it is not.
     package var reason: String? {
       switch self {
-      case .live: nil
+      case .live, .reopen: nil
       case .restart: "needs a restart"
       case .otherState: "state cannot survive it: start it in a new storage.root"
       }
@@ -55,8 +59,8 @@ package struct ConfigurationChange: Hashable, Sendable {
   /// Compares two configurations that were read without faults. Cost: their size.
   package init(from old: Configuration, to new: Configuration) {
     let differences = SettingList(old).differences(to: SettingList(new))
-    live = differences.filter { $0.effect == .live }
-    refused = differences.filter { $0.effect != .live }
+    live = differences.filter { $0.effect.reason == nil }
+    refused = differences.filter { $0.effect.reason != nil }
   }
 
   /// Whether nothing differs.
@@ -67,6 +71,9 @@ package struct ConfigurationChange: Hashable, Sendable {
 
   /// Whether the pipeline has to be told: a detector was added, removed or changed.
   package var changesDetectors: Bool { live.contains { $0.keyPath.hasPrefix("detectors[") } }
+
+  /// Whether the pipeline needs another session for it.
+  package var reopens: Bool { live.contains { $0.effect == .reopen } }
 
   /// Whether the log has to be told.
   package var changesLogLevel: Bool { live.contains { $0.keyPath == "log.level" } }

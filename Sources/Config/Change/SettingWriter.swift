@@ -58,8 +58,8 @@ struct SettingWriter {
   private mutating func write(_ kafka: Configuration.Kafka) {
     add("kafka.brokers", kafka.brokers)
     add("kafka.group", kafka.group)
-    add("kafka.start", kafka.start.rawValue)
-    add("kafka.on_position_lost", kafka.onPositionLost.rawValue)
+    add("kafka.start", kafka.start.rawValue, .reopen)
+    add("kafka.on_position_lost", kafka.onPositionLost.rawValue, .reopen)
     for property in kafka.properties {
       // A new password must be seen as new, and never be seen.
       add("kafka.properties.\(property.key)", property.shown, identity: Self.hash(property.value))
@@ -82,21 +82,21 @@ struct SettingWriter {
   }
 
   private mutating func write(_ time: Configuration.EventTime) {
-    add("event_time.out_of_orderness", micros: time.outOfOrdernessMicros)
-    add("event_time.allowed_lateness", micros: time.allowedLatenessMicros)
-    add("event_time.max_future_skew", micros: time.maxFutureSkewMicros)
-    add("event_time.plausible_from", DateText.text(micros: time.plausibleFromMicros))
-    add("event_time.device_idle", micros: time.deviceIdleMicros)
+    add("event_time.out_of_orderness", micros: time.outOfOrdernessMicros, .reopen)
+    add("event_time.allowed_lateness", micros: time.allowedLatenessMicros, .reopen)
+    add("event_time.max_future_skew", micros: time.maxFutureSkewMicros, .reopen)
+    add("event_time.plausible_from", DateText.text(micros: time.plausibleFromMicros), .reopen)
+    add("event_time.device_idle", micros: time.deviceIdleMicros, .reopen)
   }
 
   private mutating func write(_ storage: Configuration.Storage) {
     add("storage.root", storage.root)
-    add("storage.commit.interval", micros: storage.commit.intervalMicros)
-    add("storage.commit.bytes", ByteCountText.text(byteCount: storage.commit.byteCount))
-    add("storage.state_interval", micros: storage.stateIntervalMicros)
-    add("storage.parquet.compression", storage.parquet.compression.rawValue)
-    if let level = storage.parquet.level { add("storage.parquet.level", "\(level)") }
-    add("storage.parquet.row_group_rows", "\(storage.parquet.rowGroupRowCount)")
+    add("storage.commit.interval", micros: storage.commit.intervalMicros, .reopen)
+    add("storage.commit.bytes", ByteCountText.text(byteCount: storage.commit.byteCount), .reopen)
+    add("storage.state_interval", micros: storage.stateIntervalMicros, .reopen)
+    add("storage.parquet.compression", storage.parquet.compression.rawValue, .reopen)
+    if let level = storage.parquet.level { add("storage.parquet.level", "\(level)", .reopen) }
+    add("storage.parquet.row_group_rows", "\(storage.parquet.rowGroupRowCount)", .reopen)
   }
 
   // MARK: - Items
@@ -104,24 +104,24 @@ struct SettingWriter {
   /// State keeps the lists of attributes and metrics in their order.
   mutating func write(_ source: Configuration.Source) {
     add("topics", source.topics.sorted())
-    add("message", source.message)
+    add("message", source.message, .reopen)
     if let set = source.descriptorSet {
       // Compiled or read: what counts is what came of it.
-      add("descriptor_set", set.path, identity: Self.hash(set.bytes))
+      add("descriptor_set", set.path, identity: Self.hash(set.bytes), .reopen)
     }
     if source.envelope != .none { add("envelope", source.envelope.rawValue) }
-    if let rows = source.rows { add("rows", rows) }
+    if let rows = source.rows { add("rows", rows, .reopen) }
     switch source.device {
-    case .field(let path): add("device", path)
-    case .recordKey: add("device", "$key")
-    case .header(let name): add("device", "$header." + name)
+    case .field(let path): add("device", path, .reopen)
+    case .recordKey: add("device", "$key", .reopen)
+    case .header(let name): add("device", "$header." + name, .reopen)
     }
-    add("time.field", source.time.field)
-    if let unit = source.time.unit { add("time.unit", unit.rawValue) }
-    if let sequence = source.sequence { add("sequence", sequence) }
+    add("time.field", source.time.field, .reopen)
+    if let unit = source.time.unit { add("time.unit", unit.rawValue, .reopen) }
+    if let sequence = source.sequence { add("sequence", sequence, .reopen) }
     add("attributes", source.attributes.map(\.shown), .otherState)
     switch source.metrics {
-    case .all: add("metrics", "all", .otherState)
+    case .all: add("metrics", "all", .reopen)
     case .narrow(let name, let value):
       add("metric.name", name, .otherState)
       add("metric.value", value, .otherState)
@@ -131,40 +131,41 @@ struct SettingWriter {
         return Configuration.columnName(ofPath: place) == field.name
           ? place : "\(place) as \(field.name)"
       }
-      add("metrics", plain, .otherState)
+      // Metrics may come; whether one is gone is seen where types are known.
+      add("metrics", plain, .reopen)
       for field in fields {
-        if let unit = field.unit { add("metrics[\(field.name)].unit", unit) }
+        if let unit = field.unit { add("metrics[\(field.name)].unit", unit, .reopen) }
       }
     }
     write(source.deduplication)
-    add("limits.message", ByteCountText.text(byteCount: source.limits.messageByteCountMax))
-    for limit in source.limits.counts { add("limits.\(limit.key)", "\(limit.count)") }
-    add("implicit_zero", "\(source.implicitZero)")
+    add("limits.message", ByteCountText.text(byteCount: source.limits.messageByteCountMax), .reopen)
+    for limit in source.limits.counts { add("limits.\(limit.key)", "\(limit.count)", .reopen) }
+    add("implicit_zero", "\(source.implicitZero)", .reopen)
     write(source.eventTime)
     write(source.deadLetterFlood)
   }
 
   /// Nothing of it is part of any state.
   private mutating func write(_ flood: Configuration.DeadLetterFlood?) {
-    guard let flood else { return add("dead_letter_flood", "none") }
-    add("dead_letter_flood.share", Format.text(ofShare: flood.share))
-    add("dead_letter_flood.for", micros: flood.forMicros)
-    add("dead_letter_flood.retry", micros: flood.retryMicros)
+    guard let flood else { return add("dead_letter_flood", "none", .reopen) }
+    add("dead_letter_flood.share", Format.text(ofShare: flood.share), .reopen)
+    add("dead_letter_flood.for", micros: flood.forMicros, .reopen)
+    add("dead_letter_flood.retry", micros: flood.retryMicros, .reopen)
   }
 
   /// State survives all of it: what is remembered stays where its key does, and is forgotten else.
   private mutating func write(_ deduplication: Configuration.Deduplication?) {
     guard let deduplication else { return }
-    add("deduplicate.by", deduplication.by.rawValue)
-    add("deduplicate.within", micros: deduplication.withinMicros)
-    add("deduplicate.records", "\(deduplication.recordCountMax)")
+    add("deduplicate.by", deduplication.by.rawValue, .reopen)
+    add("deduplicate.within", micros: deduplication.withinMicros, .reopen)
+    add("deduplicate.records", "\(deduplication.recordCountMax)", .reopen)
   }
 
   /// State keeps slices by the windows' grids; what is made of them when they fire may change.
   mutating func write(_ window: Configuration.Window) {
     add("size", micros: window.sizeMicros, .otherState)
     add("slide", micros: window.slideMicros, .otherState)
-    add("aggregates", window.aggregates.map(\.rawValue))
+    add("aggregates", window.aggregates.map(\.rawValue), .reopen)
     add("sources", window.sources.map(\.pattern).sorted(), .otherState)
     add("metrics", window.metrics.map(\.pattern), .otherState)
   }

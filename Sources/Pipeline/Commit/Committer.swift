@@ -139,14 +139,10 @@ final class Committer {
 
   // MARK: - Tables and topics
 
-  /// Puts one entry that creates every table the chain does not have yet.
+  /// Puts one entry that creates every table the chain does not have yet, and gives the others the
+  /// columns they lack.
   private func configureTables(clusterID: String?) throws(CommitFailure) {
-    var wanted = options.sources.map { ReadingsTable.definition($0.plan.schema) }
-    wanted += [
-      WindowsTable.definition(options.sources), AnomaliesTable.definition(options.sources),
-      DeadLettersTable.tableDefinition, DeadLetterReplaysTable.tableDefinition,
-      GapsTable.tableDefinition,
-    ]
+    let wanted = TableDefinition.all(of: options.sources)
     while true {
       var entry = draft(.configure, id: nextCommitID(), clusterID: clusterID)
       for table in wanted {
@@ -154,10 +150,8 @@ final class Committer {
           entry.tables.append(TableActions(table: table.name, actions: creation(of: table, entry)))
           continue
         }
-        if known.schemaText != table.deltaSchema.schemaText {
-          throw .fatal(
-            "table \(table.name) has other columns than the configuration asks for; give the "
-              + "source another name, or the pipeline another storage.root")
+        if let growth = try growth(of: table, from: known) {
+          entry.tables.append(TableActions(table: table.name, actions: [growth]))
         }
       }
       if entry.tables.isEmpty { return }
@@ -177,6 +171,27 @@ final class Committer {
         id: RandomID.make(), name: table.name, schema: table.deltaSchema,
         createdTimeMillis: entry.writtenAtMicros / 1000),
     ]
+  }
+
+  /// The action that gives a table the columns it lacks; nil where it has them all.
+  ///
+  /// What others have set (properties, comments) is as of the last look at its log, which was when
+  /// the tables were brought up: another program that sets some in the moment between that and our
+  /// commit sees its setting replaced.
+  private func growth(
+    of table: TableDefinition, from known: ChainState.Table
+  ) throws(CommitFailure) -> JSONValue? {
+    do throws(SchemaConflict) {
+      // Older programs kept no metaData in their summaries; the schema and the id are elsewhere.
+      let metaData = tableLogs.bookmarks[table.name]?.metaData ?? DeltaAction.metaDataBody(
+        id: tableLogs.bookmarks[table.name]?.tableID ?? RandomID.make(), name: table.name,
+        schemaText: known.schemaText ?? "", partitionColumns: [TableDefinition.partitionColumn],
+        configuration: [], createdTimeMillis: nil)
+      return try SchemaGrowth.metaData(of: table.name, adding: table.deltaSchema, to: metaData)
+        .map { ["metaData": $0] }
+    } catch {
+      throw .fatal("\(error)")
+    }
   }
 
   func put(

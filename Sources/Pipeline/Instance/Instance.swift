@@ -44,8 +44,11 @@ package final class Instance: Sendable {
   private struct Current {
     /// For the next session; a reload changes them.
     var options: PipelineOptions
+    var reloadCount = 0
     var stopRequested = false
     var session: Session?
+    /// The schemas of the tables, as the last session that came so far found them.
+    var tableSchemas: [String: String] = [:]
   }
 
   /// Waits between sessions begin with this and grow to the other, until one has run for a minute.
@@ -75,16 +78,30 @@ package final class Instance: Sendable {
   }
 
   /// Takes over other detectors: in the running session at its next cut, which is asked for at
-  /// once, and in every later one. Returns at once.
+  /// once, and in every later one; or everything else, in another session, which is asked for at
+  /// once. Returns at once. What speaks against it has been asked for before: `obstacles(to:)`.
   package func reload(_ reload: PipelineReload) {
-    let session = current.update { current in
+    let (session, options) = current.update { current in
       current.options = current.options.applying(reload)
-      return current.session
+      current.reloadCount += 1
+      return (current.session, current.options)
     }
+    if reload.reopening != nil { board.adopt(options) }
     session?.board.update { board in
-      board.reload = reload
-      board.commitRequested = true
+      if reload.reopening != nil {
+        board.reopenRequested = true
+      } else {
+        board.reload = reload
+        board.commitRequested = true
+      }
     }
+  }
+
+  /// Why what is in the tables and in the state could not go on under these options: one sentence
+  /// each; none if it could. Cost: the size of the schemas.
+  package func obstacles(to options: PipelineOptions) -> [String] {
+    let (old, tables) = current.update { ($0.options, $0.tableSchemas) }
+    return SourceGrowth.obstacles(from: old.sources, to: options.sources, tables: tables)
   }
 
   /// Tries every source again that a flood of dead letters has paused. Returns at once.
@@ -117,16 +134,20 @@ package final class Instance: Sendable {
     var waitMillis = Self.reopenMillisMin
     while true {
       let startNanos = MonotonicClock.nowNanos()
-      let options = current.update { $0.options }
+      let (options, reloadCount) = current.update { ($0.options, $0.reloadCount) }
       // A new incarnation a session: commit ids count from 1 in each, and must never repeat.
       let pool = OutputPool(byteCountMax: options.commit.byteCount)
       let committer = Committer(
         options: options, storage: storage, pool: pool, incarnation: RandomID.make(), log: log)
       board.beginSession()
-      let end = runSession(committer, options, pool: pool, memory: &memory)
+      let end = runSession(
+        committer, options, reloadCount: reloadCount, pool: pool, memory: &memory)
       noteTrouble(end)
       switch end {
       case .stopped(let isComplete): return .stopped(isComplete: isComplete || goal == .run)
+      case .reloaded:
+        log.notice("going on with the new configuration")
+        continue
       case .refused(let reason) where memory.hasStarted: return .failed(reason)
       case .refused(let reason): return .refused(reason)
       case .failed(.stop(let reason)), .failed(.syncFailed(let reason)): return .failed(reason)
@@ -150,23 +171,27 @@ package final class Instance: Sendable {
     switch end {
     case .failed(.reopen(let reason)), .failed(.damagedState(_, let reason)):
       board.sessionFailed(reason)
+    case .reloaded: board.enter(.starting)
     case .stopped, .refused, .failed: break
     }
   }
 
+  /// - Parameter reloadCount: when `options` were read: what was reloaded since has not reached
+  ///   this session.
   private func runSession(
-    _ committer: sending Committer, _ options: PipelineOptions, pool: OutputPool,
-    memory: inout SessionMemory
+    _ committer: sending Committer, _ options: PipelineOptions, reloadCount: Int,
+    pool: OutputPool, memory: inout SessionMemory
   ) -> SessionEnd {
     let session = Session(
       options: options, storage: storage, committer: Monitor(committer), pool: pool, goal: goal,
       memory: memory, status: board, log: log)
-    let mustStop = current.update { current in
+    let (mustStop, isOutdated) = current.update { current in
       current.session = session
-      return current.stopRequested
+      return (current.stopRequested, current.reloadCount != reloadCount)
     }
     defer { current.update { $0.session = nil } }
     if mustStop { return .stopped(isComplete: false) }
+    if isOutdated { return .reloaded }
     let consumer: any GroupConsumer
     do {
       consumer = try connect(session)
@@ -177,6 +202,7 @@ package final class Instance: Sendable {
       consumer.close(timeoutMillis: 0)
       return end
     }
+    current.update { $0.tableSchemas = session.tableSchemas }
     memory.hasStarted = true
     memory.targets = session.memory.targets
     let end = session.run(consumer)

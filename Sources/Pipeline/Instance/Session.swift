@@ -9,6 +9,8 @@ import Telemetry
 enum SessionEnd {
   /// As asked. `isComplete`: everything up to the end offsets seen at start is committed.
   case stopped(isComplete: Bool)
+  /// In order, so that the next one has another configuration.
+  case reloaded
   /// Nothing was read: brokers, topics or root are not as the configuration says.
   case refused(String)
   case failed(SessionFailure)
@@ -37,6 +39,8 @@ final class Session: @unchecked Sendable {
   /// What earlier sessions left; `prepare` completes it.
   private(set) var memory: SessionMemory
   private(set) var clusterID: String?
+  /// By table, as `prepare` found or made them.
+  private(set) var tableSchemas: [String: String] = [:]
   private(set) var consumer: (any GroupConsumer)?
   private(set) var laneCommands: [Monitor<[LaneCommand]>] = []
   private var laneThreads: [WorkerThread] = []
@@ -97,6 +101,7 @@ final class Session: @unchecked Sendable {
       let opener = TopicOpener(consumer: consumer, start: options.start)
       try committer.update { committer in
         try committer.recover(clusterID: clusterID)
+        tableSchemas = committer.state.tables.compactMapValues(\.schemaText)
         try checkTopics(counts, in: committer.state)
         for topic in topics {
           guard let opening = try opener.opening(of: topic, in: committer.state) else { continue }
@@ -207,11 +212,15 @@ final class Session: @unchecked Sendable {
       status.seeControl()
       let now = board.update { board in
         defer { board.losses = [] }
-        return (stop: board.stopRequested, failure: board.failure, losses: board.losses)
+        return (
+          stop: board.stopRequested, reopen: board.reopenRequested, failure: board.failure,
+          losses: board.losses
+        )
       }
       if let failure = now.failure { return .failed(failure) }
       for loss in now.losses { handle(loss, consumer) }
       if now.stop { return .stopped(isComplete: false) }
+      if now.reopen { return .reloaded }
       resolveTopicDoubt(consumer)
       tendFloods(consumer)
       guard goal != .run else { continue }
@@ -255,7 +264,11 @@ final class Session: @unchecked Sendable {
 
   /// Leaves the group in order: cut, commit, give the partitions back.
   private func drain(_ consumer: any GroupConsumer, after end: SessionEnd) -> SessionEnd {
-    guard case .stopped(let isComplete) = end else {
+    var isComplete = false
+    switch end {
+    case .stopped(let isGoalReached): isComplete = isGoalReached
+    case .reloaded: break
+    case .refused, .failed:
       consumer.leaveGroup(timeoutMillis: Self.leaveMillis)
       return end
     }

@@ -4,6 +4,8 @@ import Telemetry
 struct SessionBoard: Sendable {
   /// Somebody asked for an orderly end.
   var stopRequested = false
+  /// Somebody asked for a session with another configuration.
+  var reopenRequested = false
   /// A commit is wanted now, whatever the interval says.
   var commitRequested = false
   /// What the next cut brings to the lanes.

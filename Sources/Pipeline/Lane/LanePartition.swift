@@ -52,6 +52,11 @@ final class LanePartition {
   private var hasNewDetectors = false
   /// The same of limits and of what makes a duplicate.
   private var hasNewAdmission = false
+  /// Metrics came since the last snapshot: a replay from an older one would not know them.
+  private var hasNewMetrics = false
+  /// The presence bits of the metrics that the saved state knew, for as long as records are
+  /// replayed: the first pass saw no others, and the new ones begin where the replay ends.
+  private var replayedMetrics: [UInt64]?
   /// Records were refused since the last snapshot because nobody knew their schema: by the time of
   /// a replay somebody may, so that none may begin before them.
   private var hasUnknownSchema = false
@@ -61,22 +66,6 @@ final class LanePartition {
   private(set) var unverifiedWitness: Witness?
   private var witness: Witness?
 
-  /// Where the partition stands towards Kafka.
-  enum Position {
-    /// Assigned or sought; the first record decides whether there is a hole.
-    case fresh
-    /// A hole was seen: everything is ignored until the lane has asked for `expected` again.
-    case refetching
-    /// What comes next is too far behind to wait for: the lane asks for `expected` right away.
-    case seekingAhead
-    /// Asked again; a hole is now believed.
-    case refetched
-    case steady
-    /// Held: nothing is taken until it is released and asked for again.
-    case held
-    /// The position is lost; nothing is taken until the session decides.
-    case lost
-  }
   var position = Position.fresh
   /// Records decoded since the lane last asked, for the flood rule.
   var share = DeadShare()
@@ -109,10 +98,10 @@ final class LanePartition {
     dropsOutput = first < start.to
     unverifiedWitness = start.witness.flatMap { $0.offset >= start.fetchFrom ? $0 : nil }
     witness = start.witness
-    if !dropsOutput {
-      adoptDefinitions()
-      adoptAdmission()
+    if let saved = windows.savedSchema {
+      replayedMetrics = source.plan.schema.presence(ofMetricsOf: saved)
     }
+    if !dropsOutput { adoptConfiguration() }
   }
 
   var isReplaying: Bool { expected < replayUntil }
@@ -354,6 +343,10 @@ final class LanePartition {
   private func applyEventTime() {
     let end = output.readings.recordCount
     if appliedRecordCount < end {
+      if let replayedMetrics {
+        let firstRow = output.readings.recordRowStarts[appliedRecordCount]
+        output.readings.hideMetrics(except: replayedMetrics, fromRow: firstRow)
+      }
       windows.apply(
         &output.readings, records: appliedRecordCount..<end, vocabulary: vocabulary,
         into: &output.firings)
@@ -376,6 +369,13 @@ final class LanePartition {
 
   private func endDropping() {
     dropsOutput = false
+    adoptConfiguration()
+  }
+
+  /// From this offset on everything is as the configuration says now.
+  private func adoptConfiguration() {
+    if replayedMetrics != nil { hasNewMetrics = true }
+    replayedMetrics = nil
     adoptDefinitions()
     adoptAdmission()
   }
@@ -430,7 +430,8 @@ final class LanePartition {
   /// - Parameter wanted: at an orderly stop any state newer than the last snapshot is worth it.
   func isStateDue(_ options: CommitOptions, wanted: Bool, nowNanos: Int64) -> Bool {
     let mustHave =
-      !decisions.isEmpty || hasNewDetectors || hasNewAdmission || hasUnknownSchema
+      !decisions.isEmpty || hasNewDetectors || hasNewAdmission || hasNewMetrics
+      || hasUnknownSchema
     if isReplaying || isLost || stateCut == expected && !mustHave { return false }
     return wanted || mustHave
       || inputByteCountSinceState >= options.stateInputByteCount
@@ -450,6 +451,7 @@ final class LanePartition {
     if isLost { return nil }
     if !decisions.isEmpty { return "its open windows were fired by decision" }
     if hasNewDetectors { return "its detectors were changed" }
+    if hasNewMetrics { return "its source has new metrics" }
     if hasNewAdmission { return "its limits or its rule for duplicates were changed" }
     return hasUnknownSchema ? "records of it were refused for a schema that nobody knew" : nil
   }
@@ -483,6 +485,7 @@ final class LanePartition {
     decisions = []
     hasNewDetectors = false
     hasNewAdmission = false
+    hasNewMetrics = false
     hasUnknownSchema = false
     if let state {
       stateCut = state.reference.cut

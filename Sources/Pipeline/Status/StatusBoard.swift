@@ -243,6 +243,15 @@ final class StatusBoard: Sendable {
 
   // MARK: - Reload
 
+  /// Sessions begin with these options from now on; their sources are those of before.
+  func adopt(_ options: PipelineOptions) {
+    content.update { content in
+      content.floods = FloodWatch(options.sources)
+      content.rule = ProgressRule(
+        limits: options.progressLimits, commitIntervalMillis: options.commit.intervalMillis)
+    }
+  }
+
   func noteReload(isAccepted: Bool, detail: String, configFingerprint: String?) {
     content.update { content in
       content.status.lastReload = PipelineStatus.Reload(

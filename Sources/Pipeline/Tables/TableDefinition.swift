@@ -1,3 +1,4 @@
+import Decode
 import DeltaLog
 import Parquet
 
@@ -43,6 +44,17 @@ struct TableDefinition: Sendable {
       columns: columns.map {
         ParquetColumn(name: $0.name, type: $0.type.parquetType, isOptional: true)
       })
+  }
+}
+
+extension TableDefinition {
+  /// Every table of a pipeline with these sources.
+  static func all(of sources: [SourceOptions]) -> [TableDefinition] {
+    sources.map { ReadingsTable.definition($0.plan.schema) } + [
+      WindowsTable.definition(sources), AnomaliesTable.definition(sources),
+      DeadLettersTable.tableDefinition, DeadLetterReplaysTable.tableDefinition,
+      GapsTable.tableDefinition,
+    ]
   }
 }
 

@@ -4,14 +4,18 @@ import Pipeline
 /// What becomes of a configuration file that was changed under a running pipeline: taken over
 /// whole, or refused with every reason. Reads the file and what it names; changes nothing.
 enum ReloadDecision {
-  /// Nothing may differ but what `ConfigurationChange` calls live.
+  /// Nothing differs that `ConfigurationChange` refuses, or that the tables and the state cannot
+  /// go on with.
   case accepted(Configuration, ConfigurationChange, PipelineReload)
   /// One line each.
   case refused([String])
 
-  /// - Parameter sources: names, in the order of the running pipeline; the file may have another.
+  /// - Parameters:
+  ///   - sources: names, in the order of the running pipeline; the file may have another.
+  ///   - obstacles: what the tables and the state say against other options.
   static func about(
-    file: String, running: Configuration, sources: [String], environment: [String: String]
+    file: String, running: Configuration, sources: [String], environment: [String: String],
+    obstacles: (PipelineOptions) -> [String]
   ) -> ReloadDecision {
     var configuration: Configuration
     let wiring: Wiring
@@ -27,10 +31,17 @@ enum ReloadDecision {
     let change = ConfigurationChange(from: running, to: configuration)
     guard change.isAccepted else { return .refused(change.refused.map(\.description)) }
     // The wiring keeps the file's order of sources.
-    let found = zip(configuration.sources.map(\.name), wiring.pipeline.sources)
-    let detectors = sources.map { name in found.first { $0.0 == name }?.1.detectors ?? [] }
-    let reload = PipelineReload(
-      detectors: detectors, configFingerprint: configuration.fingerprint)
+    let found = Dictionary(
+      zip(configuration.sources.map(\.name), wiring.pipeline.sources)) { first, _ in first }
+    var options = wiring.pipeline
+    options.sources = sources.compactMap { found[$0] }
+    var reload = PipelineReload(
+      detectors: options.sources.map(\.detectors), configFingerprint: configuration.fingerprint)
+    if change.reopens {
+      let reasons = obstacles(options)
+      if !reasons.isEmpty { return .refused(reasons) }
+      reload.reopening = options
+    }
     return .accepted(configuration, change, reload)
   }
 

@@ -4,7 +4,7 @@ import Pipeline
 import ServiceLifecycle
 import UnixSignals
 
-/// Reads the configuration again at every SIGHUP: takes over the log level and the detectors, or
+/// Reads the configuration again at every SIGHUP: takes over what can change over live state, or
 /// refuses the file with all reasons; the pipeline runs on either way.
 ///
 /// A signal that comes while another is answered is answered after it: the file that counts is the
@@ -43,7 +43,8 @@ final class ReloadService: Service {
     for await _ in hangUps.cancelOnGracefulShutdown() {
       notifier?.reloadBegan()
       let decision = ReloadDecision.about(
-        file: file, running: running, sources: sources, environment: Environment.variables)
+        file: file, running: running, sources: sources, environment: Environment.variables,
+        obstacles: instance.obstacles)
       switch decision {
       case .refused(let reasons): refuse(reasons)
       case .accepted(let configuration, let change, let reload):
@@ -59,7 +60,7 @@ final class ReloadService: Service {
   private func take(
     _ configuration: Configuration, _ change: ConfigurationChange, _ reload: PipelineReload
   ) {
-    if change.changesDetectors { instance.reload(reload) }
+    if change.changesDetectors || change.reopens { instance.reload(reload) }
     note(isAccepted: true, change.summary, configuration.fingerprint)
     // Said at the level of before, which is the one somebody reads now.
     log.notice(

@@ -1,6 +1,9 @@
 import Config
+import Decode
 import Detectors
+import Telemetry
 import Testing
+import Windows
 
 @testable import Pipeline
 @testable import downlinkd
@@ -18,6 +21,16 @@ import Testing
          sequence: sequence, metrics: all}
     """
 
+  private static let reversedSources = """
+    sources:
+      - {name: two, topics: [two], message: fleet.telemetry.v1.DeviceTelemetry,
+         device: device_id, time: {field: time_unix_ms, unit: ms},
+         sequence: sequence, metrics: all}
+      - {name: one, topics: [one], message: fleet.telemetry.v1.DeviceTelemetry,
+         device: device_id, time: {field: time_unix_ms, unit: ms},
+         sequence: sequence, metrics: all}
+    """
+
   private static let file = """
     pipeline: test
     kafka: {brokers: ["127.0.0.1:9092"]}
@@ -30,12 +43,15 @@ import Testing
     """
 
   /// The outcome of writing `text` over the file that runs.
-  private func decide(_ text: String) throws -> ReloadDecision {
+  private func decide(
+    _ text: String, obstacles: (PipelineOptions) -> [String] = { _ in [] }
+  ) throws -> ReloadDecision {
     let path = folder.write(Self.file, as: "downlinkd.yaml")
     let running = try Configuration.load(file: path, environment: [:])
     _ = folder.write(text, as: "downlinkd.yaml")
     return ReloadDecision.about(
-      file: path, running: running, sources: ["one", "two"], environment: [:])
+      file: path, running: running, sources: ["one", "two"], environment: [:],
+      obstacles: obstacles)
   }
 
   private func changed(_ old: String, to new: String) -> String {
@@ -62,16 +78,8 @@ import Testing
   }
 
   @Test func `detectors go to their source, whatever the file's order of sources`() throws {
-    let reversed = """
-      sources:
-        - {name: two, topics: [two], message: fleet.telemetry.v1.DeviceTelemetry,
-           device: device_id, time: {field: time_unix_ms, unit: ms},
-           sequence: sequence, metrics: all}
-        - {name: one, topics: [one], message: fleet.telemetry.v1.DeviceTelemetry,
-           device: device_id, time: {field: time_unix_ms, unit: ms},
-           sequence: sequence, metrics: all}
-      """
-    let text = changed(Self.sources, to: reversed).replacing("above: 80", with: "above: 90")
+    let text = changed(Self.sources, to: Self.reversedSources)
+      .replacing("above: 80", with: "above: 90")
     guard case .accepted(_, _, let reload) = try decide(text) else {
       Issue.record("refused: \(try reasons(decide(text)) ?? [])")
       return
@@ -85,6 +93,29 @@ import Testing
       return
     }
     #expect(change.isEmpty && change.summary == "nothing changed")
+  }
+
+  @Test func `what takes another session carries all, sources in the running order`() throws {
+    let text = changed(Self.sources, to: Self.reversedSources)
+      .replacing("log: {level: info}", with: "event_time: {device_idle: 3h}")
+    guard case .accepted(_, let change, let reload) = try decide(text) else {
+      Issue.record("refused: \(try reasons(decide(text)) ?? [])")
+      return
+    }
+    #expect(change.reopens)
+    let options = try #require(reload.reopening)
+    #expect(options.sources.map(\.plan.schema.source) == ["one", "two"])
+    #expect(options.sources.map(\.detectors.count) == [1, 0])
+    #expect(options.sources.map(\.eventTime.deviceIdleMicros) == [10_800_000_000, 10_800_000_000])
+    #expect(options.configFingerprint == reload.configFingerprint)
+  }
+
+  @Test func `what tables and state say against a change refuses it`() throws {
+    let text = changed("log: {level: info}", to: "event_time: {device_idle: 3h}")
+    #expect(try reasons(decide(text) { _ in ["a column"] }) == ["a column"])
+    // What needs no other session is none of their business.
+    let limit = changed("above: 80", to: "above: 90")
+    #expect(try reasons(decide(limit) { _ in ["a column"] }) == nil)
   }
 
   @Test func `one change that cannot be live refuses the whole file, with that reason`() throws {
@@ -113,7 +144,8 @@ import Testing
     let path = folder.write(Self.file, as: "running.yaml")
     let running = try Configuration.load(file: path, environment: [:])
     let decision = ReloadDecision.about(
-      file: path + ".gone", running: running, sources: ["one", "two"], environment: [:])
+      file: path + ".gone", running: running, sources: ["one", "two"], environment: [:],
+      obstacles: { _ in [] })
     #expect(reasons(decision)?.count == 1)
   }
 

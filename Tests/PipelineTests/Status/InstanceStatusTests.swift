@@ -33,11 +33,13 @@ import Testing
     }
   }
 
-  private func start(_ topics: RecordedTopics, lanes: Int = 2) throws -> Running {
+  private func start(
+    _ topics: RecordedTopics, _ options: PipelineOptions? = nil, lanes: Int = 2
+  ) throws -> Running {
     let storage = MemoryStorage()
     let instance = Instance(
-      options: try TestSources.options(lanes: lanes, intervalMillis: 30), storage: storage,
-      goal: .run, log: TestSources.silentLog
+      options: try options ?? TestSources.options(lanes: lanes, intervalMillis: 30),
+      storage: storage, goal: .run, log: TestSources.silentLog
     ) { RecordedConsumer(topics, laneCount: lanes, seed: 1, delegate: $0) }
     #expect(instance.status().phase == .starting)
     let result = Monitor<InstanceResult?>(nil)
@@ -101,6 +103,41 @@ import Testing
     let last = try #require(ledger.recentEntries.last { $0.kind == .commit })
     #expect(last.configFingerprint == "no detectors")
     #expect(last.partitions.allSatisfy { $0.state != nil })
+  }
+
+  @Test func `another session takes over new metrics, from the state of the one before`() throws {
+    let few = try TestSources.options(
+      sources: [TestSources.wide(metrics: ["battery_voltage_v"]), TestSources.narrow()], lanes: 2,
+      intervalMillis: 30)
+    let topics = Self.topics()
+    let running = try start(topics, few)
+    _ = try running.status("caught up", where: Self.isCaughtUp)
+    var more = few
+    more.sources[0] = try TestSources.wide(metrics: ["battery_current_a", "battery_voltage_v"])
+    more.configFingerprint = "more"
+    var none = few
+    none.sources[0] = try TestSources.wide(metrics: ["battery_current_a"])
+    #expect(running.instance.obstacles(to: more) == [])
+    #expect(running.instance.obstacles(to: none).count == 1)
+    running.instance.reload(
+      PipelineReload(detectors: [[], []], configFingerprint: "more", reopening: more))
+    let status = try running.status("opened again") {
+      $0.sessionCount == 2 && $0.phase == .running && Self.isCaughtUp($0)
+    }
+    #expect(status.trouble == nil && status.stall == nil)
+    #expect(running.stop() == .stopped(isComplete: true))
+    let ledger = Ledger(storage: running.storage, pipeline: "fleet", incarnation: "reader")
+    try ledger.open()
+    let schema = try #require(ledger.state.tables["readings_snapshots"]?.schemaText)
+    #expect(schema.contains("battery_current_a"))
+    let growth = try #require(ledger.recentEntries.last { $0.kind == .configure })
+    #expect(growth.configFingerprint == "more")
+    let before = ledger.recentEntries.filter { $0.version < growth.version && $0.kind == .commit }
+    #expect(before.contains { $0.partitions.contains { $0.state != nil } })
+    // What was saved with fewer metrics is saved once more, with them.
+    let after = ledger.recentEntries.filter { $0.version > growth.version }
+    let saved = after.flatMap(\.partitions).filter { $0.state?.isNeeded == true }
+    #expect(Set(saved.map(\.key.topic)) == ["telemetry"])
   }
 
   @Test func `what became of a reload is part of the status`() throws {

@@ -37,12 +37,19 @@ enum TestSources {
     name: "30s", sizeMicros: 30_000_000, slideMicros: 10_000_000,
     aggregates: [.mean, .min, .last], metricGlobs: ["battery_*", "a"])
 
+  /// - Parameters:
+  ///   - metrics: fields, or names of columns; nil for all.
+  ///   - types: the field of a column that is not called like it.
   static func wide(
     windows: [WindowDefinition] = [tenSeconds, sliding], topics: [String] = ["telemetry"],
-    detectors: [DetectorDefinition] = []
+    detectors: [DetectorDefinition] = [], metrics: [String]? = nil, types: [String: String] = [:]
   ) throws -> SourceOptions {
-    SourceOptions(
-      topics: topics, plan: try DecodePlan(wideMapping), windows: windows, eventTime: eventTime,
+    var mapping = wideMapping
+    if let metrics {
+      mapping.metrics = .list(metrics.map { .init(field: types[$0] ?? $0, name: $0) })
+    }
+    return SourceOptions(
+      topics: topics, plan: try DecodePlan(mapping), windows: windows, eventTime: eventTime,
       detectors: detectors)
   }
 
@@ -59,13 +66,6 @@ enum TestSources {
     SourceOptions(
       topics: ["samples"], plan: try DecodePlan(narrowMapping), windows: [tenSeconds],
       eventTime: eventTime, detectors: detectors)
-  }
-
-  /// The narrow source under its name, with one attribute less.
-  static func narrowWithoutModel() throws -> DecodePlan {
-    var mapping = narrowMapping
-    mapping.attributes.removeLast()
-    return try DecodePlan(mapping)
   }
 
   static func options(
