@@ -17,8 +17,9 @@ struct RunCommand: AsyncParsableCommand {
     commandName: "run", abstract: "Run the pipeline until stopped.",
     discussion: """
       SIGTERM and SIGINT end it in order: cut, commit, leave the group. SIGHUP reads the \
-      configuration again and takes over the log level and the detectors; a file with faults or \
-      with other changes is refused with every reason, and the one of before runs on.
+      configuration again and takes over what can change over live state: detectors at once, \
+      descriptor sets, added metrics, limits and others with a commit and a new session; a file \
+      with faults or with other changes is refused with every reason, and the one of before runs on.
 
       A service manager that sets NOTIFY_SOCKET is told when it is ready, what it does, that it \
       still progresses, and when it stops. With --until-caught-up nothing is served over HTTP.

@@ -79,7 +79,7 @@ def configuration(brokers, root, descriptor_set, **source):
     }  # fmt: skip
     return harness.base_config(
         brokers, root, [orbits], windows=[{"name": "1m", "size": "1m"}],
-        storage={"commit": {"interval": "1s"}, "state_interval": "1h"},
+        storage={"root": str(root), "commit": {"interval": "1s"}, "state_interval": "1h"},
     )  # fmt: skip
 
 
@@ -209,10 +209,12 @@ def run(scenario):
     until_committed(root, fleet)
     refusals(scenario, daemon, root, path, config, folder)
 
-    # The same file, with another content: what a fleet's release does.
+    # The same file, with another content: what a fleet's release does. All numbers were asked for
+    # before, now it is said which, and a text among them.
     grown_at = len(fleet.rows)
     shutil.copy(compile_set(folder, V2, "new"), old)
     config["sources"][0]["descriptor_set"] = str(old)
+    config["sources"][0]["metrics"] = ["slot", "altitude_km", "speed_km_s", "mode"]
     scenario.write_config(config, path.name)
     accepted, detail = hang_up(daemon)
     require(accepted and "descriptor_set" in detail, f"{accepted}: {detail}")

@@ -20,6 +20,7 @@ SCENARIOS = [
     "dead_letters",
     "duplicates",
     "envelope",
+    "evolution",
     "stop",
     "service",
     "liveness",
