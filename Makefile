@@ -251,13 +251,13 @@ test-blackbox:
 	DOWNLINKD=$(CURDIR)/.build/debug/downlinkd \
 	  $(PYTHON) $(SOURCES_PYTHON)/blackbox/run_all.py --quick
 
-# Lintian, the manual pages, the same bytes twice: of the package that make deb has made.
-test-package: setup-package-tests
+# Lintian, the manual pages, the same bytes twice.
+test-package: setup-package-tests deb
 	$(PYTHON) $(SOURCES_PYTHON)/package/package.py --deb $(DEB)/downlinkd_*.deb \
 	  --program .build/release/downlinkd
 
 # The package's life on Debian 12 and 13 under systemd; boots them, so it must be root.
-test-systemd: setup-roots
+test-systemd: setup-roots deb
 	@as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root="sudo -E"; fi; \
 	$$as_root $(PYTHON) $(SOURCES_PYTHON)/systemd/service_life.py --deb $(DEB)/downlinkd_*.deb \
 	  $(addprefix $(ROOTS)/,$(ROOT_SUITES))
