@@ -30,6 +30,7 @@ CONFIG = "/etc/downlinkd/downlinkd.yaml"
 STATE = "/var/lib/downlinkd"
 DROP_INS = f"/run/systemd/system/{UNIT}.d"
 TEMPLATE_INSTANCE = "downlinkd@second.service"
+REGISTRY_INSTANCE = "third"
 PARTITION_COUNT = 4
 # systemd-analyze's tenths.
 EXPOSURE_MAX = 15
@@ -59,6 +60,20 @@ storage: {{root: {root}, commit: {{interval: 1s}}, state_interval: 2s}}
 http: {{listen: "127.0.0.1:{port}"}}
 log: {{level: {level}}}
 """
+LOST_REGISTRY = """\
+pipeline: third
+kafka: {{brokers: ["{brokers}"]}}
+schema_registry: {{url: "http://127.0.0.1:1"}}
+sources:
+  - name: orbit
+    topics: [other]
+    envelope: confluent
+    message: acme.Orbit
+    device: $key
+    time: {{field: $timestamp}}
+storage: {{root: {root}}}
+http: {{listen: none}}
+"""
 
 
 class Life:
@@ -82,9 +97,9 @@ class Life:
             self.note(f"booted systemd {self.systemd} in {time.monotonic() - begun:.0f} s")
             for step in (
                 self.install, self.hardening, self.faulty_configuration, self.start, self.reload,
-                self.journal, self.credentials_and_instances, self.crash, self.hang,
-                self.frozen_broker, self.upgrade, self.refused_upgrade, self.stop, self.remove,
-                self.purge,
+                self.journal, self.lost_registry, self.credentials_and_instances, self.crash,
+                self.hang, self.frozen_broker, self.still_no_registry, self.upgrade,
+                self.refused_upgrade, self.stop, self.remove, self.purge,
             ):  # fmt: skip
                 step()
         finally:
@@ -248,6 +263,22 @@ class Life:
         beside = self.machine.journal("_TRANSPORT=stdout", f"_PID={self.main_pid()}")
         require(not beside, f"text in the journal beside entries: {beside[:3]}")
         self.note(f"the journal has {len(entries)} commits with their figures")
+
+    def lost_registry(self):
+        """A start that only waits for others must go on being tried; begun here, judged later."""
+        self.machine.write(
+            f"/etc/downlinkd/{REGISTRY_INSTANCE}.yaml",
+            LOST_REGISTRY.format(brokers=self.brokers, root=f"{STATE}/{REGISTRY_INSTANCE}"))
+        self.machine.run("systemctl", "start", "--no-block", f"downlinkd@{REGISTRY_INSTANCE}")
+
+    def still_no_registry(self):
+        """The check ends with 69, which is left to `run`, which ends with it too."""
+        unit = f"downlinkd@{REGISTRY_INSTANCE}.service"
+        wait_for("it is tried again", lambda: int(self.machine.show(unit, "NRestarts")) > 0)
+        said = [entry["MESSAGE"] for entry in self.machine.journal(f"--unit={unit}")]
+        require(any("schema_registry" in line for line in said), f"it says {said[:5]}")
+        self.machine.run("systemctl", "stop", unit)
+        self.note("a schema registry that is away: tried again")
 
     def credentials_and_instances(self):
         """An instance of the template, with a secret that only it can read."""
@@ -415,7 +446,7 @@ class Life:
             "find", "/etc", "/usr", "/run/systemd/system", "-name", "*downlinkd*",
             "-not", "-path", "/etc/credstore/*", "-not", "-path", f"{DROP_INS}*",
         ).split()  # fmt: skip
-        # second.yaml and the drop-ins in /run are the test's own.
+        # The instances' files and the drop-ins in /run are the test's own.
         require(set(left) <= {"/etc/downlinkd"}, f"purge leaves {left}")
         require(not self.machine.exists(CONFIG), "purge leaves the configuration")
         require(self.machine.exists(f"{STATE}/tables"), "purge deletes the tables")
