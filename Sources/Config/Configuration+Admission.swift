@@ -27,17 +27,20 @@ extension Configuration {
     package let deviceCountMax: Int
     /// Metric names of a partition of a narrow source.
     package let metricCountMax: Int
+    /// Words of each attribute of a partition.
+    package let attributeWordCountMax: Int
 
     package static let standard = RecordLimits(
       messageByteCountMax: Default.messageByteCount, depthMax: Default.depth,
       rowCountMax: Default.rowsPerRecord, deviceCountMax: Default.devicesPerPartition,
-      metricCountMax: Default.metricsPerPartition)
+      metricCountMax: Default.metricsPerPartition,
+      attributeWordCountMax: Default.attributeWordsPerPartition)
 
     /// Those that count things, with their keys.
     var counts: [(key: String, count: Int)] {
       [
         ("depth", depthMax), ("rows", rowCountMax), ("devices", deviceCountMax),
-        ("metrics", metricCountMax),
+        ("metrics", metricCountMax), ("attributes", attributeWordCountMax),
       ]
     }
   }

@@ -42,6 +42,9 @@ enum Default {
   static let devicesPerPartition = 1_000_000
   /// Of one partition of a narrow source: each is a series of every device.
   static let metricsPerPartition = 10_000
+  /// Of one attribute in one partition. An attribute is a word of a device: even a serial number of
+  /// a part of it differs no more often than devices do.
+  static let attributeWordsPerPartition = 100_000
 
   /// A registry answers in milliseconds; one that takes longer than this is in trouble.
   static let registryTimeout: Int64 = 5 * seconds
@@ -108,6 +111,7 @@ enum Allowed {
   static let rowsPerRecord = 1...100_000_000
   static let devicesPerPartition = 1...100_000_000
   static let metricsPerPartition = 1...10_000_000
+  static let attributeWordsPerPartition = 1...100_000_000
 
   static let registryTimeout: ClosedRange<Int64> = 100_000...5 * Default.minutes
   static let descriptorSetByteCountMax = 16 << 20

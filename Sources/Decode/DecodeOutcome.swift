@@ -50,6 +50,9 @@ package enum DeadReason: String, CaseIterable, Sendable {
   case tooManyDevices = "too_many_devices"
   /// The row's metric name is new, and its partition has as many as the source's limit.
   case tooManyMetrics = "too_many_metrics"
+  /// A word of one of the record's attributes is new, and its partition has as many of that
+  /// attribute as the source's limit.
+  case tooManyAttributes = "too_many_attributes"
   /// The event time is there and is none: a header that is neither a whole number in text nor eight
   /// bytes.
   case badTime = "bad_time"
@@ -73,14 +76,15 @@ package struct RowFault: Equatable, Sendable {
   /// Whether the row is among the readings all the same, without what could not be read: its value
   /// is null there. Else the row is missing.
   package let isRowKept: Bool
-  /// Bad rows of the record that are not told apart any more (`Options.rowFaultCountMax`).
-  package internal(set) var unlistedCount = 0
+  /// Further rows of the record that were kept and are not told apart any more
+  /// (`Options.rowFaultCountMax`).
+  package var unlistedCount = 0
   private let sentence: String
 
   /// What is wrong, in one sentence.
   package var detail: String {
     unlistedCount == 0
-      ? sentence : "\(sentence); and \(unlistedCount) more rows of this record are bad"
+      ? sentence : "\(sentence); and \(unlistedCount) more rows of this record were kept like it"
   }
 
   package init(

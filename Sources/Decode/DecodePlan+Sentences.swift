@@ -20,8 +20,8 @@ extension CompiledMapping {
     case .noMetricName: "the metric has no name"
     case .unpackRefused: "the message stands twice, and libprotobuf-c cannot merge the two"
     case .nullPayload, .tooLarge, .tooManyRows, .tooManyDevices, .tooManyMetrics,
-      .missingRequired, .noDevice, .badTime, .notEnveloped,
-      .badEnvelope, .unknownSchema, .otherType:
+      .tooManyAttributes, .missingRequired, .noDevice, .badTime, .notEnveloped, .badEnvelope,
+      .unknownSchema, .otherType:
       reason.rawValue
     }
   }

@@ -31,7 +31,7 @@ extension RecordDecoder {
     guard let time = part.time else { preconditionFailure("without rows the time is the record's") }
     var notes = RowNotes()
     for slot in slots.recordFaults {
-      notes.add(.wrongType, plan.tree.recordPaths[slot])
+      notes.add(.wrongType, slot: slot)
       unsafe plan.dropMetric(slot, slots.recordLayout, slots.record)
     }
     let metricFlags = unsafe appendMetrics(
@@ -40,8 +40,9 @@ extension RecordDecoder {
     batch.rowFlags.append(time.flags | part.flags | metricFlags)
     batch.rowIndexes.append(0)
     if let reason = notes.reason {
-      note(
-        reason, notes.detail(plan), row: 0, isKept: true, in: batch, &faults, fresh: faults.count)
+      var tally = RowFaultTally(countMax: options.rowFaultCountMax)
+      tally.addKept(
+        reason, record: batch.recordCount, row: 0, to: &faults, detail: notes.detail(plan))
     }
     return .read(rows: 1)
   }
@@ -51,7 +52,11 @@ extension RecordDecoder {
     _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
   ) -> DecodeOutcome {
     let firstRow = batch.rowCount
-    let firstNote = faults.count
+    let firstValueByte = batch.valueBytes.count
+    let firstMetric = vocabulary.metrics.count
+    let record = batch.recordCount
+    var tally = RowFaultTally(countMax: options.rowFaultCountMax)
+    var notes = RowNotes()
     var firstFault: (reason: DeadReason, row: Int)?
     if let key = plan.readers.rowKey { findSuperseded(texts, key) }
     // Locals, because what is read through `self` in the loop is copied or retained for every row.
@@ -62,7 +67,7 @@ extension RecordDecoder {
     let hasSuperseded = !supersededRows.isEmpty
     var faultIndex = 0
     for row in 0..<slots.rowCount {
-      var notes = RowNotes()
+      if notes.reason != nil { notes.removeAll() }
       if hasFaults { takeFaults(ofRow: row, &faultIndex, &notes) }
       if hasSuperseded, supersededRows[row] { continue }
       let words = unsafe slots.rows + row &* stride
@@ -79,9 +84,9 @@ extension RecordDecoder {
       guard fault == nil, let time else {
         let reason = fault ?? .noTime
         if firstFault == nil { firstFault = (reason, row) }
-        note(
-          reason, plan.sentence(for: reason), row: row, isKept: false, in: batch, &faults,
-          fresh: firstNote)
+        tally.addLost(
+          reason, record: record, row: row, to: &faults, detail: plan.sentence(for: reason))
+        if tally.hasTooManyLost { break }
         continue
       }
       let metricFlags = unsafe appendMetrics(plan, layout, words, texts, into: &batch, &notes)
@@ -97,13 +102,16 @@ extension RecordDecoder {
       batch.rowFlags.append(time.flags | part.flags | metricFlags)
       batch.rowIndexes.append(UInt32(truncatingIfNeeded: row))
       if let reason = notes.reason {
-        note(
-          reason, notes.detail(plan), row: row, isKept: true, in: batch, &faults,
-          fresh: firstNote)
+        tally.addKept(
+          reason, record: record, row: row, to: &faults, detail: notes.detail(plan))
       }
     }
-    if batch.rowCount == firstRow, let (reason, row) = firstFault {
-      return .dead(reason, detail: "no row can be read; row \(row): \(plan.sentence(for: reason))")
+    if let (reason, row) = firstFault, batch.rowCount == firstRow || tally.hasTooManyLost {
+      batch.removeRows(from: firstRow, valuesFrom: firstValueByte)
+      vocabulary.metrics.removeWords(from: firstMetric)
+      let share = tally.hasTooManyLost
+        ? "more than \(options.rowFaultCountMax) rows cannot be read" : "no row can be read"
+      return .dead(reason, detail: "\(share); row \(row): \(plan.sentence(for: reason))")
     }
     return .read(rows: batch.rowCount - firstRow)
   }
@@ -113,47 +121,12 @@ extension RecordDecoder {
     while index < slots.rowFaults.count, slots.rowFaults[index].row <= row {
       let slot = slots.rowFaults[index].slot
       if slots.rowFaults[index].row == row {
-        notes.add(.wrongType, plan.tree.rowPaths[slot])
+        notes.add(.wrongType, slot: slot)
         if plan.vitalRowSlots.contains(slot) { notes.isVital = true }
         unsafe plan.dropMetric(slot, slots.rowLayout, slots.rows + row * slots.rowStride)
       }
       index += 1
     }
-  }
-
-  /// - Parameter fresh: how many faults there were before this record.
-  private func note(
-    _ reason: DeadReason, _ detail: String, row: Int, isKept: Bool,
-    in batch: borrowing ReadingBatch, _ faults: inout [RowFault], fresh: Int
-  ) {
-    let count = faults.count - fresh
-    guard count < options.rowFaultCountMax else {
-      if count > 0 { faults[faults.count - 1].unlistedCount += 1 }
-      return
-    }
-    faults.append(
-      RowFault(
-        recordIndex: batch.recordCount, rowIndex: UInt32(truncatingIfNeeded: row), reason: reason,
-        detail: detail, isRowKept: isKept))
-  }
-}
-
-/// What is wrong with a row that may be kept all the same.
-struct RowNotes {
-  private(set) var reason: DeadReason?
-  private var paths: [(DeadReason, String)] = []
-  var isVital = false
-
-  /// The first reason stays.
-  @inline(never)
-  mutating func add(_ reason: DeadReason, _ path: String) {
-    if self.reason == nil { self.reason = reason }
-    paths.append((reason, path))
-  }
-
-  func detail(_ plan: CompiledMapping) -> String {
-    paths.prefix(8).map { "\($0.1): \(plan.sentence(for: $0.0))" }.joined(separator: "; ")
-      + (paths.count > 8 ? "; and \(paths.count - 8) more" : "")
   }
 }
 
@@ -302,8 +275,7 @@ private func read(
         range.count > limit ? .stringTooLong : nil
       }
     if let fault {
-      let paths = plan.hasRows ? plan.tree.rowPaths : plan.tree.recordPaths
-      notes.add(fault, paths[reader.slot])
+      notes.add(fault, slot: reader.slot)
       return nil
     }
     return ReadingBatch.append(texts.extracting(range), to: &valueBytes)

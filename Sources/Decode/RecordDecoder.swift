@@ -23,8 +23,9 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     /// bytes. A hostile payload of empty elements needs a row for every two bytes; libprotobuf-c
     /// needs up to 60 times its size, and two to five times an honest one's.
     package var unpackByteCountMax: Int
-    /// Most bad rows of one record that are told apart: each becomes a dead letter with the whole
-    /// payload. The last one says how many more there are.
+    /// Most lost rows of one record that are told apart, since each becomes a dead letter with the
+    /// whole payload: with more of them the record is dead as a whole. As many rows that are kept
+    /// without a metric are told apart; the last of them says how many more there are.
     package var rowFaultCountMax: Int
     /// Longest message, in bytes; below 16 MiB, so that no text in it is longer than a word tells
     /// (`ReadingBatch.valueBytes`).

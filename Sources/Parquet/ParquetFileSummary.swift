@@ -10,8 +10,9 @@ package struct ParquetFileSummary: Sendable, Equatable {
 /// Statistics of one column over the whole file.
 package struct ParquetColumnSummary: Sendable, Equatable {
   package let name: String
-  /// No value is smaller. Nil when there is no value, or NaN or an infinity among them. Strings
-  /// are cut to 64 bytes, at a character where they are text.
+  /// No value is smaller. Nil when there is no value, when NaN or an infinity is among them, or
+  /// when the largest string cannot be cut. Strings are cut to 64 bytes, at a character where they
+  /// are text.
   package let min: ParquetValue?
   /// No value is larger. Nil as `min` is. A cut string is raised in its last character, so that
   /// it stays an upper bound.

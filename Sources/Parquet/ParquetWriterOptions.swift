@@ -23,7 +23,9 @@ package struct ParquetWriterOptions: Sendable {
   /// Rows of a data page. A column with a single value is written as one page regardless.
   package let pageRowCountMax: Int
   /// Beyond this many bytes of entries the rest of a column chunk leaves dictionary encoding.
-  package let dictionaryByteCountMax: Int
+  package var dictionaryByteCountMax: Int {
+    didSet { Self.check(dictionaryByteCountMax: dictionaryByteCountMax) }
+  }
   /// Whether floats and doubles that do not repay a dictionary are written as BYTE_STREAM_SPLIT.
   ///
   /// Off by default: Spark's vectorised reader refuses the encoding, and with it the file, up to
@@ -58,7 +60,7 @@ package struct ParquetWriterOptions: Sendable {
   ) {
     precondition(pageByteCountMax > 0 && pageRowCountMax > 0, "page limits are positive")
     precondition(pageByteCountMax <= 1 << 30, "a page has a 32-bit size: 1 GiB at most")
-    precondition(dictionaryByteCountMax <= 1 << 30, "a dictionary is a page: at most 1 GiB")
+    Self.check(dictionaryByteCountMax: dictionaryByteCountMax)
     self.compression = compression
     self.pageByteCountMax = pageByteCountMax
     self.pageRowCountMax = pageRowCountMax
@@ -66,5 +68,9 @@ package struct ParquetWriterOptions: Sendable {
     self.splitsFloatingPointBytes = splitsFloatingPointBytes
     self.createdBy = createdBy
     self.keyValueMetadata = keyValueMetadata
+  }
+
+  private static func check(dictionaryByteCountMax: Int) {
+    precondition(dictionaryByteCountMax <= 1 << 30, "a dictionary is a page: at most 1 GiB")
   }
 }

@@ -13,10 +13,12 @@ package struct RecordLimits: Equatable, Sendable {
   package var deviceCountMax: Int
   /// Metric names of one partition of a narrow source.
   package var metricCountMax: Int
+  /// Words of each attribute of one partition.
+  package var attributeWordCountMax: Int
 
   package init(
     messageByteCountMax: Int, depthMax: Int, rowCountMax: Int, deviceCountMax: Int,
-    metricCountMax: Int
+    metricCountMax: Int, attributeWordCountMax: Int
   ) {
     precondition((1...64).contains(depthMax), "the decoders go 64 deep")
     self.messageByteCountMax = messageByteCountMax
@@ -24,12 +26,14 @@ package struct RecordLimits: Equatable, Sendable {
     self.rowCountMax = rowCountMax
     self.deviceCountMax = deviceCountMax
     self.metricCountMax = metricCountMax
+    self.attributeWordCountMax = attributeWordCountMax
   }
 
   /// Those of the formats themselves: a message is shorter than 16 MiB, indexes have 32 bits.
   package static let none = RecordLimits(
     messageByteCountMax: (1 << 24) - 1, depthMax: 64, rowCountMax: Int(Int32.max),
-    deviceCountMax: Int(Int32.max), metricCountMax: Int(Int32.max))
+    deviceCountMax: Int(Int32.max), metricCountMax: Int(Int32.max),
+    attributeWordCountMax: Int(Int32.max))
 }
 
 /// What a partition's `Admission` goes by. It is saved with the state: a replay is judged by what
@@ -37,6 +41,7 @@ package struct RecordLimits: Equatable, Sendable {
 struct AdmissionOptions: Equatable, Sendable {
   var deviceCountMax: Int
   var metricCountMax: Int
+  var attributeWordCountMax: Int
   /// nil where every record counts.
   var duplicates: DuplicateRule?
 }
@@ -45,7 +50,7 @@ extension SourceOptions {
   var admission: AdmissionOptions {
     AdmissionOptions(
       deviceCountMax: limits.deviceCountMax, metricCountMax: limits.metricCountMax,
-      duplicates: duplicates)
+      attributeWordCountMax: limits.attributeWordCountMax, duplicates: duplicates)
   }
 }
 

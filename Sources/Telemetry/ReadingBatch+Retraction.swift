@@ -45,6 +45,21 @@ extension ReadingBatch {
     recordRowStarts.append(rowCount)
   }
 
+  /// Takes back the last rows, and the bytes of their values: those of a record that has no entry
+  /// yet.
+  package mutating func removeRows(from firstRow: Int, valuesFrom firstValueByte: Int) {
+    precondition(
+      recordRowStarts[recordCount] <= firstRow, "what a record has was not appended just now")
+    let count = rowCount - firstRow
+    rowEventTimes.removeLast(count)
+    rowFlags.removeLast(count)
+    rowIndexes.removeLast(count)
+    if schema.isNarrow { rowMetrics.removeLast(count) }
+    metricWords.removeLast(count * schema.metrics.count)
+    presenceWords.removeLast(count * schema.presenceWordsPerRow)
+    valueBytes.removeLast(valueBytes.count - firstValueByte)
+  }
+
   /// Takes rows out of the record that was appended last to a narrow batch: those whose metric's
   /// index is not below `limit`. Returns the `rowIndexes` of what went.
   package mutating func retractRows(withMetricsFrom limit: Int) -> [UInt32] {

@@ -65,20 +65,23 @@ package struct ReadingBatch: ~Copyable, Sendable {
   }
 
   /// Bytes the columns hold, for the memory bound.
-  package var byteCount: Int { byteCount(records: recordCount, rows: rowCount) }
+  package var byteCount: Int {
+    byteCount(records: recordCount, rows: rowCount, values: valueBytes.count)
+  }
 
   /// Bytes the columns have room for.
   package var capacityByteCount: Int {
-    byteCount(records: recordOffsets.capacity, rows: rowEventTimes.capacity)
+    byteCount(
+      records: recordOffsets.capacity, rows: rowEventTimes.capacity, values: valueBytes.capacity)
   }
 
-  private func byteCount(records: Int, rows: Int) -> Int {
+  private func byteCount(records: Int, rows: Int, values: Int) -> Int {
     let perRecord =
       8 + 8 + 1 + 1 + 4 + 8 + 8 + schema.attributes.count * 4 + (schema.hasSequence ? 8 : 0)
     let perRow =
       8 + 4 + 4 + (schema.isNarrow ? 4 : 0)
       + (schema.metrics.count + schema.presenceWordsPerRow) * 8
-    return records * perRecord + rows * perRow + valueBytes.count
+    return records * perRecord + rows * perRow + values
   }
 
   /// Appends the bytes of one value to `valueBytes`; the word that stands for them.

@@ -23,8 +23,17 @@ package struct Vocabulary: Sendable {
   package func mark(_ mark: inout VocabularyMark) {
     mark.deviceCount = devices.count
     mark.metricCount = metrics.count
-    mark.attributeCounts.removeAll(keepingCapacity: true)
-    for table in attributes { mark.attributeCounts.append(table.count) }
+    if mark.attributeCounts.count != attributes.count {
+      mark.attributeCounts = Array(repeating: 0, count: attributes.count)
+    }
+    for index in attributes.indices { mark.attributeCounts[index] = attributes[index].count }
+  }
+
+  /// The first attribute that has new words since the mark, and more than `limit`; nil if none has.
+  package func attribute(beyond limit: Int, since mark: VocabularyMark) -> Int? {
+    attributes.indices.first {
+      attributes[$0].count > limit && attributes[$0].count > mark.attributeCounts[$0]
+    }
   }
 
   /// Takes back all words that came since the mark: those of a record that is not let in. Nothing
@@ -62,7 +71,7 @@ package struct Vocabulary: Sendable {
 package struct VocabularyMark: Sendable {
   package internal(set) var deviceCount = 0
   package internal(set) var metricCount = 0
-  var attributeCounts: [Int] = []
+  package internal(set) var attributeCounts: [Int] = []
 
   package init() {}
 }

@@ -103,6 +103,8 @@ import Testing
     ("records: 5_000", "records: 6000", "sources[narrow].deduplicate.records: 5000 → 6000"),
     ("message: 2MB", "message: 3MB", "sources[narrow].limits.message: 2MB → 3MB"),
     ("depth: 8", "depth: 9", "sources[narrow].limits.depth: 8 → 9"),
+    ("depth: 8", "depth: 8, attributes: 5",
+      "sources[narrow].limits.attributes: 100000 → 5"),
     ("event_time: {device_idle: 2h}", "event_time: {device_idle: 3h}",
       "sources[wide].event_time.device_idle: 2h → 3h"),
     ("allowed_lateness: 0", "allowed_lateness: 1m", "event_time.allowed_lateness: 0s → 1m"),

@@ -100,7 +100,7 @@ import Testing
       configuration.sources[1].limits
         == Configuration.RecordLimits(
           messageByteCountMax: 2_000_000, depthMax: 8, rowCountMax: 1_000_000,
-          deviceCountMax: 1_000_000, metricCountMax: 10_000))
+          deviceCountMax: 1_000_000, metricCountMax: 10_000, attributeWordCountMax: 100_000))
   }
 
   private func bare(_ kind: Configuration.Statistical.Kind) -> Configuration.Statistical {

@@ -255,7 +255,8 @@ private let admissionCases: [FaultCase] = [
   .changed("device: device_id", "device: d\n    deduplicate: {by: payload, within: 1500100us}",
     "8:40 sources[0].deduplicate.within: `1500100us` is not a whole number of milliseconds"),
   .changed("device: device_id",
-    "device: d\n    limits: {message: 2GB, depth: 65, rows: 0, devices: many, metrics: -1}",
+    "device: d\n    limits: {message: 2GB, depth: 65, rows: 0, devices: many, metrics: -1,"
+      + " attributes: 0}",
     "8:23 sources[0].limits.message: `2GB` is out of range; expected 1kB to 16MB",
     "8:35 sources[0].limits.depth: `65` is out of range; expected a whole number from 1 to 64",
     "8:45 sources[0].limits.rows: `0` is out of range; expected a whole number from 1 to"
@@ -263,7 +264,9 @@ private let admissionCases: [FaultCase] = [
     "8:57 sources[0].limits.devices: `many` is not a whole number; expected a whole number from 1"
       + " to 100000000",
     "8:72 sources[0].limits.metrics: `-1` is out of range; expected a whole number from 1 to"
-      + " 10000000"),
+      + " 10000000",
+    "8:88 sources[0].limits.attributes: `0` is out of range; expected a whole number from 1 to"
+      + " 100000000"),
 ]
 
 private let eventTimeCases: [FaultCase] = [

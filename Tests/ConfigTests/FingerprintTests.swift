@@ -65,7 +65,7 @@ import Testing
     let text = minimal.replacing(
       "device: device_id",
       with: "device: device_id\n    sequence: n\n    deduplicate: {by: sequence}\n"
-        + "    limits: {rows: 5, devices: 1000000, depth: 3}")
+        + "    limits: {rows: 5, devices: 1000000, depth: 3, attributes: 7}")
     let lines = try read(text).canonicalText.split(separator: "\n")
       .filter { $0.contains(" deduplicate.") || $0.contains(" limits.") }
     #expect(
@@ -75,6 +75,7 @@ import Testing
         "source \"snapshots\" deduplicate.records 1000000",
         "source \"snapshots\" limits.depth 3",
         "source \"snapshots\" limits.rows 5",
+        "source \"snapshots\" limits.attributes 7",
       ])
   }
 

@@ -202,21 +202,6 @@ import Testing
     }
   }
 
-  @Test func `of very many bad rows a hundred are told apart`() throws {
-    var mapping = mapping([])
-    mapping.rows = "samples"
-    mapping.time = .init(field: "samples.at_ms", unit: .milliseconds)
-    mapping.metrics = .all
-    mapping.narrowMetric = .init(nameField: "samples.kind", valueField: "samples.value")
-    var fixture = try makeFixture(mapping)
-    let good = Wire.bytes(12, Wire.integer(1, 5) + Wire.integer(2, 7) + Wire.double(3, 1))
-    let bad = (0..<1000).flatMap { _ in Wire.bytes(12, []) }
-    #expect(fixture.decode(Self.head + bad + good) == .read(rows: 1))
-    #expect(fixture.vocabulary.metrics.text(of: 0) == "HOT")
-    #expect(fixture.faults.count == 100)
-    #expect(fixture.faults[99].detail.hasSuffix("and 900 more rows of this record are bad"))
-  }
-
   @Test func `a required field is asked for by libprotobuf-c`() throws {
     let set = try Protobuf.descriptorSet(of: [
       "r.proto": """

@@ -174,16 +174,33 @@ import Testing
     let bytes = [1, 2] + Array(repeating: UInt8(0xFF), count: 100)
     #expect(BoundTruncation.upper(bytes, isText: false) == [1, 3])
     let all = Array(repeating: UInt8(0xFF), count: 100)
-    #expect(BoundTruncation.upper(all, isText: false) == all)
+    #expect(BoundTruncation.upper(all, isText: false) == nil)
   }
 
-  @Test func `text is cut at a character and stays UTF-8`() {
+  @Test func `where nothing short is above the largest string there are no bounds`() {
+    for (bytes, isText) in [
+      (Array(repeating: UInt8(0xFF), count: 1 << 20), false),
+      (Array(String(repeating: "\u{10FFFF}", count: 100).utf8), true),
+    ] {
+      let small = Array("a".utf8)
+      let strings = ByteStrings(
+        bytes: small + bytes, starts: [0, small.count, small.count + bytes.count])
+      var bounds = ByteStringBounds(strings)
+      bounds.include(0)
+      #expect(
+        bounds.statistics(isText: isText).bounds == .known(min: .bytes(small), max: .bytes(small)))
+      bounds.include(1)
+      #expect(bounds.statistics(isText: isText).bounds == .unknowable)
+    }
+  }
+
+  @Test func `text is cut at a character and stays UTF-8`() throws {
     for prefix in 60...64 {
       for tail in ["é", "€", "\u{1F6F0}", "\u{D7FF}", "\u{10FFFF}", "z"] {
         let text = String(repeating: "a", count: prefix) + String(repeating: tail, count: 30)
         let bytes = Array(text.utf8)
         let lower = BoundTruncation.lower(bytes, isText: true)
-        let upper = BoundTruncation.upper(bytes, isText: true)
+        let upper = try #require(BoundTruncation.upper(bytes, isText: true))
         #expect(lower.count <= 64 && upper.count <= 64)
         #expect(Array(String(decoding: lower, as: UTF8.self).utf8) == lower)
         #expect(Array(String(decoding: upper, as: UTF8.self).utf8) == upper)

@@ -144,7 +144,7 @@ import Windows
     #expect(
       cut.output.deadLetters[0].detail
         == "a new device, where the partition has 2 and the limit is 2")
-    #expect(cut.output.deadLetters[0].payload != nil)
+    #expect(cut.output.deadLetters[0].record.payload != nil)
     #expect(words(cut.vocabulary.devices) == ["sat-1", "sat-2"])
     #expect(words(cut.vocabulary.attributes[0]) == ["eu", "us", "africa"])
     #expect(words(cut.vocabulary.attributes[1]) == [])
@@ -161,7 +161,9 @@ import Windows
     let readings = cut.output
     #expect(readings.readings.recordOutcomes == [.read, .dead, .read])
     #expect(readings.readings.rowIndexes == [0, 1, 4, 0])
-    let letters = readings.deadLetters.map { "\($0.offset) \($0.rowIndex ?? 99) \($0.reason)" }
+    let letters = readings.deadLetters.map {
+      "\($0.record.offset) \($0.rowIndex ?? 99) \($0.reason)"
+    }
     #expect(
       letters == ["0 2 too_many_metrics", "0 3 no_metric_name", "1 99 too_many_metrics"])
     #expect(words(cut.vocabulary.metrics) == ["a", "x"])

@@ -60,7 +60,7 @@ import Windows
       \(output.readings.rowEventTimes) \(output.readings.metricWords)
       \(output.firings.windowStarts) \(output.firings.revisions) \(output.firings.counts)
       \(doubles) \(output.anomalies.count)
-      \(output.deadLetters.map { "\($0.offset) \($0.reason) \($0.detail)" }) \(cut.counts)
+      \(output.deadLetters.map { "\($0.record.offset) \($0.reason) \($0.detail)" }) \(cut.counts)
       \(cut.forgottenEarlyCount)
       """
   }

@@ -151,12 +151,12 @@ import Windows
     let harness = try harness()
     harness.offer([.bytes([0xFF, 1]), .bytes(nil), record(0)], from: 0)
     let letters = harness.partition.output.deadLetters
-    #expect(letters.map(\.offset) == [0, 1])
-    #expect(letters.map(\.payload) == [[0xFF, 1], nil])
-    #expect(letters.map(\.key) == [[1, 2], [1, 2]])
+    #expect(letters.map(\.record.offset) == [0, 1])
+    #expect(letters.map(\.record.payload) == [[0xFF, 1], nil])
+    #expect(letters.map(\.record.key) == [[1, 2], [1, 2]])
     #expect(letters.map(\.rowIndex) == [nil, nil])
     #expect(letters[1].reason == "null_payload")
-    #expect(letters[0].headersJSON == #"[{"key":"h","value":"AQ=="}]"#)
+    #expect(letters[0].record.headersJSON == #"[{"key":"h","value":"AQ=="}]"#)
     #expect(letters.allSatisfy { $0.stage == .decode && !$0.detail.isEmpty })
     let cut = try #require(harness.cut())
     #expect(cut.to == 3)
@@ -172,7 +172,7 @@ import Windows
     #expect(output.readings.rowIndexes == [0, 2])
     #expect(output.deadLetters.map(\.rowIndex) == [1])
     #expect(output.deadLetters.map(\.reason) == ["no_metric_name"])
-    #expect(output.deadLetters.map(\.payload) == [record.payload])
+    #expect(output.deadLetters.map(\.record.payload) == [record.payload])
     #expect(output.byteCount > output.readings.byteCount + 100)
   }
 

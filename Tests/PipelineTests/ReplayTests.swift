@@ -35,7 +35,7 @@ import Windows
       \(cut.from)..<\(cut.to) \(output.readings.recordOffsets) \(output.readings.rowEventTimes)
       \(output.firings.windowStarts) \(output.firings.windowEnds) \(output.firings.metrics)
       \(output.firings.revisions) \(output.firings.counts) \(doubles)
-      \(output.deadLetters.map { $0.offset })
+      \(output.deadLetters.map { $0.record.offset })
       """
   }
 

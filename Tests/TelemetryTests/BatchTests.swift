@@ -28,6 +28,18 @@ import Testing
     #expect(counts.consumed == 12)
   }
 
+  @Test func `what texts take stays room that is counted`() {
+    var batch = ReadingBatch(
+      schema: ReadingSchema(
+        source: "s", attributes: [], hasSequence: false, isNarrow: false,
+        metrics: [MetricColumn(name: "note", type: .text)]))
+    batch.valueBytes = Array(repeating: 7, count: 1 << 20)
+    #expect(batch.byteCount == 1 << 20)
+    batch.removeAll()
+    #expect(batch.byteCount == 0)
+    #expect(batch.capacityByteCount >= 1 << 20)
+  }
+
   @Test func `an emptied batch is as good as new`() {
     var batch = ReadingBatch(schema: Self.schema)
     batch.recordOffsets = [1]

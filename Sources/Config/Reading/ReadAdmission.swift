@@ -1,5 +1,5 @@
 enum DeduplicateKey: String, ConfigKey { case by, within, records }
-enum RecordLimitsKey: String, ConfigKey { case message, depth, rows, devices, metrics }
+enum RecordLimitsKey: String, ConfigKey { case message, depth, rows, devices, metrics, attributes }
 
 // Which records of a source are let in: `deduplicate` and `limits`.
 extension Section<SourceKey> {
@@ -43,6 +43,9 @@ extension Section<SourceKey> {
         .wholeNumber(in: Allowed.devicesPerPartition)),
       metricCountMax: section.value(
         .metrics, default: Default.metricsPerPartition,
-        .wholeNumber(in: Allowed.metricsPerPartition)))
+        .wholeNumber(in: Allowed.metricsPerPartition)),
+      attributeWordCountMax: section.value(
+        .attributes, default: Default.attributeWordsPerPartition,
+        .wholeNumber(in: Allowed.attributeWordsPerPartition)))
   }
 }

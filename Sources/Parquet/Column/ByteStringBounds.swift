@@ -6,12 +6,16 @@ struct ByteStringBounds {
 
   init(_ strings: ByteStrings) { self.strings = strings }
 
-  /// Statistics of the strings included, with bounds cut to a length fit for a footer.
+  /// Statistics of the strings included, with bounds cut to a length fit for a footer; none where
+  /// the largest cannot be cut. The format allows a minimum alone, but its readers take both or
+  /// none (parquet-java, Arrow).
   func statistics(isText: Bool) -> ColumnStatistics {
     guard let smallest, let largest else { return ColumnStatistics() }
     let (least, greatest) = (bytes(of: smallest), bytes(of: largest))
     let lower = BoundTruncation.lower(least, isText: isText)
-    let upper = BoundTruncation.upper(greatest, isText: isText)
+    guard let upper = BoundTruncation.upper(greatest, isText: isText) else {
+      return ColumnStatistics(bounds: .unknowable)
+    }
     return ColumnStatistics(
       bounds: .known(min: .bytes(lower), max: .bytes(upper)),
       isMinExact: lower == least, isMaxExact: upper == greatest)
@@ -64,11 +68,11 @@ enum BoundTruncation {
     return [UInt8](bytes[..<end])
   }
 
-  /// A value at or above `bytes`: at most 64 bytes long, except where no shorter one exists.
-  static func upper(_ bytes: [UInt8], isText: Bool) -> [UInt8] {
+  /// A value at or above `bytes`, at most 64 bytes long; nil where there is none so short.
+  static func upper(_ bytes: [UInt8], isText: Bool) -> [UInt8]? {
     if bytes.count <= byteCountMax { return bytes }
     let prefix = lower(bytes, isText: isText)
-    return (isText ? raised(text: prefix) : raised(binary: prefix)) ?? bytes
+    return isText ? raised(text: prefix) : raised(binary: prefix)
   }
 
   /// The prefix up to its last byte that can be raised, with that byte raised.

@@ -14,7 +14,8 @@ enum ColumnBounds: Equatable {
   /// There is no value.
   case empty
   case known(min: ParquetValue, max: ParquetValue)
-  /// NaN or an infinity is among the values.
+  /// NaN or an infinity is among the values, or a string that nothing of a footer's length is
+  /// above (64 bytes that cannot be raised: it may have a megabyte).
   ///
   /// The specification would have the bounds of the other values beside a NaN count, but DuckDB,
   /// Polars, DataFusion and Spark order NaN above every number and do not look at the count:

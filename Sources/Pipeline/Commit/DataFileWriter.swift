@@ -51,12 +51,15 @@ struct DataFileWriter {
     startedPaths.append(path)
     let file = try storage.create(path)
     CrashPoint.reached(.fileOpened)
-    var writer = ParquetFileWriter(
-      schema: content.definition.parquetSchema, options: options.parquet)
+    var parquet = options.parquet
+    if let byteCount = content.dictionaryByteCountMax { parquet.dictionaryByteCountMax = byteCount }
+    var writer = ParquetFileWriter(schema: content.definition.parquetSchema, options: parquet)
     var hash = StreamingXXHash64()
     var first = 0
     while first < plan.rowCount {
-      let range = first..<min(plan.rowCount, first + options.rowGroupRowCountMax)
+      let end = content.rowGroupEnd(
+        plan, from: first, rowCountMax: options.rowGroupRowCountMax)
+      let range = first..<end
       content.beginRowGroup(plan, range: range)
       writer.beginRowGroup(rowCount: range.count)
       for column in content.definition.columns.indices {

@@ -29,8 +29,9 @@ struct StoredRecord {
 /// Decodes the dead letters of one source as if their records had come from Kafka just now: with
 /// its envelope, its limits of a message, key and headers.
 ///
-/// Limits of devices and metric names, and the rule for duplicates, belong to the state of a
-/// partition, which a replay does not touch: they do not apply.
+/// The rule for duplicates belongs to the state of a partition, which a replay does not touch: it
+/// does not apply. Nor are the partition's devices and other words known; the limits of them are
+/// held against the words that one entry brings of a partition (`ReplayPart`).
 final class LetterDecoder {
   private let reader: RecordReader
   private let schemas: (any SchemaDirectory)?

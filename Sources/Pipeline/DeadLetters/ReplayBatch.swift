@@ -10,14 +10,32 @@ final class ReplayPart {
   let key: PartitionKey
   let sourceIndex: Int
   var vocabulary: Vocabulary
+  /// For its limits: the words of this part are to be no more than a partition's.
+  private(set) var admission: Admission
   let output: PartitionOutput
   var lastOffset: Int64 = -1
 
-  init(key: PartitionKey, sourceIndex: Int, schema: ReadingSchema) {
+  init(key: PartitionKey, sourceIndex: Int, source: SourceOptions) {
     self.key = key
     self.sourceIndex = sourceIndex
+    let schema = source.plan.schema
     vocabulary = Vocabulary(attributeCount: schema.attributes.count)
+    var options = source.admission
+    options.duplicates = nil
+    admission = Admission(
+      options, clock: PartitionClock(), maxFutureSkewMicros: source.eventTime.maxFutureSkewMicros)
     output = PartitionOutput(schema: schema)
+  }
+
+  /// Decodes one record into the output, as far as the limits let it in.
+  func decode(
+    _ letter: LetterRow, _ record: StoredRecord, _ decoder: LetterDecoder,
+    _ faults: inout [RowFault]
+  ) throws(ReplayRefusal) -> DecodeOutcome {
+    admission.begin(vocabulary)
+    let decoded = try decoder.decode(
+      letter, record, into: output, vocabulary: &vocabulary, &faults)
+    return admission.limit(decoded, in: &output.readings, &vocabulary, &faults)
   }
 }
 
@@ -73,8 +91,7 @@ struct ReplayBatch {
     let byteCount = part.output.byteCount
     defer { outputByteCount += part.output.byteCount - byteCount }
     let firstRow = part.output.readings.rowCount
-    let outcome = try decoder.decode(
-      first, record, into: part.output, vocabulary: &part.vocabulary, &rowFaults)
+    let outcome = try part.decode(first, record, decoder, &rowFaults)
     defer { rowFaults.removeAll(keepingCapacity: true) }
     let wanted = Set(letters.compactMap(\.rowIndex))
     if first.rowIndex != nil, case .read = outcome {
@@ -82,8 +99,9 @@ struct ReplayBatch {
     }
     flag(part, rowsFrom: firstRow, timestampMicros: first.timestampMicros)
     openDates.add(part.output.readings.rowEventTimes, from: firstRow)
+    let shared = LetterRecord(first, record)
     return letters.map { letter in
-      mark(letter, outcome, part, record)
+      mark(letter, outcome, part, shared)
     }
   }
 
@@ -96,7 +114,7 @@ struct ReplayBatch {
       return parts[index]
     }
     let part = ReplayPart(
-      key: key, sourceIndex: sourceIndex, schema: options.sources[sourceIndex].plan.schema)
+      key: key, sourceIndex: sourceIndex, source: options.sources[sourceIndex])
     part.lastOffset = offset
     openParts[key] = parts.count
     parts.append(part)
@@ -121,7 +139,7 @@ struct ReplayBatch {
   // MARK: - Marks
 
   private mutating func mark(
-    _ letter: LetterRow, _ outcome: DecodeOutcome, _ part: ReplayPart, _ record: StoredRecord
+    _ letter: LetterRow, _ outcome: DecodeOutcome, _ part: ReplayPart, _ record: LetterRecord
   ) -> ReplayMark {
     var mark = ReplayMark(
       place: letter.place, timestampMicros: letter.timestampMicros,
@@ -137,16 +155,16 @@ struct ReplayBatch {
         mark.outcome = .read
         mark.readingCount = Int64(
           part.output.readings.rows(ofRecord: part.output.readings.recordCount - 1).count)
-        for fault in rowFaults { append(fault, to: part, letter, record) }
+        // What cannot be read of a record that came back is a letter like any other.
+        for fault in rowFaults { part.output.append(DeadLetter(record, fault)) }
         break
       }
       let faults = rowFaults.filter { $0.rowIndex == rowIndex }
       if part.output.readings.lastRecordHas(row: rowIndex) {
         mark.outcome = .read
         mark.readingCount = 1
-        for fault in faults { append(fault, to: part, letter, record) }
-      } else if let fault = faults.first ?? rowFaults.first(where: { $0.unlistedCount > 0 }) {
-        // Of very many bad rows in one record only the first are told apart.
+        for fault in faults { part.output.append(DeadLetter(record, fault)) }
+      } else if let fault = faults.first {
         mark.outcome = .dead
         mark.reason = fault.reason.rawValue
         mark.detail = fault.detail
@@ -154,24 +172,15 @@ struct ReplayBatch {
     }
     return mark
   }
-
-  /// What cannot be read of a record that came back is a letter like any other.
-  private func append(
-    _ fault: RowFault, to part: ReplayPart, _ letter: LetterRow, _ record: StoredRecord
-  ) {
-    part.output.append(DeadLetter(fault, of: letter, record))
-  }
 }
 
-extension DeadLetter {
-  /// A row, or a metric of one, that is unreadable in a record that came back.
-  fileprivate init(_ fault: RowFault, of letter: LetterRow, _ record: StoredRecord) {
+extension LetterRecord {
+  /// A record that a table has kept, for new letters of it.
+  fileprivate init(_ letter: LetterRow, _ record: StoredRecord) {
     self.init(
       offset: letter.offset,
-      timestampMicros: letter.timestampMicros ?? ReadingBatch.absentTimestamp,
-      rowIndex: fault.rowIndex, key: record.key, headersJSON: record.headersJSON,
-      payload: record.payload, stage: fault.isRowKept ? .salvage : .decode,
-      reason: fault.reason.rawValue, detail: fault.detail)
+      timestampMicros: letter.timestampMicros ?? ReadingBatch.absentTimestamp, key: record.key,
+      headersJSON: record.headersJSON, payload: record.payload)
   }
 }
 

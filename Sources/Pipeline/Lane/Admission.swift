@@ -12,7 +12,7 @@ import Telemetry
 ///
 /// For each record: `isDuplicate`; where that is false `begin`, the decoder, `admit`.
 ///
-/// Cost: four comparisons a record where there is room and nothing to deduplicate.
+/// Cost: a few comparisons a record where there is room and nothing to deduplicate.
 struct Admission: Sendable {
   /// What decoding a record came to in the end.
   enum Verdict {
@@ -22,9 +22,8 @@ struct Admission: Sendable {
 
   private(set) var options: AdmissionOptions
   private(set) var filter: DuplicateFilter?
-  /// The vocabulary before the record at hand; taken only where it may be needed.
+  /// The vocabulary before the record at hand.
   private var mark = VocabularyMark()
-  private var isMarked = false
   /// Of the record at hand, by payload.
   private var identity: RecordIdentity?
   // Counts are no part of the state.
@@ -84,12 +83,7 @@ struct Admission: Sendable {
   }
 
   /// Before the record is decoded.
-  mutating func begin(_ vocabulary: borrowing Vocabulary) {
-    isMarked =
-      filter?.rule.by == .sequence || vocabulary.devices.count >= options.deviceCountMax
-      || vocabulary.metrics.count >= options.metricCountMax
-    if isMarked { vocabulary.mark(&mark) }
-  }
+  mutating func begin(_ vocabulary: borrowing Vocabulary) { vocabulary.mark(&mark) }
 
   /// Judges the record that was decoded last, and takes it back where it is not let in.
   ///
@@ -98,11 +92,8 @@ struct Admission: Sendable {
     _ decoded: DecodeOutcome, _ header: RecordHeader, in batch: inout ReadingBatch,
     _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
   ) -> Verdict {
-    if case .dead = decoded { return pass(decoded, header, device: WordTable.none) }
-    if let refusal = refusal(in: &batch, &vocabulary, &faults) {
-      retract(as: .dead, &batch, &vocabulary, &faults)
-      return pass(refusal, header, device: WordTable.none)
-    }
+    let limited = limit(decoded, in: &batch, &vocabulary, &faults)
+    if case .dead = limited { return pass(limited, header, device: WordTable.none) }
     let record = batch.recordCount - 1
     let device = batch.recordDevices[record]
     if filter?.rule.by == .sequence, batch.schema.hasSequence {
@@ -114,13 +105,26 @@ struct Admission: Sendable {
           passDuplicate(header)
           return .duplicate
         }
-        self.identity = identity
+        // An empty record brought nothing that a copy could bring twice.
+        if case .read = limited { self.identity = identity }
       }
     }
-    if case .read = decoded {
-      return pass(.read(rows: batch.rows(ofRecord: record).count), header, device: device)
+    return pass(limited, header, device: device)
+  }
+
+  /// The limits alone: judges the record that was decoded last, and takes it back where it is over
+  /// one.
+  func limit(
+    _ decoded: DecodeOutcome, in batch: inout ReadingBatch, _ vocabulary: inout Vocabulary,
+    _ faults: inout [RowFault]
+  ) -> DecodeOutcome {
+    if case .dead = decoded { return decoded }
+    if let refusal = refusal(in: &batch, &vocabulary, &faults) {
+      retract(as: .dead, &batch, &vocabulary, &faults)
+      return refusal
     }
-    return pass(decoded, header, device: device)
+    guard case .read = decoded else { return decoded }
+    return .read(rows: batch.rows(ofRecord: batch.recordCount - 1).count)
   }
 
   private mutating func pass(
@@ -135,7 +139,6 @@ struct Admission: Sendable {
     as outcome: Outcome, _ batch: inout ReadingBatch, _ vocabulary: inout Vocabulary,
     _ faults: inout [RowFault]
   ) {
-    precondition(isMarked, "what may be taken back is marked before")
     batch.retractLastRecord(as: outcome)
     vocabulary.retract(to: mark)
     faults.removeAll(keepingCapacity: true)
@@ -143,36 +146,67 @@ struct Admission: Sendable {
 
   // MARK: - Limits
 
+  /// Rows of one record that are told apart where they are lost, each with a letter that has the
+  /// whole payload: as many as the decoder's.
+  private static let lostRowCountMax = RecordDecoder.Options().rowFaultCountMax
+
   /// Why the whole record is over a limit, or nil; single rows that are go into `faults`.
+  ///
+  /// A partition may hold more than a limit says, where that was higher before: the words it has
+  /// go on.
   private func refusal(
     in batch: inout ReadingBatch, _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
   ) -> DecodeOutcome? {
-    // A partition may hold more than the limit says, where that was higher before.
-    if isMarked, vocabulary.devices.count > max(options.deviceCountMax, mark.deviceCount) {
+    if vocabulary.devices.count > max(options.deviceCountMax, mark.deviceCount) {
       return .dead(
         .tooManyDevices,
-        detail: "a new device, where the partition has \(mark.deviceCount) and the limit is "
-          + "\(options.deviceCountMax)")
+        detail: Self.sentence("device", mark.deviceCount, limit: options.deviceCountMax))
     }
-    let known = isMarked ? mark.metricCount : 0
-    let metricLimit = max(options.metricCountMax, known)
+    let wordLimit = options.attributeWordCountMax
+    if let attribute = vocabulary.attribute(beyond: wordLimit, since: mark) {
+      let name = batch.schema.attributes[attribute]
+      return .dead(
+        .tooManyAttributes,
+        detail: Self.sentence("word of \(name)", mark.attributeCounts[attribute], limit: wordLimit))
+    }
+    let metricLimit = max(options.metricCountMax, mark.metricCount)
     guard vocabulary.metrics.count > metricLimit else { return nil }
-    let detail =
-      "a new metric name, where the partition has \(metricLimit) and the limit is "
-      + "\(options.metricCountMax)"
+    let detail = Self.sentence("metric name", metricLimit, limit: options.metricCountMax)
     let record = batch.recordCount - 1
     let retracted = batch.retractRows(withMetricsFrom: metricLimit)
     if batch.rows(ofRecord: record).isEmpty {
       return .dead(.tooManyMetrics, detail: "no row is left; each has " + detail)
     }
-    vocabulary.metrics.removeWords(from: metricLimit)
-    for rowIndex in retracted {
-      faults.append(
-        RowFault(
-          recordIndex: record, rowIndex: rowIndex, reason: .tooManyMetrics, detail: detail))
+    let lostRowCount = retracted.count + faults.count { !$0.isRowKept }
+    if lostRowCount > Self.lostRowCountMax {
+      return .dead(
+        .tooManyMetrics,
+        detail: "more than \(Self.lostRowCountMax) rows are lost; one has " + detail)
     }
-    faults.sort { $0.rowIndex < $1.rowIndex }
+    vocabulary.metrics.removeWords(from: metricLimit)
+    faults.replaceKept(
+      by: retracted.map {
+        RowFault(recordIndex: record, rowIndex: $0, reason: .tooManyMetrics, detail: detail)
+      })
     return nil
+  }
+
+  private static func sentence(_ word: String, _ count: Int, limit: Int) -> String {
+    "a new \(word), where the partition has \(count) and the limit is \(limit)"
+  }
+}
+
+extension [RowFault] {
+  /// Adds rows that are lost after all: what was kept of them is nothing to tell any more.
+  ///
+  /// Both lists ascend by row; the last one here goes on to count those that are not listed.
+  fileprivate mutating func replaceKept(by lost: [RowFault]) {
+    let unlistedCount = reduce(0) { $0 + $1.unlistedCount }
+    let rows = Set(lost.map(\.rowIndex))
+    removeAll { rows.contains($0.rowIndex) }
+    self += lost
+    sort { $0.rowIndex < $1.rowIndex }
+    for index in indices { self[index].unlistedCount = index == count - 1 ? unlistedCount : 0 }
   }
 }
 
@@ -221,6 +255,7 @@ extension Admission {
   func encode(into writer: inout ByteWriter) {
     writer.append(varint: UInt64(options.deviceCountMax))
     writer.append(varint: UInt64(options.metricCountMax))
+    writer.append(varint: UInt64(options.attributeWordCountMax))
     writer.append(filter == nil ? 0 as UInt8 : 1)
     filter?.encode(into: &writer)
   }
@@ -232,7 +267,10 @@ extension Admission {
   ) throws(ByteReaderError) {
     let devices = try reader.readVarint()
     let metrics = try reader.readVarint()
-    guard let devices = Int(exactly: devices), let metrics = Int(exactly: metrics) else {
+    let words = try reader.readVarint()
+    guard let devices = Int(exactly: devices), let metrics = Int(exactly: metrics),
+      let words = Int(exactly: words)
+    else {
       throw .malformed(filePosition: reader.filePosition)
     }
     switch try reader.readByte() {
@@ -244,6 +282,7 @@ extension Admission {
     default: throw .malformed(filePosition: reader.filePosition)
     }
     options = AdmissionOptions(
-      deviceCountMax: devices, metricCountMax: metrics, duplicates: filter?.rule)
+      deviceCountMax: devices, metricCountMax: metrics, attributeWordCountMax: words,
+      duplicates: filter?.rule)
   }
 }

@@ -85,7 +85,9 @@ struct PartitionProgress: Sendable {
 ///
 /// A record whose schema nobody knows yet stops it where it stands: the rest of the batch is kept,
 /// nothing is drained, commands are answered, and the record is offered again until its schema is
-/// known. So no record is lost or overtaken; the lane's other partitions wait along.
+/// known. So no record is lost or overtaken; the lane's other partitions wait along. In the same
+/// way it stops in the midst of a batch where its buffers are full, until a cut has emptied them:
+/// they exceed their bound by what a single record brings.
 final class Lane {
   /// Records a drain takes at most: enough to amortise the look at commands, little enough that a
   /// cut is answered within milliseconds.
@@ -118,6 +120,8 @@ final class Lane {
   private var refetching: [LanePartition] = []
   /// By source: what was decoded, for the flood rule.
   private var shares: [DeadShare] = []
+  /// Bytes of output that the lane aims to hold at most, over all partitions.
+  private let bufferedByteCountMax: Int
   /// Dates of the rows since the last cut.
   var openDates = OpenDates()
   var isStopping = false
@@ -129,6 +133,7 @@ final class Lane {
     self.index = index
     self.records = records
     self.options = options
+    bufferedByteCountMax = 2 * options.commit.byteCount / options.laneCount
     sources = options.sources
     self.storage = storage
     self.pool = pool
@@ -148,13 +153,14 @@ final class Lane {
       if isFull(bufferedByteCount) {
         // The cut that is due will empty the buffers; until then Kafka's own queue may fill.
         handleCommands(waitMillis: 20)
-      } else if awaitedSchemaID != nil {
-        handleCommands(waitMillis: Self.schemaLookMillis)
-        process()
       } else {
-        drain()
-        handleCommands(waitMillis: 0)
-        for fault in records.takeFaults() { delegate.laneWarned(fault) }
+        if awaitedSchemaID != nil {
+          handleCommands(waitMillis: Self.schemaLookMillis)
+        } else if place == batch.count {
+          drain()
+          handleCommands(waitMillis: 0)
+          for fault in records.takeFaults() { delegate.laneWarned(fault) }
+        }
         process()
       }
       bufferedByteCount = report()
@@ -168,7 +174,7 @@ final class Lane {
   }
 
   private func isFull(_ bufferedByteCount: Int) -> Bool {
-    bufferedByteCount >= 2 * options.commit.byteCount / options.laneCount
+    bufferedByteCount >= bufferedByteCountMax
       || openDates.count >= 2 * options.commit.openDateCount
   }
 
@@ -199,10 +205,11 @@ final class Lane {
 
   // MARK: - Records
 
-  /// Works through the batch from `place` on, as far as schemas are known.
+  /// Works through the batch from `place` on, as far as schemas are known and there is room.
   private func process() {
     let wasWaiting = awaitedSchemaID != nil
     awaitedSchemaID = nil
+    var bufferedByteCount = partitions.values.reduce(0) { $0 + $1.output.byteCount }
     while place < batch.count {
       let slot = Int(batch.headers[place].partitionIndex)
       var end = place + 1
@@ -210,11 +217,9 @@ final class Lane {
       if slot >= slots.count { resolveSlots() }
       // Records of a partition that was taken away may still be in the queue, or in the batch.
       if let partition = slots[slot] {
-        process(upTo: end, of: partition)
-        if awaitedSchemaID != nil {
-          if !wasWaiting { prepareSchemas() }
-          return
-        }
+        process(upTo: end, of: partition, &bufferedByteCount)
+        if awaitedSchemaID != nil, !wasWaiting { prepareSchemas() }
+        if place < end { return }
       }
       place = end
     }
@@ -222,13 +227,20 @@ final class Lane {
     refetch()
   }
 
-  /// Works through a run of records of one partition; `place` ends behind it, or at a record that
-  /// waits.
-  private func process(upTo end: Int, of partition: LanePartition) {
+  /// Works through a run of records of one partition; `place` ends behind it, at a record that
+  /// waits, or where the buffers are full.
+  ///
+  /// - Parameter bufferedByteCount: of all partitions.
+  private func process(
+    upTo end: Int, of partition: LanePartition, _ bufferedByteCount: inout Int
+  ) {
     let reader = readers[partition.sourceIndex]
     partition.equip(from: pool)
     let firstRow = partition.output.readings.rowCount
-    while place < end, awaitedSchemaID == nil {
+    let others = bufferedByteCount - partition.output.byteCount
+    while place < end, awaitedSchemaID == nil,
+      others + partition.output.byteCount < bufferedByteCountMax
+    {
       let header = batch.headers[place]
       switch header.kind {
       case .record:
@@ -242,6 +254,7 @@ final class Lane {
       if awaitedSchemaID == nil { place += 1 }
     }
     partition.endRun(in: batch)
+    bufferedByteCount = others + partition.output.byteCount
     shares[partition.sourceIndex] += partition.takeShare()
     openDates.add(partition.output.readings.rowEventTimes, from: firstRow)
   }

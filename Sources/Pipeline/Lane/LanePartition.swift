@@ -220,6 +220,7 @@ final class LanePartition {
     }
     admission.begin(vocabulary)
     let outcome: DecodeOutcome
+    defer { rowFaults.removeAll(keepingCapacity: true) }
     // In a replay a schema that is not found now was found then: such records end no replay.
     let result = reader.read(
       header, key: recordKey, payload: payload, into: &output.readings, vocabulary: &vocabulary,
@@ -237,23 +238,16 @@ final class LanePartition {
       outcome = admitted
     }
     if !dropsOutput { share.recordCount += 1 }
+    let isDead = if case .dead = outcome { true } else { false }
+    guard isDead || !rowFaults.isEmpty else { return nil }
+    let record = LetterRecord(
+      header, key: recordKey, payload: payload, headersJSON: records.headersJSON(at: index))
     if case .dead(let reason, let detail) = outcome {
       if !dropsOutput { share.deadCount += 1 }
       if reason == .unknownSchema { hasUnknownSchema = true }
-      var letter = DeadLetter(header, key: recordKey, payload: payload, reason: reason)
-      letter.detail = detail
-      letter.headersJSON = records.headersJSON(at: index)
-      output.append(letter)
+      output.append(DeadLetter(record, reason, detail: detail))
     }
-    for fault in rowFaults {
-      var letter = DeadLetter(header, key: recordKey, payload: payload, reason: fault.reason)
-      letter.rowIndex = fault.rowIndex
-      letter.stage = fault.isRowKept ? .salvage : .decode
-      letter.detail = fault.detail
-      letter.headersJSON = records.headersJSON(at: index)
-      output.append(letter)
-    }
-    rowFaults.removeAll(keepingCapacity: true)
+    for fault in rowFaults { output.append(DeadLetter(record, fault)) }
     return nil
   }
 

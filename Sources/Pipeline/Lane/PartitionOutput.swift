@@ -3,6 +3,36 @@ import Detectors
 import Telemetry
 import Windows
 
+/// What the letters of one record have in common: its bytes, copied once and shared by all of them.
+struct LetterRecord: Sendable {
+  var offset: Int64
+  /// Microseconds; `ReadingBatch.absentTimestamp` where Kafka carries none.
+  var timestampMicros: Int64
+  var key: [UInt8]?
+  var headersJSON: String?
+  /// The record's value; nil for a tombstone.
+  var payload: [UInt8]?
+
+  /// Bytes it holds.
+  var byteCount: Int {
+    (key?.count ?? 0) + (payload?.count ?? 0) + (headersJSON?.utf8.count ?? 0)
+  }
+}
+
+extension LetterRecord {
+  init(_ header: RecordHeader, key: RawSpan?, payload: RawSpan?, headersJSON: String?) {
+    offset = header.offset
+    timestampMicros = header.timestampMicros
+    self.headersJSON = headersJSON
+    if let key { self.key = Self.copy(key) }
+    if let payload { self.payload = Self.copy(payload) }
+  }
+
+  private static func copy(_ bytes: RawSpan) -> [UInt8] {
+    unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) }
+  }
+}
+
 /// A record, or one row of one, that could not be read; a row of the table `dead_letters`.
 struct DeadLetter: Sendable {
   /// What was done about it; the column `stage`.
@@ -13,50 +43,35 @@ struct DeadLetter: Sendable {
     case salvage
   }
 
-  var offset: Int64
-  /// Microseconds; `ReadingBatch.absentTimestamp` where Kafka carries none.
-  var timestampMicros: Int64
+  let record: LetterRecord
   /// The bad row of a read record, or nil when the whole record is dead.
-  var rowIndex: UInt32?
-  var key: [UInt8]?
-  var headersJSON: String?
-  /// The record's value; nil for a tombstone.
-  var payload: [UInt8]?
+  let rowIndex: UInt32?
   /// The step that refused it.
-  var stage = Stage.decode
+  let stage: Stage
   /// `DeadReason.rawValue`.
-  var reason: String
-  var detail = ""
+  let reason: String
+  let detail: String
 
-  init(_ header: RecordHeader, key: RawSpan?, payload: RawSpan?, reason: DeadReason) {
-    offset = header.offset
-    timestampMicros = header.timestampMicros
-    if let key { self.key = Self.copy(key) }
-    if let payload { self.payload = Self.copy(payload) }
+  /// The letter of a whole record.
+  init(_ record: LetterRecord, _ reason: DeadReason, detail: String) {
+    self.record = record
+    rowIndex = nil
+    stage = .decode
     self.reason = reason.rawValue
-  }
-
-  init(
-    offset: Int64, timestampMicros: Int64, rowIndex: UInt32?, key: [UInt8]?, headersJSON: String?,
-    payload: [UInt8]?, stage: Stage, reason: String, detail: String
-  ) {
-    self.offset = offset
-    self.timestampMicros = timestampMicros
-    self.rowIndex = rowIndex
-    self.key = key
-    self.headersJSON = headersJSON
-    self.payload = payload
-    self.stage = stage
-    self.reason = reason
     self.detail = detail
   }
 
-  private static func copy(_ bytes: RawSpan) -> [UInt8] {
-    unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) }
+  /// The letter of a bad row of a record.
+  init(_ record: LetterRecord, _ fault: RowFault) {
+    self.record = record
+    rowIndex = fault.rowIndex
+    stage = fault.isRowKept ? .salvage : .decode
+    reason = fault.reason.rawValue
+    detail = fault.detail
   }
 
-  /// Bytes it holds, near enough for the memory bound.
-  var byteCount: Int { 160 + (key?.count ?? 0) + (payload?.count ?? 0) + detail.utf8.count }
+  /// Bytes it holds, near enough for the memory bound; those of its record left out.
+  var ownByteCount: Int { 160 + detail.utf8.count }
 }
 
 /// What one partition has produced since its last cut: the rows of the next entry.
@@ -91,9 +106,13 @@ final class PartitionOutput: @unchecked Sendable {
   /// Bytes its columns have room for, filled or not.
   var capacityByteCount: Int { readings.capacityByteCount + firings.capacityByteCount }
 
+  /// Letters of one record come one after the other, and share its bytes.
   func append(_ letter: DeadLetter) {
+    if deadLetters.last?.record.offset != letter.record.offset {
+      deadLetterByteCount += letter.record.byteCount
+    }
+    deadLetterByteCount += letter.ownByteCount
     deadLetters.append(letter)
-    deadLetterByteCount += letter.byteCount
   }
 
   /// Empties everything and keeps the capacity.

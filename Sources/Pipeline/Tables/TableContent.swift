@@ -8,6 +8,11 @@ protocol TableContent: AnyObject {
   var definition: TableDefinition { get }
   /// The files to write, by date; none when the commit has no rows for the table.
   var plans: [FilePlan] { get }
+  /// Bytes of a dictionary's entries in its files; nil where it is the writer's choice.
+  var dictionaryByteCountMax: Int? { get }
+  /// Where the row group that begins with row `first` of a plan ends: behind one row at least,
+  /// behind `rowCountMax` at most.
+  func rowGroupEnd(_ plan: FilePlan, from first: Int, rowCountMax: Int) -> Int
   /// Called before the columns of each row group are asked for.
   func beginRowGroup(_ plan: FilePlan, range: Range<Int>)
   /// The values of one column for rows `range` of a plan, and the bitmap of present rows.
@@ -17,6 +22,12 @@ protocol TableContent: AnyObject {
 }
 
 extension TableContent {
+  var dictionaryByteCountMax: Int? { nil }
+
+  func rowGroupEnd(_ plan: FilePlan, from first: Int, rowCountMax: Int) -> Int {
+    min(plan.rowCount, first + rowCountMax)
+  }
+
   func beginRowGroup(_ plan: FilePlan, range: Range<Int>) {}
 }
 

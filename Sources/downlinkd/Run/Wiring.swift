@@ -265,7 +265,8 @@ extension RecordLimits {
     self.init(
       messageByteCountMax: Int(limits.messageByteCountMax), depthMax: limits.depthMax,
       rowCountMax: limits.rowCountMax, deviceCountMax: limits.deviceCountMax,
-      metricCountMax: limits.metricCountMax)
+      metricCountMax: limits.metricCountMax,
+      attributeWordCountMax: limits.attributeWordCountMax)
   }
 }
 

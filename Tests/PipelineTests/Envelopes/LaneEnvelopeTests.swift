@@ -144,7 +144,7 @@ import Testing
     #expect(outcomes([cut]) == ["0: 0-4 0 read, 1 dead, 2 dead, 3 read"])
     #expect(cut.output.deadLetters.map(\.reason) == ["other_type", "other_type"])
     let sent = TestRecord.wide("sat-1", second: 2).inEnvelope(2)
-    #expect(cut.output.deadLetters[1].payload == sent.payload)
+    #expect(cut.output.deadLetters[1].record.payload == sent.payload)
     // Ids never change their meaning: a replay says the same.
     #expect(cut.state == nil)
     #expect(cut.needsState == nil)
