@@ -23,7 +23,9 @@ import Testing
     if isNarrow {
       mapping.narrowMetric = .init(nameField: "samples.kind", valueField: "samples.value")
     } else {
-      mapping.metrics = .list([.init(field: "samples.value"), .init(field: "samples.note")])
+      mapping.metrics = .list([
+        .init(field: "samples.value", name: "v"), .init(field: "samples.note"),
+      ])
     }
     return try Fixture(mapping, catalogue: Self.catalogue.get())
   }

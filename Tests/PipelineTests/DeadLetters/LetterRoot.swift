@@ -77,14 +77,17 @@ enum LetterRoot {
   }
 
   /// Reads everything, with the configuration that does not fit, in commits of five records.
-  static func make(_ storage: any Storage) throws {
+  ///
+  /// - Parameter samples: in place of its own.
+  static func make(_ storage: any Storage, samples: [TestRecord]? = nil) throws {
     let options = try options(isMended: false)
     let committer = Committer(
       options: options, storage: storage, pool: .test, incarnation: "maker",
       log: TestSources.silentLog)
     try committer.recover(clusterID: "cluster")
     let logs = [
-      ("telemetry", (0..<recordCount).map(wide)), ("samples", (0..<sampleCount).map(narrow)),
+      ("telemetry", (0..<recordCount).map(wide)),
+      ("samples", samples ?? (0..<sampleCount).map(narrow)),
     ]
     for (source, (topic, records)) in logs.enumerated() {
       try committer.open(
