@@ -51,6 +51,8 @@ final class CompiledMapping: Sendable {
   let tree: PlanTree
   let wire: WirePlan
   let enumerations: [EnumNames]
+  /// Where an unknown number of an enum may lie.
+  let enumSlots: [EnumSlot]
   let hasRows: Bool
   /// Slots without which the record, or the row, is nothing.
   let vitalRecordSlots: Set<Int>
@@ -62,7 +64,7 @@ final class CompiledMapping: Sendable {
 
   init(
     schema: ReadingSchema, mapping: MessageMapping, type: MessageType, readers: Readers,
-    tree: PlanTree, enumerations: [EnumNames]
+    tree: PlanTree, enumerations: [EnumNames], enumSlots: [EnumSlot]
   ) {
     self.schema = schema
     self.mapping = mapping
@@ -70,6 +72,7 @@ final class CompiledMapping: Sendable {
     self.readers = readers
     self.tree = tree
     self.enumerations = enumerations
+    self.enumSlots = enumSlots
     wire = WirePlan(tree)
     hasRows = mapping.rows != nil
     let texts = ([readers.device] + readers.attributes).compactMap(\.slot)

@@ -80,10 +80,12 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
 
   /// Decodes one record. `batch` must have the plan's schema and `vocabulary` be its partition's;
   /// bad rows of a record that is read are appended to `faults`.
-  /// `headers` has the values of the mapping's `headerNames`, where it has any.
+  /// `headers` has the values of the mapping's `headerNames`, where it has any. With `countsDrift`
+  /// what the schema does not know goes to the next `takeDrift`.
   package mutating func decode(
     header: RecordHeader, key: RawSpan?, payload: RawSpan?, headers: HeaderValues = HeaderValues(),
-    into batch: inout ReadingBatch, vocabulary: inout Vocabulary, faults: inout [RowFault]
+    into batch: inout ReadingBatch, vocabulary: inout Vocabulary, faults: inout [RowFault],
+    countsDrift: Bool = true
   ) -> DecodeOutcome {
     let firstFault = faults.count
     let firstRow = batch.rowCount
@@ -91,6 +93,9 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     if let payload {
       let record = RecordParts(header: header, key: key, headers: headers)
       outcome = decode(payload, record, into: &batch, &vocabulary, &faults)
+      if slots.drift.isPending {
+        if countsDrift { slots.drift.keep(of: payload, header) } else { slots.drift.drop() }
+      }
     } else {
       outcome = .dead(.nullPayload, detail: "the record has no value")
     }
@@ -141,12 +146,14 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
         .tooLarge,
         detail: "\(payload.byteCount) bytes, and the limit is \(options.payloadByteCountMax)")
     }
+    let fault = wire.read(payload, into: &slots)
+    // Of a broken message nobody knows what was meant.
+    if fault != nil { slots.drift.drop() }
     guard let reference else {
-      if let fault = wire.read(payload, into: &slots) {
-        return .dead(fault.reason, detail: plan.describe(fault))
-      }
+      if let fault { return .dead(fault.reason, detail: plan.describe(fault)) }
       return takeSlots(payload, record, into: &batch, &vocabulary, &faults)
     }
+    // Here the plan's walk was for drift alone: it costs little beside what comes.
     if let dead = reference.read(payload, into: &slots) { return dead }
     // A copy of its own, so that nothing of the reference is borrowed while slots are read.
     let texts = reference.texts
@@ -155,7 +162,8 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
 
   /// Reads only, into slots: what the wire plan does before any check, for benchmarks.
   package mutating func readSlots(_ payload: RawSpan) -> Bool {
-    wire.read(payload, into: &slots) == nil
+    defer { slots.drift.drop() }
+    return wire.read(payload, into: &slots) == nil
   }
 
   /// Judges what was read, and appends it. `texts` are the bytes that words of texts count in.
@@ -163,6 +171,7 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     _ texts: RawSpan, _ record: RecordParts, into batch: inout ReadingBatch,
     _ vocabulary: inout Vocabulary, _ faults: inout [RowFault]
   ) -> DecodeOutcome {
+    if !plan.enumSlots.isEmpty { noteUnknownNumbers() }
     if let fault = wrongTypeFault() ?? textFault(texts, record, vocabulary)
       ?? deviceFault(texts, record)
     {

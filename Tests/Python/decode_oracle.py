@@ -434,9 +434,9 @@ class Reader:
         return name, time, None
 
 
-def main(folder):
+def main(folder, make):
     for case in json.load(open(folder + "/cases.json")):
-        reader = Reader(open(folder + "/" + case["set"], "rb").read(), case["mapping"])
+        reader = make(open(folder + "/" + case["set"], "rb").read(), case["mapping"])
         data = open(folder + "/" + case["messages"], "rb").read()
         position = 0
         while position < len(data):
@@ -447,4 +447,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], Reader)

@@ -86,6 +86,8 @@ extension SlotReader.Kind {
 struct SlotMaker {
   private(set) var tree: PlanTree
   private(set) var enumerations: [EnumNames] = []
+  /// Slots that hold numbers of enums, each once.
+  private(set) var enumSlots: [EnumSlot] = []
   private let implicitZero: Bool
   private var enumerationIndexes: [String: Int] = [:]
 
@@ -97,6 +99,19 @@ struct SlotMaker {
   /// The reader of a field, whose slot it shares with all others that read the same.
   /// Numbers are zero where they are absent if the mapping says `implicit_zero`.
   mutating func reader(for field: MappedField) -> SlotReader {
+    let reader = makeReader(for: field)
+    if field.enumeration == nil { return reader }
+    let leaf = field.path.leaf
+    // Of a map's column the enum is the entry's value.
+    let value = field.mapKey == nil ? leaf : leaf.messageType?.field(numbered: 2) ?? leaf
+    let slot = EnumSlot(
+      slot: reader.slot, isInRow: field.path.isInRow, enumeration: reader.enumeration,
+      messageIndex: Int32(truncatingIfNeeded: value.parent.index), fieldNumber: value.number)
+    if !enumSlots.contains(slot) { enumSlots.append(slot) }
+    return reader
+  }
+
+  private mutating func makeReader(for field: MappedField) -> SlotReader {
     let fields = field.path.fields
     let parent = tree.node(at: fields.dropLast(), rowDepth: field.path.rowDepth)
     let path = fields.map(\.name).joined(separator: ".")

@@ -55,7 +55,7 @@ struct PlanCompiler {
         time: timeReader(of: time),
         metrics: metricReaders, metricName: metricName.map { slots.reader(for: $0) },
         rowKey: rowKey),
-      tree: slots.tree, enumerations: slots.enumerations)
+      tree: slots.tree, enumerations: slots.enumerations, enumSlots: slots.enumSlots)
   }
 
   /// What a mapping names: a field, or a part of the record beside its value.

@@ -44,6 +44,8 @@ struct SlotMemory: ~Copyable {
   private(set) var wrongRows: WireFault?
   /// Why the walk stopped, where it did so far from the loop.
   var fault: WireFault?
+  /// What the records have that the schema does not; whoever decodes says whether it counts.
+  var drift = DriftTally()
 
   /// - Parameter byteCountMax: of the rows of one record.
   init(record: Layout, row: Layout, byteCountMax: Int) {

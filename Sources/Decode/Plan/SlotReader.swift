@@ -49,10 +49,19 @@ struct SlotReader: Sendable {
 /// The names of an enum's numbers, as bytes ready to be words.
 struct EnumNames: Sendable {
   private let names: [Int32: [UInt8]]
+  /// Bit `n` is set where number `n`, below 64, has a name: what nearly all numbers are.
+  private let lowNumbers: UInt64
 
   init(_ type: EnumType) {
     names = Dictionary(
       type.values.map { ($0.number, Array($0.name.utf8)) }, uniquingKeysWith: { first, _ in first })
+    lowNumbers = names.keys.reduce(0) { (0..<64).contains($1) ? $0 | 1 << UInt64($1) : $0 }
+  }
+
+  /// Whether a number has a name.
+  func hasName(of number: Int32) -> Bool {
+    if number >= 0, number < 64 { return lowNumbers >> UInt64(number) & 1 != 0 }
+    return names[number] != nil
   }
 
   /// The first name of a number, or its decimal text if it has none.

@@ -124,9 +124,12 @@ extension WireDecoder {
       return unsafe skipPacked(field.packing, number, start, &place, bytes)
     }
     if field.wireType != WireField.noWireType { noteWrongType(place, number, start, &slots) }
-    return tag & 7 == 3
+    let behindTag = place.position
+    let fault = tag & 7 == 3
       ? unsafe skipGroup(number, start, &place, bytes)
       : unsafe Self.skipValue(tag & 7, number, start, &place, bytes)
+    noteUnknown(tag, node: place.node, behindTag..<place.position, &slots)
+    return fault
   }
 
   /// A mapped field that is not what it was declared to be: what was wanted of it is unreadable.

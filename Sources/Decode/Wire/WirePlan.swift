@@ -32,6 +32,10 @@ final class WirePlan: @unchecked Sendable {
   let record: SlotMemory.Layout
   let row: SlotMemory.Layout
   private let wanted: [UInt64: PlanTree.Reach]
+  /// By node: the message type's index in its pool; -1 where nothing of it is mapped.
+  private let mappedTypes: [Int32]
+  /// Groups that a mapped type declares, by `WirePlanBuilder.key`: no plan reads them.
+  private let declaredGroups: Set<UInt64>
 
   init(_ tree: PlanTree) {
     var builder = WirePlanBuilder(tree)
@@ -47,6 +51,8 @@ final class WirePlan: @unchecked Sendable {
     columnMaps = builder.columnMaps
     zeroed = builder.zeroed
     wanted = builder.wanted
+    mappedTypes = builder.nodes.map { $0.isMapped ? Int32(truncatingIfNeeded: $0.type.index) : -1 }
+    declaredGroups = builder.declaredGroups
     record = builder.record
     row = builder.row
   }
@@ -63,6 +69,19 @@ final class WirePlan: @unchecked Sendable {
   /// What hangs below a field of a node, if anything is wanted of it.
   func reach(node: Int32, fieldNumber: UInt32) -> PlanTree.Reach? {
     wanted[WirePlanBuilder.key(node, fieldNumber)]
+  }
+
+  /// Index of a node's type in its pool; nil where nothing of the message is mapped.
+  func mappedType(ofNode node: Int) -> Int32? {
+    let index = mappedTypes[node]
+    return index < 0 ? nil : index
+  }
+
+  /// Whether a node's type declares a group of that number.
+  func declaresGroup(_ number: UInt32, node: Int) -> Bool {
+    if declaredGroups.isEmpty { return false }
+    return declaredGroups.contains(
+      WirePlanBuilder.key(Int32(truncatingIfNeeded: node), number))
   }
 
   /// The field of a number that has no place in its node's table.
@@ -178,6 +197,8 @@ struct WireNode: Sendable {
   /// The map whose entry it is.
   var columnMap: Int?
   var isInRow = false
+  /// Whether something of this message is mapped, so that what it does not declare is drift.
+  var isMapped = false
 }
 
 /// A member of a oneof: what to drop before it is read.

@@ -15,6 +15,8 @@ struct WirePlanBuilder {
   private(set) var zeroed: [Int] = []
   /// Fields that something is wanted of, by `key`.
   private(set) var wanted: [UInt64: PlanTree.Reach] = [:]
+  /// Groups that mapped types declare, by `key`.
+  private(set) var declaredGroups: Set<UInt64> = []
   /// Nodes of types that nothing is wanted of.
   private var sharedNodes: [MessageType: Int] = [:]
 
@@ -36,6 +38,10 @@ struct WirePlanBuilder {
   private mutating func addNode(_ place: PlanTree.Node, columnMap: Int? = nil) -> Int {
     let index = newNode(place.type)
     nodes[index].isInRow = place.isInRow
+    nodes[index].isMapped = true
+    for field in place.type.fields where field.type == .group {
+      declaredGroups.insert(Self.key(Int32(index), field.number))
+    }
     nodes[index].columnMap = columnMap
     nodes[index].zeroed = zeroed.count..<zeroed.count + place.zeroedSlots.count
     zeroed += place.zeroedSlots

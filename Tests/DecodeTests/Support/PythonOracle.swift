@@ -20,6 +20,15 @@ enum PythonOracle {
 
   /// One line a message, of all cases in turn: "refused" where Python cannot parse it.
   static func lines(for cases: [Case]) throws -> [String] {
+    try lines(for: cases, of: "decode_oracle.py")
+  }
+
+  /// One line a message, of all cases in turn: what its schema does not have, "-" if nothing.
+  static func drift(for cases: [Case]) throws -> [String] {
+    try lines(for: cases, of: "drift_oracle.py")
+  }
+
+  private static func lines(for cases: [Case], of script: String) throws -> [String] {
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("downlink-oracle-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -40,7 +49,7 @@ enum PythonOracle {
     }
     let cases = try JSONSerialization.data(withJSONObject: index)
     try cases.write(to: folder.appendingPathComponent("cases.json"))
-    return try Protobuf.python(file: "decode_oracle.py", [folder.path])
+    return try Protobuf.python(file: script, [folder.path])
       .split(separator: "\n").map(String.init)
   }
 
