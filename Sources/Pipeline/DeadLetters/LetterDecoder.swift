@@ -61,7 +61,8 @@ final class LetterDecoder {
       let result = unsafe reader.read(
         header, key: record.key == nil ? nil : key.span.bytes,
         payload: record.payload == nil ? nil : payload.span.bytes, into: &output.readings,
-        vocabulary: &vocabulary, faults: &faults, believesNotFound: true
+        vocabulary: &vocabulary, faults: &faults, believesNotFound: true,
+        countsDrift: false
       ) { name, values in record.header(name, into: &values) }
       switch result {
       case .outcome(let outcome): return outcome

@@ -129,6 +129,10 @@ extension Session: LaneDelegate {
 
   func laneWarned(_ message: String) { log.warning("\(message)") }
 
+  func laneMet(_ drift: DriftNews) {
+    for line in status.note(drift) { log.warning("\(line)") }
+  }
+
   func laneProgressed(_ lane: Int, _ progress: LaneProgress) {
     let (before, now) = board.update { board in
       let before = board.awaitedSchemaID

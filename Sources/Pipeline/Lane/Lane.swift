@@ -30,6 +30,8 @@ protocol LaneDelegate: AnyObject, Sendable {
   func laneFailed(_ failure: SessionFailure)
   /// Something worth a line in the log that the lane goes on from.
   func laneWarned(_ message: String)
+  /// Records have something that their source's schema does not; all since the last call.
+  func laneMet(_ drift: DriftNews)
   /// After every batch: how far the lane is and how much it holds.
   func laneProgressed(_ lane: Int, _ progress: LaneProgress)
 }
@@ -189,6 +191,11 @@ final class Lane {
 
   /// Tells the session how far this lane is; returns the bytes it holds.
   private func report() -> Int {
+    for (index, reader) in readers.enumerated() where reader.hasDrift {
+      delegate.laneMet(
+        DriftNews(
+          sourceIndex: index, report: reader.takeDrift(), partitions: records.partitions))
+    }
     var progress = LaneProgress()
     for (topicPartition, partition) in partitions {
       let report = partition.progress

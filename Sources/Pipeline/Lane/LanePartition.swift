@@ -224,7 +224,7 @@ final class LanePartition {
     // In a replay a schema that is not found now was found then: such records end no replay.
     let result = reader.read(
       header, key: recordKey, payload: payload, into: &output.readings, vocabulary: &vocabulary,
-      faults: &rowFaults, believesNotFound: !dropsOutput
+      faults: &rowFaults, believesNotFound: !dropsOutput, countsDrift: !dropsOutput
     ) { name, values in records.header(name, at: index, into: &values) }
     switch result {
     case .waiting(let schemaID): return schemaID

@@ -28,11 +28,12 @@ final class RecordReader {
   /// - Parameters:
   ///   - believesNotFound: whether a schema that the registry says it does not have makes a dead
   ///     letter; else it is waited for.
+  ///   - countsDrift: whether what the schema does not have is reported; a replay's was before.
   ///   - header: appends the value of a header of the record; asked for mapped ones only.
   func read(
     _ header: RecordHeader, key: RawSpan?, payload: RawSpan?, into batch: inout ReadingBatch,
     vocabulary: inout Vocabulary, faults: inout [RowFault], believesNotFound: Bool,
-    lookUp: (HeaderName, inout HeaderValues) -> Void
+    countsDrift: Bool, lookUp: (HeaderName, inout HeaderValues) -> Void
   ) -> Result {
     var message = payload
     if let payload {
@@ -50,8 +51,14 @@ final class RecordReader {
     return .outcome(
       decoder.decode(
         header: header, key: key, payload: message, headers: headers, into: &batch,
-        vocabulary: &vocabulary, faults: &faults))
+        vocabulary: &vocabulary, faults: &faults, countsDrift: countsDrift))
   }
+
+  /// Whether records had something that the schema does not, since the last report.
+  var hasDrift: Bool { decoder.hasDrift }
+
+  /// What they had of it since the last report.
+  func takeDrift() -> DriftReport { decoder.takeDrift() }
 
   /// Begins to ask what the envelope of a record to come means, where that is not known.
   func prepare(_ payload: RawSpan?) {

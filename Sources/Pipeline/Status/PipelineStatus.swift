@@ -183,6 +183,8 @@ package struct PipelineStatus: Sendable {
 
   /// Sources with a flood rule.
   package var floods: [Flood] = []
+  /// Of every source, in the configuration's order.
+  package var drift: [Drift] = []
   package var partitions: [Partition] = []
   package var brokers: [Broker] = []
   /// The group's state as the client has it: `up`, …

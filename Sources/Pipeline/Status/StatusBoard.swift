@@ -36,6 +36,7 @@ final class StatusBoard: Sendable {
     /// Partitions whose leader does not answer: what waits there cannot be fetched.
     var outOfReach: Set<TopicPartition> = []
     var floods: FloodWatch
+    var drift: DriftBook
 
     /// The awake clock, now.
     mutating func now() -> Int64 { clock.now(monotonicNanos: MonotonicClock.nowNanos()) }
@@ -66,7 +67,7 @@ final class StatusBoard: Sendable {
       Content(
         status: status, rule: rule,
         clock: AwakeClock(monotonicNanos: MonotonicClock.nowNanos()),
-        floods: FloodWatch(options.sources)))
+        floods: FloodWatch(options.sources), drift: DriftBook(options.sources)))
   }
 
   // MARK: - Phases and waits
@@ -182,7 +183,7 @@ final class StatusBoard: Sendable {
     }
   }
 
-  // MARK: - Floods
+  // MARK: - Floods and drift
 
   /// Takes what the lanes have decoded.
   /// - Returns: the topics that are not to be read now, and what has changed.
@@ -196,6 +197,10 @@ final class StatusBoard: Sendable {
   }
 
   func resumeFloods() { content.update { $0.floods.resumeAll() } }
+
+  /// Takes what a lane has met that the schema does not have.
+  /// - Returns: lines for the log, about what nobody has met before.
+  func note(_ news: DriftNews) -> [String] { content.update { $0.drift.note(news) } }
 
   // MARK: - Commits
 
@@ -281,6 +286,7 @@ final class StatusBoard: Sendable {
       let oldest = content.waits.values.min { $0.since < $1.since }
       status.wait = oldest?.shown
       status.floods = content.floods.floods
+      status.drift = content.drift.sources
       Self.merge(progress, sources, content.partitions, into: &status)
       let facts = Self.facts(status, content, waitSince: oldest?.since ?? 0)
       status.stall = content.rule.stall(facts, now: content.now())

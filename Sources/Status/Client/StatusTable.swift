@@ -11,6 +11,8 @@ package enum StatusTable {
     lines += facts(status).map { "\(padded($0.0, 15))\($0.1)" }
     let partitions = partitions(status)
     if !partitions.isEmpty { lines += [""] + partitions }
+    let drift = drift(status)
+    if !drift.isEmpty { lines += [""] + drift }
     return lines.map { PlainText.visible($0) + "\n" }.joined()
   }
 
@@ -154,6 +156,45 @@ package enum StatusTable {
       partition["paused"]?.boolValue == true ? "paused" : nil,
       partition["replaying"]?.boolValue == true ? "rebuilding state" : nil,
     ]) ?? ""
+  }
+
+  // MARK: - Drift
+
+  /// Most kinds of drift that are listed; `/status` has all.
+  private static let driftCountMax = 20
+
+  private static func drift(_ status: JSONValue) -> [String] {
+    var rows: [[String]] = []
+    var otherCount: Int64 = 0
+    for source in status["drift"]?.arrayValue ?? [] {
+      otherCount += source["others"]?.int64Value ?? 0
+      for finding in source["found"]?.arrayValue ?? [] {
+        if rows.count == driftCountMax {
+          otherCount += finding["count"]?.int64Value ?? 0
+          continue
+        }
+        let place = "\(string(finding["topic"]) ?? "?")[\(count(finding["partition"]) ?? "?")]"
+        rows.append(
+          [
+            string(source["source"]) ?? "?", count(finding["count"]) ?? "-",
+            "\(place) at \(plain(finding["offset"]))", phrase(finding),
+          ].map(PlainText.visible))
+      }
+    }
+    if rows.isEmpty { return [] }
+    if otherCount > 0 { rows.append(["others", Quantity.count(otherCount), "", ""]) }
+    return aligned([["source", "times", "first met", "unknown to the schema"]] + rows)
+  }
+
+  private static func phrase(_ finding: JSONValue) -> String {
+    let message = string(finding["message"]) ?? "?"
+    guard let name = string(finding["name"]) else {
+      return "\(message), field \(plain(finding["field"]))"
+    }
+    if let number = finding["enum_number"]?.int64Value {
+      return "\(message).\(name), number \(number)"
+    }
+    return "\(message).\(name), wire type \(plain(finding["wire_type"]))"
   }
 
   /// Columns as wide as their widest cell; the first and the last to the left, numbers to the

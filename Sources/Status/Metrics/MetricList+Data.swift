@@ -46,6 +46,16 @@ extension MetricList {
     labelled(
       "downlink_dead_letters_total", of: "dead_letters", labels: ["reason"],
       help: "Records and rows that could not be read, kept in dead_letters, by reason."),
+    StatusMetric(
+      MetricDefinition(
+        "downlink_schema_unknown_fields_total", .counter, .count, labels: ["source"],
+        help: "Fields in records that the source's schema does not have, as read.")
+    ) { for drift in $0.status.drift { $1.add([drift.source], drift.unknownFieldCount) } },
+    StatusMetric(
+      MetricDefinition(
+        "downlink_schema_unknown_enum_numbers_total", .counter, .count, labels: ["source"],
+        help: "Numbers of mapped enums that the source's schema does not name, as read.")
+    ) { for drift in $0.status.drift { $1.add([drift.source], drift.unknownEnumNumberCount) } },
   ]
 
   static let windows: [StatusMetric] = [

@@ -46,6 +46,7 @@ enum HTMLDocument {
       \(openAnomalies(status))
       \(recentAnomalies(status))
       \(losses(status))
+      \(drift(status))
       \(recentCommits(status))
       \(brokers(status))
       <p>\(PlainText.html(status.program)) · configuration \
@@ -162,6 +163,26 @@ enum HTMLDocument {
     let dead = status.labelledTotals("dead_letters", labels: ["reason"])
       .map { ["dead letters", $0.values[0], $0.total.description] }
     return table("Late, odd and unreadable", ["What", "Why", "#How many"], dead + late)
+  }
+
+  private static func drift(_ status: PipelineStatus) -> String {
+    table(
+      "Unknown to the schema",
+      ["Source", "What", "#Times", "First met", "#At offset", "When", "#Bytes", "Value"],
+      status.drift.flatMap { drift in
+        drift.found.map { finding in
+          // A look at the value; all of what is kept is in the document.
+          let value = finding.hex.prefix(32)
+          return [
+            drift.source, finding.phrase, Quantity.count(finding.count),
+            finding.topicPartition.description, "\(finding.offset)",
+            time(finding.firstSeenMicros), Quantity.count(Int64(finding.byteCount)),
+            value.count < 2 * finding.byteCount ? "\(value)…" : String(value),
+          ]
+        } + (drift.otherCount == 0 ? [] : [
+          [drift.source, "others", Quantity.count(drift.otherCount), "", "", "", "", ""]
+        ])
+      })
   }
 
   private static func recentCommits(_ status: PipelineStatus) -> String {

@@ -31,6 +31,7 @@ package enum StatusDocument {
         JSONMember("stall", .optional(status.stall)),
         JSONMember("wait", wait(status)),
         JSONMember("floods", .array(status.floods.map(flood))),
+        JSONMember("drift", .array(status.drift.map(drift))),
         JSONMember("schema_registry", schemaRegistry(status.schemaRegistry)),
         JSONMember("group_state", .string(status.groupState)),
         JSONMember("sessions", .int(status.sessionCount)),
@@ -77,6 +78,26 @@ package enum StatusDocument {
       "pauses": .int(flood.pauseCount),
       "since": flood.sinceMicros.map { time($0) } ?? .null,
       "records": .int(flood.recordCount), "dead": .int(flood.deadCount),
+    ]
+  }
+
+  private static func drift(_ drift: PipelineStatus.Drift) -> JSONValue {
+    [
+      "source": .string(drift.source), "unknown_fields": .int(drift.unknownFieldCount),
+      "unknown_enum_numbers": .int(drift.unknownEnumNumberCount),
+      "others": .int(drift.otherCount), "found": .array(drift.found.map(finding)),
+    ]
+  }
+
+  private static func finding(_ finding: PipelineStatus.Drift.Finding) -> JSONValue {
+    [
+      "message": .string(finding.messageName), "field": .int(finding.fieldNumber),
+      "name": .optional(finding.fieldName),
+      "enum_number": int(finding.enumNumber.map(Int64.init)), "count": .int(finding.count),
+      "topic": .string(finding.topicPartition.topic),
+      "partition": .int(finding.topicPartition.partition), "offset": .int(finding.offset),
+      "seen_at": time(finding.firstSeenMicros), "wire_type": .int(finding.wireType),
+      "value_bytes": .int(finding.byteCount), "value": .string(finding.hex),
     ]
   }
 

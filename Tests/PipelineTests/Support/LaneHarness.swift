@@ -111,6 +111,7 @@ final class LaneHarness {
   var failures: [String] { delegate.account.update { $0.failures } }
   var warnings: [String] { delegate.account.update { $0.warnings } }
   var losses: [String] { delegate.account.update { $0.losses } }
+  var drift: [DriftNews] { delegate.account.update { $0.drift } }
   /// Drains that the lane asked for.
   var drainCount: Int { source.drainCount }
 }
@@ -124,6 +125,7 @@ final class TestLaneDelegate: LaneDelegate {
     var failures: [String] = []
     var warnings: [String] = []
     var losses: [String] = []
+    var drift: [DriftNews] = []
   }
 
   let account = Monitor(Account())
@@ -150,6 +152,8 @@ final class TestLaneDelegate: LaneDelegate {
   }
 
   func laneWarned(_ message: String) { account.update { $0.warnings.append(message) } }
+
+  func laneMet(_ drift: DriftNews) { account.update { $0.drift.append(drift) } }
 
   func laneProgressed(_ lane: Int, _ progress: LaneProgress) {
     account.update { account in
