@@ -31,6 +31,9 @@ import Testing
     status.recentAnomalies[0].detector = bad
     status.recentAnomalies[0].state = bad
     status.recentAnomalies[0].severity = bad
+    status.drift[0].source = bad
+    status.drift[0].found[0].messageName = bad
+    status.drift[0].found[1].fieldName = bad
     let page = HTMLDocument.text(Example.view(status))
     #expect(!page.contains(bad))
     #expect(page.split(separator: "&lt;b&gt;", omittingEmptySubsequences: false).count > 18)
@@ -73,6 +76,8 @@ import Testing
     #expect(page.contains("<td>telemetry[1]</td>"))
     #expect(page.contains("refused at 2026-11-21T07:31:30Z: kafka.brokers cannot change"))
     #expect(page.contains("<td>truncated</td>"))
+    #expect(page.contains("<td>fleet.Report has the unknown field 21</td>"))
+    #expect(page.contains("<td>000102030405060708090a0b0c0d0e0f…</td>"))
     var status = Example.busy()
     status.stall = "nothing moves"
     let bad = HTMLDocument.text(StatusView(status))

@@ -80,6 +80,9 @@ import Testing
       downlink_readings_late_total{reason="too_late"} 2
       downlink_dead_letters_total{reason="truncated"} 2
       downlink_dead_letters_total{reason="no \"de\\vice\"\n"} 1
+      downlink_schema_unknown_fields_total{source="buses"} 1205
+      downlink_schema_unknown_fields_total{source="planes"} 0
+      downlink_schema_unknown_enum_numbers_total{source="buses"} 2
       downlink_windows_firings_total{kind="first"} 120
       downlink_windows_firings_total{kind="again"} 4
       downlink_anomalies_steps_total{source="buses",detector="too_hot",\#

@@ -29,6 +29,27 @@ import Testing
     #expect(value["reload"]?["last"]?["accepted"] == false)
   }
 
+  @Test func `it has what the schema does not`() throws {
+    let drift = try #require(value["drift"]?.arrayValue)
+    #expect(drift.map { $0["source"] } == ["buses", "planes"])
+    #expect(drift[0]["unknown_fields"] == 1205)
+    #expect(drift[0]["unknown_enum_numbers"] == 2)
+    #expect(drift[0]["others"] == 1)
+    #expect(drift[1]["found"]?.arrayValue?.isEmpty == true)
+    let found = try #require(drift[0]["found"]?.arrayValue)
+    #expect(found.map { $0["field"] } == [21, 3, 4])
+    #expect(found.map { $0["name"] } == [.null, "mode", "place"])
+    #expect(found.map { $0["enum_number"] } == [.null, 9, .null])
+    #expect(found[0]["message"] == "fleet.Report")
+    #expect(found[0]["count"] == 1200)
+    #expect((found[0]["topic"], found[0]["partition"]) == ("telemetry", 1))
+    #expect(found[0]["offset"] == 4711)
+    #expect(found[0]["seen_at"] == "2026-11-21T07:31:40.000000Z")
+    #expect((found[0]["wire_type"], found[0]["value_bytes"]) == (2, 300))
+    let value = try #require(found[0]["value"]?.stringValue)
+    #expect(value.count == 128 && value.hasPrefix("000102") && value.hasSuffix("3f"))
+  }
+
   @Test func `hostile names come through whole and harm nothing`() throws {
     let text = value.text
     let parsed = try JSONValue(parsing: text)

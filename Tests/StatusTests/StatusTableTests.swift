@@ -35,6 +35,12 @@ import Testing
         telemetry[1]     1  5000       4900  5340     340    1.5 s  2026-11-21T07:31:26Z  \
              12  78.1 KiB  8.8 KiB  paused
 
+        source  times             first met  unknown to the schema
+        buses   1 200  telemetry[1] at 4711  fleet.Report, field 21
+        buses       2  telemetry[1] at 4711  fleet.Report.mode, number 9
+        buses       4  telemetry[1] at 4711  fleet.Report.place, wire type 2
+        others      1
+
         """)
   }
 
@@ -50,6 +56,18 @@ import Testing
     #expect(text.contains("\nlast commit    none yet\n"))
     #expect(!text.contains("partition "))
     #expect(!StatusTable.isReady(StatusDocument.value(status)))
+  }
+
+  @Test func `drift is a short table`() {
+    var status = Example.fresh()
+    #expect(!text(status).contains("unknown to the schema"))
+    status.drift = Example.drift()
+    status.drift[0].found = (1...30).map {
+      Example.finding($0, name: nil, number: nil, count: 1000)
+    }
+    let lines = text(status).split(separator: "\n")
+    #expect(lines.count { $0.contains("fleet.Report, field") } == 20)
+    #expect(lines.last == "others  10 001")
   }
 
   @Test func `whatever answers, the terminal is not steered`() {

@@ -85,7 +85,8 @@ import Testing
 
   @Test func `unknown fields of rows count in each`() throws {
     var fixture = try makeFixture(
-      rows: "samples", time: "samples.at_ms", metrics: [.init(field: "samples.value")])
+      rows: "samples", time: "samples.at_ms",
+      metrics: [.init(field: "samples.value", name: "reading")])
     let row = Wire.bytes(12, Wire.integer(1, 5) + Wire.double(3, 1) + Wire.text(4, "new"))
     #expect(fixture.drift(Self.head + row + row + row) == "fleet.Sample:4=3")
   }
@@ -140,7 +141,7 @@ import Testing
   @Test func `unknown numbers in rows and under a map's keys count`() throws {
     var rows = try makeFixture(
       rows: "samples", time: "samples.at_ms",
-      metrics: [.init(field: "samples.kind"), .init(field: "samples.value")])
+      metrics: [.init(field: "samples.kind"), .init(field: "samples.value", name: "reading")])
     let row = Wire.bytes(12, Wire.integer(1, 5) + Wire.integer(2, 9))
     #expect(rows.drift(Self.head + row + row) == "fleet.Sample:2:9=2")
     var map = try makeFixture(metrics: [.init(field: "modes", name: "mode_x", key: "x")])

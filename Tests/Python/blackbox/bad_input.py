@@ -143,6 +143,14 @@ def check_letters(scenario, root, sent):
         scenario.note(f"{topic}: {len(rows)} dead records kept whole: {', '.join(reasons)}")
 
 
+def check_drift(daemon):
+    """Fields that no schema has are said once each, however often they come."""
+    for field in (99, 100):
+        said = f"DeviceTelemetry has the unknown field {field}, first met in {fleet.SNAPSHOTS}[0]"
+        count = daemon.log().count(said)
+        require(count == 1, f"unknown field {field} is said {count} times")
+
+
 def check_outcomes(root):
     """Every record has one outcome."""
     for entry in harness.ledger_entries(root):
@@ -175,6 +183,7 @@ def run(scenario):
     require(not daemon.has_logged('"level":"critical"'), f"critical:\n{daemon.last_lines()}")
     check_letters(scenario, root, sent)
     check_outcomes(root)
+    check_drift(daemon)
     scenario.verify(root, produced, config, "--ledger", "--open-windows-fired")
 
 

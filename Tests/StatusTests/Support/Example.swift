@@ -71,7 +71,31 @@ enum Example {
     status.schemaRegistry?.failedCount = 2
     status.schemaRegistry?.knownIDCount = 3
     status.schemaRegistry?.waitSeconds = 1.5
+    status.drift = drift()
     return status
+  }
+
+  /// Of two sources, the second one's schema being up to date.
+  static func drift() -> [PipelineStatus.Drift] {
+    var drift = PipelineStatus.Drift(source: "buses")
+    drift.unknownFieldCount = 1205
+    drift.unknownEnumNumberCount = 2
+    drift.otherCount = 1
+    drift.found = [
+      finding(21, name: nil, number: nil, count: 1200),
+      finding(3, name: "mode", number: 9, count: 2),
+      finding(4, name: "place", number: nil, count: 4),
+    ]
+    return [drift, PipelineStatus.Drift(source: "planes")]
+  }
+
+  static func finding(
+    _ field: UInt32, name: String?, number: Int32?, count: Int64
+  ) -> PipelineStatus.Drift.Finding {
+    .init(
+      messageName: "fleet.Report", fieldNumber: field, fieldName: name, enumNumber: number,
+      count: count, topicPartition: TopicPartition(topic: "telemetry", partition: 1), offset: 4711,
+      firstSeenMicros: now - second(20), wireType: 2, byteCount: 300, bytes: Array(0..<64))
   }
 
   static func step(_ state: String) -> [PipelineStatus.LabelledTotal.Label] {
