@@ -23,10 +23,25 @@ struct DriftBook: Sendable {
   private(set) var sources: [PipelineStatus.Drift]
   /// By source: where each kind is among `found`.
   private var places: [[SchemaDrift.Key: Int]]
+  private var hasNewSchemas = false
 
   init(_ sources: [SourceOptions]) {
     self.sources = sources.map { PipelineStatus.Drift(source: $0.plan.schema.source) }
     places = Array(repeating: [:], count: sources.count)
+  }
+
+  /// The next session reads by other schemas: what they have is drift no more.
+  mutating func adoptSchemas() { hasNewSchemas = true }
+
+  /// Lanes begin anew. Counts go on whatever happens, as counters of metrics do.
+  mutating func beginSession() {
+    if !hasNewSchemas { return }
+    hasNewSchemas = false
+    for index in sources.indices {
+      sources[index].found = []
+      sources[index].otherCount = 0
+      places[index] = [:]
+    }
   }
 
   /// Adds what a lane has met.

@@ -93,6 +93,7 @@ final class StatusBoard: Sendable {
       content.outOfGroupSince = nil
       content.outOfReach = []
       content.floods.beginSession()
+      content.drift.beginSession()
       content.controlSeen = content.now()
     }
   }
@@ -252,6 +253,7 @@ final class StatusBoard: Sendable {
   func adopt(_ options: PipelineOptions) {
     content.update { content in
       content.floods = FloodWatch(options.sources)
+      content.drift.adoptSchemas()
       content.rule = ProgressRule(
         limits: options.progressLimits, commitIntervalMillis: options.commit.intervalMillis)
     }

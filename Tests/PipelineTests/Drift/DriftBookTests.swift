@@ -66,6 +66,22 @@ import Testing
     #expect(book.sources[0].unknownFieldCount == 1)
   }
 
+  @Test func `other schemas begin the list anew, and counts go on`() throws {
+    var book = try book()
+    #expect(book.note(news([drift(6), drift(7)])).count == 2)
+    // A recovery is nothing new.
+    book.beginSession()
+    #expect(book.note(news([drift(6)])) == [])
+    book.adoptSchemas()
+    // The session that ends still reads by the old ones.
+    #expect(book.note(news([drift(6)])) == [])
+    book.beginSession()
+    #expect(book.sources[0].found.isEmpty)
+    #expect(book.note(news([drift(7)])).count == 1)
+    #expect(book.sources[0].found.map(\.fieldNumber) == [7])
+    #expect(book.sources[0].unknownFieldCount == 5)
+  }
+
   @Test func `no more than so many kinds are kept, and all are counted`() throws {
     var book = try book()
     let countMax = DriftBook.findingCountMax
