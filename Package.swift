@@ -70,6 +70,7 @@ let package = Package(
     module("Detectors", uses: ["Base", "Telemetry"]),
     module("Duplicates", uses: ["Base", "Telemetry"]),
     module("SchemaRegistry", uses: ["Base", "Storage", "Decode", "CCurl"]),
+    module("Inference", uses: ["Base", "Telemetry", "Decode"]),
     module("Parquet", uses: ["Base", "CZstd", "CLz4", "CSnappy"]),
     module("DeltaLog", uses: ["Base", "Storage"]),
     module("Ledger", uses: ["Base", "Storage"]),
@@ -110,8 +111,9 @@ let package = Package(
       name: "downlinkd",
       dependencies: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Duplicates",
-        "Parquet", "DeltaLog", "Ledger", "Pipeline", "Audit", "SchemaRegistry", "Config", "Status",
-        "CSystemd", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Parquet", "DeltaLog", "Ledger", "Pipeline", "Audit", "SchemaRegistry", "Inference",
+        "Config", "Status", "CSystemd",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
@@ -151,6 +153,7 @@ let package = Package(
     tests("Detectors", uses: ["Base", "Telemetry"]),
     tests("Duplicates", uses: ["Base", "Telemetry"]),
     tests("SchemaRegistry", uses: ["Base", "Decode"]),
+    tests("Inference", uses: ["Base", "Telemetry", "Decode"]),
     tests("Parquet", uses: ["Base"]),
     tests("DeltaLog", uses: ["Base", "Storage"]),
     tests("Telemetry", uses: ["Base"]),
@@ -180,8 +183,8 @@ let package = Package(
     .testTarget(
       name: "DownlinkdTests",
       dependencies: [
-        "downlinkd", "Base", "Telemetry", "Kafka", "Decode", "Detectors", "Pipeline", "Config",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "downlinkd", "Base", "Telemetry", "Kafka", "Decode", "Detectors", "Inference", "Pipeline",
+        "Config", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),

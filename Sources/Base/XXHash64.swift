@@ -38,6 +38,19 @@ package enum XXHash64 {
     return finish(result &+ UInt64(count), tail: bytes, from: position)
   }
 
+  /// The hash of a word's eight bytes.
+  @inline(__always)
+  package static func hash(_ word: UInt64, seed: UInt64) -> UInt64 {
+    let start = seed &+ prime5 &+ 8
+    return mix(rotate(start ^ round(0, word.littleEndian), 27) &* prime1 &+ prime4)
+  }
+
+  private static func mix(_ value: UInt64) -> UInt64 {
+    var result = (value ^ (value >> 33)) &* prime2
+    result = (result ^ (result >> 29)) &* prime3
+    return result ^ (result >> 32)
+  }
+
   /// Takes in the last bytes, fewer than 32, and mixes.
   static func finish(_ start: UInt64, tail bytes: RawSpan, from first: Int) -> UInt64 {
     let count = bytes.byteCount
@@ -57,9 +70,7 @@ package enum XXHash64 {
       result = rotate(result ^ (byte &* prime5), 11) &* prime1
       position &+= 1
     }
-    result = (result ^ (result >> 33)) &* prime2
-    result = (result ^ (result >> 29)) &* prime3
-    return result ^ (result >> 32)
+    return mix(result)
   }
 
   // MARK: - Hot loops

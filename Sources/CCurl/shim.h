@@ -23,6 +23,21 @@ static inline CURLcode downlink_curl_set_receiver(
   return curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, receive);
 }
 
+static inline CURLcode downlink_curl_set_progress(
+    CURL *handle, int (*is_over)(void *context, curl_off_t download_total, curl_off_t downloaded,
+                                 curl_off_t upload_total, curl_off_t uploaded)) {
+  return curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, is_over);
+}
+
+// Since 7.87; an older one waits for its resolver of names at the end.
+static inline void downlink_curl_set_quick_exit(CURL *handle) {
+#if LIBCURL_VERSION_NUM >= 0x075700
+  (void)curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
+#else
+  (void)handle;
+#endif
+}
+
 static inline CURLcode downlink_curl_response_code(CURL *handle, long *code) {
   return curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, code);
 }

@@ -22,7 +22,7 @@ extension Configuration {
   /// as it holds there. A descriptor set counts by the hash of its bytes, not by its path.
   package var canonicalText: String {
     var out = CanonicalText()
-    for source in sources.sorted(by: { $0.name < $1.name }) { out.write(source) }
+    for source in sources.sorted(by: { $0.name < $1.name }) { out.write(source, schemaRegistry) }
     for window in windows.sorted(by: { $0.name < $1.name }) { out.write(window) }
     for detector in detectors.sorted(by: { $0.name < $1.name }) { out.write(detector) }
     return out.text
@@ -45,7 +45,9 @@ private struct CanonicalText {
     line(key, "[" + texts.map(Self.json).joined(separator: ",") + "]")
   }
 
-  mutating func write(_ source: Configuration.Source) {
+  mutating func write(
+    _ source: Configuration.Source, _ registry: Configuration.SchemaRegistry?
+  ) {
     subject = "source " + Self.json(source.name)
     line("topics", texts: source.topics.sorted())
     line("message", text: source.message)
@@ -53,7 +55,11 @@ private struct CanonicalText {
       line("descriptor_set", RandomID.hex(XXHash64.hash(set.bytes)))
     }
     // What was there before envelopes were keeps its fingerprint.
-    if source.envelope != .none { line("envelope", source.envelope.rawValue) }
+    if source.envelope != .none {
+      line("envelope", source.envelope.rawValue)
+      // Whether ids are judged, and what they mean.
+      if let registry { line("schema_registry", text: registry.url) }
+    }
     if let rows = source.rows { line("rows", text: rows) }
     switch source.device {
     case .field(let path): line("device", text: path)

@@ -18,9 +18,30 @@ extension Configuration {
 
     /// The subject under which the schema of a source's first topic is registered.
     package func subject(of source: Source) -> String {
-      subjectPattern.replacing("{topic}", with: source.topics.first ?? "")
-        .replacing("{message}", with: source.message)
+      subject(topic: source.topics.first ?? "", message: source.message)
     }
+
+    /// Whether the password goes over a network as anybody on the way can read it.
+    package var sendsPasswordInClear: Bool {
+      guard password != nil, url.hasPrefix("http://") else { return false }
+      var host = url.dropFirst("http://".count).prefix { $0 != "/" }
+      if host.hasPrefix("[") {
+        host = host.dropFirst().prefix { $0 != "]" }
+      } else {
+        host = host.prefix { $0 != ":" }
+      }
+      return !Endpoint(host: host.lowercased(), port: 0).isLoopback
+    }
+
+    /// The subject of a topic and a message type that no source has yet; nil for the message where
+    /// it is not known, which does where `needsMessage` says so.
+    package func subject(topic: String, message: String?) -> String {
+      subjectPattern.replacing("{topic}", with: topic)
+        .replacing("{message}", with: message ?? "")
+    }
+
+    /// Whether subjects are called after message types.
+    package var needsMessage: Bool { subjectPattern.contains("{message}") }
 
     package var customMirror: Mirror { Mirror(self, children: ["url": url]) }
   }

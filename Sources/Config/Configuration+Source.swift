@@ -145,8 +145,12 @@ extension Configuration.Source.Attribute {
   /// Whether the column has another name than the field gives it.
   var isRenamed: Bool { name != Configuration.columnName(ofPath: field) }
 
-  /// In one text, for people and for the fingerprint: no field path has a space.
-  var shown: String { isRenamed ? "\(field) as \(name)" : field }
+  /// In one text, for people and for the fingerprint: no two of them have the same. No field path
+  /// has a space; the name of a header may, and stands in quotes then.
+  var shown: String {
+    let field = field.contains(" ") ? "\"\(field)\"" : field
+    return isRenamed ? "\(field) as \(name)" : field
+  }
 }
 
 extension Configuration.Source {

@@ -1,5 +1,5 @@
 /// The names of one source's own columns: checks each as it is taken.
-struct ColumnNames {
+package struct ColumnNames {
   /// The columns every `readings_<source>` table has, and those of a narrow source.
   static let ofReadings: Set<String> = [
     "device_id", "event_time", "sequence", "flags", "kafka_topic", "topic_incarnation",
@@ -15,17 +15,19 @@ struct ColumnNames {
   ]
 
   /// Longest column name, in bytes: what every engine that reads the tables takes.
-  static let byteCountMax = 128
+  package static let byteCountMax = 128
 
   private var taken: [String: String] = [:]
 
+  package init() {}
+
   /// The name a path gets when it is given none.
-  static func name(ofPath path: some StringProtocol) -> String {
+  package static func name(ofPath path: some StringProtocol) -> String {
     String(path.map { $0 == "." ? "_" : $0 })
   }
 
   /// Takes a name for the column configured at `key`; the fault if it cannot have it.
-  mutating func take(_ name: String, key: String, isAttribute: Bool) -> DecodePlanFault? {
+  package mutating func take(_ name: String, key: String, isAttribute: Bool) -> DecodePlanFault? {
     let isPlain = name.utf8.allSatisfy { byte in
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

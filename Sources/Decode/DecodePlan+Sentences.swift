@@ -12,6 +12,7 @@ extension CompiledMapping {
     case .truncated: "the message ends inside this field"
     case .malformed: "not Protobuf"
     case .wrongType: "the field has another wire type than its declaration"
+    case .tooLarge: "the rows need more memory, or the message more steps, than it is given"
     case .tooDeep: "nested deeper than the source's limit"
     case .invalidUTF8: "the string is not UTF-8"
     case .nulInString: "the string holds a NUL"
@@ -19,9 +20,9 @@ extension CompiledMapping {
     case .noTime: "\(mapping.time.field) is absent or 0"
     case .noMetricName: "the metric has no name"
     case .unpackRefused: "the message stands twice, and libprotobuf-c cannot merge the two"
-    case .nullPayload, .tooLarge, .tooManyRows, .tooManyDevices, .tooManyMetrics,
-      .tooManyAttributes, .missingRequired, .noDevice, .badTime, .notEnveloped, .badEnvelope,
-      .unknownSchema, .otherType:
+    case .nullPayload, .tooManyRows, .tooManyDevices, .tooManyMetrics, .tooManyAttributes,
+      .missingRequired, .noDevice, .badTime, .notEnveloped, .badEnvelope, .unknownSchema,
+      .otherType:
       reason.rawValue
     }
   }

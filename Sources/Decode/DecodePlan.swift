@@ -57,6 +57,8 @@ final class CompiledMapping: Sendable {
   /// Slots without which the record, or the row, is nothing.
   let vitalRecordSlots: Set<Int>
   let vitalRowSlots: Set<Int>
+  /// By the slot of a metric's nanoseconds, those of its seconds.
+  let secondsSlots: [Int: [Int]]
   /// Whether a row's metric slots are its columns: as many, in order, numbers that need no look.
   let isStraight: Bool
   /// Whether a metric may be NaN.
@@ -83,6 +85,9 @@ final class CompiledMapping: Sendable {
     let ofSequence = readers.sequence.map { [$0.slot] } ?? []
     vitalRecordSlots = Set(texts + ofSequence + (readers.time.isInRow ? [] : ofTime))
     vitalRowSlots = Set(row.map(\.slot) + (readers.time.isInRow ? ofTime : []))
+    secondsSlots = Dictionary(
+      grouping: readers.metrics.filter(\.hasNanos), by: \.nanosSlot
+    ).mapValues { Array(Set($0.map(\.slot))) }
     hasFloatingMetric = readers.metrics.contains { $0.kind == .floating }
     isStraight = readers.metrics.enumerated().allSatisfy { index, reader in
       let isPlain =

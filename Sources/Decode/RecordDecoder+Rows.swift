@@ -21,18 +21,16 @@ extension RecordDecoder {
     let part = RecordPart(
       time: time, flags: sequence().isOutOfRange ? ReadingFlags.outOfRange.rawValue : 0)
     if plan.hasRows {
-      guard slots.rowCount <= options.rowCountMax else {
-        return .dead(
-          .tooManyRows, detail: "\(slots.rowCount) rows, and the limit is \(options.rowCountMax)")
-      }
       return slots.rowCount == 0
         ? .empty : appendElements(texts, part, into: &batch, &vocabulary, &faults)
     }
     guard let time = part.time else { preconditionFailure("without rows the time is the record's") }
     var notes = RowNotes()
-    for slot in slots.recordFaults {
-      notes.add(.wrongType, slot: slot)
-      unsafe plan.dropMetric(slot, slots.recordLayout, slots.record)
+    if slots.faults.isInRecord {
+      for slot in SlotsOfBits(slots.faults.record[...]) {
+        notes.add(.wrongType, slot: slot)
+        unsafe plan.dropMetric(slot, slots.recordLayout, slots.record)
+      }
     }
     let metricFlags = unsafe appendMetrics(
       plan, slots.recordLayout, slots.record, texts, into: &batch, &notes)
@@ -63,7 +61,7 @@ extension RecordDecoder {
     let plan = plan
     let layout = slots.rowLayout
     let stride = slots.rowStride
-    let hasFaults = !slots.rowFaults.isEmpty
+    let hasFaults = !slots.faults.rows.isEmpty
     let hasSuperseded = !supersededRows.isEmpty
     var faultIndex = 0
     for row in 0..<slots.rowCount {
@@ -118,15 +116,13 @@ extension RecordDecoder {
 
   /// Wrong wire types of one row; rows are asked for in their order.
   private func takeFaults(ofRow row: Int, _ index: inout Int, _ notes: inout RowNotes) {
-    while index < slots.rowFaults.count, slots.rowFaults[index].row <= row {
-      let slot = slots.rowFaults[index].slot
-      if slots.rowFaults[index].row == row {
-        notes.add(.wrongType, slot: slot)
-        if plan.vitalRowSlots.contains(slot) { notes.isVital = true }
-        unsafe plan.dropMetric(slot, slots.rowLayout, slots.rows + row * slots.rowStride)
-      }
-      index += 1
+    guard index < slots.faults.rows.count, slots.faults.rows[index] == row else { return }
+    for slot in SlotsOfBits(slots.faults.words(at: index)) {
+      notes.add(.wrongType, slot: slot)
+      if plan.vitalRowSlots.contains(slot) { notes.isVital = true }
+      unsafe plan.dropMetric(slot, slots.rowLayout, slots.rows + row * slots.rowStride)
     }
+    index += 1
   }
 }
 
@@ -289,9 +285,7 @@ extension CompiledMapping {
     _ slot: Int, _ layout: SlotMemory.Layout, _ words: UnsafeMutablePointer<UInt64>
   ) {
     unsafe layout.clear(slot, in: words)
-    for reader in readers.metrics where reader.hasNanos && reader.nanosSlot == slot {
-      unsafe layout.clear(reader.slot, in: words)
-    }
+    for seconds in secondsSlots[slot] ?? [] { unsafe layout.clear(seconds, in: words) }
   }
 
   /// What an enum's or an integer's word is called.

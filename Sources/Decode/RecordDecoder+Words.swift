@@ -26,7 +26,8 @@ extension RecordDecoder {
   /// The record with a field that it cannot do without and whose wire type is wrong.
   func wrongTypeFault() -> DecodeOutcome? {
     if let fault = slots.wrongRows { return .dead(fault.reason, detail: plan.describe(fault)) }
-    for slot in slots.recordFaults where plan.vitalRecordSlots.contains(slot) {
+    guard slots.faults.isInRecord else { return nil }
+    for slot in SlotsOfBits(slots.faults.record[...]) where plan.vitalRecordSlots.contains(slot) {
       return .dead(
         .wrongType, detail: "\(plan.tree.recordPaths[slot]): \(plan.sentence(for: .wrongType))")
     }

@@ -17,8 +17,9 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
   // @unchecked because it owns all memory its pointers lead to and cannot be copied: a lane takes
   // it along to its thread.
 
-  /// Bounds on what one record may cost.
-  package struct Options: Sendable {
+  /// Bounds on what one record may cost. Steps are bounded as well, by the record's size and the
+  /// memory of its rows (`SlotMemory`).
+  package struct Options: Equatable, Sendable {
     /// Most memory the rows of one record, or what libprotobuf-c unpacks it into, may take, in
     /// bytes. A hostile payload of empty elements needs a row for every two bytes; libprotobuf-c
     /// needs up to 60 times its size, and two to five times an honest one's.
@@ -27,8 +28,7 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     /// whole payload: with more of them the record is dead as a whole. As many rows that are kept
     /// without a metric are told apart; the last of them says how many more there are.
     package var rowFaultCountMax: Int
-    /// Longest message, in bytes; below 16 MiB, so that no text in it is longer than a word tells
-    /// (`ReadingBatch.valueBytes`).
+    /// Longest message, in bytes; below 2 GiB, so that a word tells where a text in it lies.
     package var payloadByteCountMax: Int
     /// Messages and groups within each other, the outermost not counted; at most 64.
     package var depthMax: Int
@@ -41,8 +41,8 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
       rowCountMax: Int = Int(Int32.max)
     ) {
       precondition(
-        payloadByteCountMax < 1 << 24 && (0...WireDecoder.depthMax).contains(depthMax),
-        "lengths in a payload have 24 bits, and decoders go 64 deep")
+        payloadByteCountMax < 1 << 31 && (0...WireDecoder.depthMax).contains(depthMax),
+        "places in a payload have 31 bits, and decoders go 64 deep")
       self.unpackByteCountMax = unpackByteCountMax
       self.rowFaultCountMax = rowFaultCountMax
       self.payloadByteCountMax = payloadByteCountMax
@@ -72,7 +72,8 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     self.options = options
     wire = WireDecoder(plan.wire, depthMax: options.depthMax)
     slots = SlotMemory(
-      record: plan.wire.record, row: plan.wire.row, byteCountMax: options.unpackByteCountMax)
+      record: plan.wire.record, row: plan.wire.row, byteCountMax: options.unpackByteCountMax,
+      rowCountMax: options.rowCountMax)
     reference = usesReference
       ? ReferenceDecoder(
         plan, byteCountMax: options.unpackByteCountMax, depthMax: options.depthMax) : nil
@@ -150,14 +151,24 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     // Of a broken message nobody knows what was meant.
     if fault != nil { slots.drift.drop() }
     guard let reference else {
-      if let fault { return .dead(fault.reason, detail: plan.describe(fault)) }
+      if let fault {
+        if fault.reason == .tooManyRows { return tooManyRows }
+        return .dead(fault.reason, detail: plan.describe(fault))
+      }
       return takeSlots(payload, record, into: &batch, &vocabulary, &faults)
     }
     // Here the plan's walk was for drift alone: it costs little beside what comes.
-    if let dead = reference.read(payload, into: &slots) { return dead }
+    if let dead = reference.read(payload, into: &slots) {
+      if case .dead(.tooManyRows, _) = dead { return tooManyRows }
+      return dead
+    }
     // A copy of its own, so that nothing of the reference is borrowed while slots are read.
     let texts = reference.texts
     return unsafe takeSlots(texts.span.bytes, record, into: &batch, &vocabulary, &faults)
+  }
+
+  private var tooManyRows: DecodeOutcome {
+    .dead(.tooManyRows, detail: "more than \(options.rowCountMax) rows, which is the limit")
   }
 
   /// Reads only, into slots: what the wire plan does before any check, for benchmarks.

@@ -52,7 +52,8 @@ extension KafkaConsumer {
     return found
   }
 
-  private static func copy(_ bytes: RawSpan?) -> [UInt8]? {
+  /// Bytes of a batch, to keep.
+  static func copy(_ bytes: RawSpan?) -> [UInt8]? {
     guard let bytes else { return nil }
     return unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) }
   }

@@ -186,6 +186,11 @@ extension LaneQueue {
     unsafe RecordHeaders.json(of: messages[index])
   }
 
+  /// All headers of a record of the last drain; empty for a marker.
+  func headers(at index: Int) -> [RecordHeaderField] {
+    unsafe RecordHeaders.all(of: messages[index])
+  }
+
   /// Writes the last value of the header of that name into `values`. Only for sources that map one.
   package func header(_ name: HeaderName, at index: Int, into values: inout HeaderValues) {
     unsafe RecordHeaders.value(of: name, in: messages[index], into: &values)

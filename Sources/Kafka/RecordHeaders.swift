@@ -24,6 +24,28 @@ enum RecordHeaders {
     unsafe values.append(UnsafeRawBufferPointer(start: value, count: byteCount))
   }
 
+  /// All headers, in their order.
+  @unsafe
+  static func all(of message: UnsafePointer<rd_kafka_message_t>) -> [RecordHeaderField] {
+    var headers: OpaquePointer?
+    let code = unsafe rd_kafka_message_headers(message, &headers)
+    guard KafkaErrorCode(code) == .none, let headers = unsafe headers else { return [] }
+    var fields: [RecordHeaderField] = []
+    var name: UnsafePointer<CChar>?
+    var value: UnsafeRawPointer?
+    var byteCount = 0
+    while unsafe rd_kafka_header_get_all(headers, fields.count, &name, &value, &byteCount)
+      == RD_KAFKA_RESP_ERR_NO_ERROR
+    {
+      let bytes = unsafe value.map {
+        unsafe [UInt8](UnsafeRawBufferPointer(start: $0, count: byteCount))
+      }
+      fields.append(
+        RecordHeaderField(name: unsafe name.map { unsafe String(cString: $0) } ?? "", value: bytes))
+    }
+    return fields
+  }
+
   /// `[{"key":"trace","value":"AQI="}]`, value in base64 or null; nil for a record without headers.
   @unsafe
   static func json(of message: UnsafePointer<rd_kafka_message_t>) -> String? {

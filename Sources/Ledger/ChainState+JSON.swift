@@ -38,6 +38,7 @@ extension ChainState {
     object.set("clock_us", partition.clockMicros.map { .int($0) })
     object.set("states", list: partition.states.map(\.json))
     object.set("gaps", list: partition.gaps.map(\.json))
+    object.set("unknown_schema", list: partition.unknownSchemas.json)
     return object.value
   }
 
@@ -109,6 +110,7 @@ extension ChainState.Partition {
     if let witness = reader.optionalObject("witness") { self.witness = try Witness(witness) }
     for state in try reader.objects("states") { states.append(try StateReference(state)) }
     for gap in try reader.objects("gaps") { gaps.append(try OffsetGap(gap)) }
+    unknownSchemas = try OffsetRuns(reader, "unknown_schema")
   }
 
   /// What in it no chain of `nextVersion` entries can have said.
@@ -119,6 +121,9 @@ extension ChainState.Partition {
     if states.contains(where: { $0.cut > to }) { return "a state's cut lies beyond \(to)" }
     if states.count == 2, states[1].cut < states[0].cut { return "its states are out of order" }
     if let witness, witness.offset >= to { return "its witness lies at or beyond \(to)" }
+    if let last = unknownSchemas.runs.last, last.upperBound > to {
+      return "it refuses offsets beyond \(to)"
+    }
     return nil
   }
 }

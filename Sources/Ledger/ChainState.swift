@@ -23,8 +23,11 @@ package struct ChainState: Equatable, Sendable {
     package var clockMicros: Int64?
     /// The newest two state snapshots, newest last.
     package var states: [StateReference] = []
-    /// The gaps that a replay may have to cross again, oldest first: see `forgetGaps`.
+    /// The gaps that a replay may have to cross again, oldest first: see
+    /// `forgetBelowStates`.
     package var gaps: [OffsetGap] = []
+    /// Of the offsets that a replay may meet, those that it refuses as its moves did.
+    package var unknownSchemas = OffsetRuns()
     /// Offsets skipped as gaps, and not delivered, since the opening.
     package var skippedCount: Int64 = 0
     package var notDeliveredCount: Int64 = 0
@@ -162,6 +165,11 @@ extension ChainState {
     if let state = move.state, state.cut > move.to {
       return "its state's cut \(state.cut) lies beyond \(move.to)"
     }
+    if let first = move.unknownSchemas.runs.first, let last = move.unknownSchemas.runs.last,
+      first.lowerBound < move.from || last.upperBound > move.to
+    {
+      return "it refuses offsets that are not its own"
+    }
     return faultOfGaps(in: move)
   }
 
@@ -219,10 +227,11 @@ extension ChainState {
     partition.notDeliveredCount += move.notDelivered
     for gap in move.gaps { partition.skippedCount += gap.skippedCount(from: move.from) }
     partition.gaps += move.gaps
+    partition.unknownSchemas.append(move.unknownSchemas)
     if let witness = move.witness { partition.witness = witness }
     if let clock = move.clockMicros { partition.clockMicros = clock }
     if let state = move.state { partition.states = partition.states.suffix(1) + [state] }
-    partition.forgetGaps()
+    partition.forgetBelowStates()
     partitions[move.key] = partition
   }
 
@@ -237,11 +246,12 @@ extension ChainState {
 }
 
 extension ChainState.Partition {
-  /// Forgets the gaps that no replay can meet: those below the older snapshot that Kafka no longer
-  /// has. What a person skipped may still be there, for a replay from the very start, so that is
-  /// kept for good: people decide rarely.
-  fileprivate mutating func forgetGaps() {
+  /// Forgets what no replay can meet: refused offsets below the older snapshot, and the gaps below
+  /// it that Kafka no longer has. What a person skipped may still be there, for a replay from the
+  /// very start, so that is kept for good: people decide rarely.
+  fileprivate mutating func forgetBelowStates() {
     guard states.count == 2 else { return }
+    unknownSchemas.removeAll(below: states[0].cut)
     gaps.removeAll { $0.to <= states[0].cut && $0.reason != OffsetGap.skipped }
   }
 

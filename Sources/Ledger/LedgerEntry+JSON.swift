@@ -236,6 +236,7 @@ extension PartitionMove {
     move.set("to", to)
     move.set("not_delivered", notDelivered)
     move.set("gaps", list: gaps.map(\.json))
+    move.set("unknown_schema", list: unknownSchemas.json)
     move.set("witness", witness?.json)
     move.set("clock_us", clockMicros.map { .int($0) })
     move.set("state", state?.json)
@@ -249,6 +250,7 @@ extension PartitionMove {
       notDelivered: try reader.count("not_delivered"),
       clockMicros: try reader.optionalInteger("clock_us"))
     for gap in try reader.objects("gaps") { gaps.append(try OffsetGap(gap)) }
+    unknownSchemas = try OffsetRuns(reader, "unknown_schema")
     if let witness = reader.optionalObject("witness") { self.witness = try Witness(witness) }
     if let state = reader.optionalObject("state") { self.state = try StateReference(state) }
     if let fault { throw .unreadable(path: reader.path, detail: "\(key): \(fault)") }
@@ -263,7 +265,31 @@ extension PartitionMove {
       if index > 0, gap.from < gaps[index - 1].to { return "gaps overlap" }
     }
     if let witness, witness.offset >= to { return "its witness lies at or beyond \(to)" }
+    if let first = unknownSchemas.runs.first, let last = unknownSchemas.runs.last,
+      first.lowerBound < from || last.upperBound > to
+    {
+      return "it refuses offsets that are not its own"
+    }
     return nil
+  }
+}
+
+extension OffsetRuns {
+  /// A list of runs as `{"from", "to"}`, the latter being the first offset behind.
+  var json: [JSONValue] {
+    runs.map { ["from": .int($0.lowerBound), "to": .int($0.upperBound)] }
+  }
+
+  init(_ reader: ObjectReader, _ name: String) throws(LedgerError) {
+    self.init()
+    for run in try reader.objects(name) {
+      let (from, to) = (try run.count("from"), try run.count("to"))
+      // A bound that touches the next run is none that we write.
+      guard from < to, runs.last.map({ $0.upperBound < from }) ?? true else {
+        throw .unreadable(path: reader.path, detail: "field \"\(name)\" is out of order")
+      }
+      append(from..<to)
+    }
   }
 }
 

@@ -221,6 +221,10 @@ package struct PartitionMove: Equatable, Sendable {
   package var notDelivered: Int64
   /// Offsets skipped because Kafka no longer had them.
   package var gaps: [OffsetGap]
+  /// Offsets of the range whose records were refused because nobody knew their schema. By the time
+  /// of a replay somebody may, or nobody may know any more which it was: a replay refuses these
+  /// without asking.
+  package var unknownSchemas: OffsetRuns
   /// Nil while nothing has ever been delivered.
   package var witness: Witness?
   /// The partition's clock (largest trusted Kafka timestamp), for people; the state has its own.
@@ -230,8 +234,8 @@ package struct PartitionMove: Equatable, Sendable {
 
   package init(
     key: PartitionKey, previous: Int64, from: Int64, to: Int64, notDelivered: Int64 = 0,
-    gaps: [OffsetGap] = [], witness: Witness? = nil, clockMicros: Int64? = nil,
-    state: StateReference? = nil
+    gaps: [OffsetGap] = [], unknownSchemas: OffsetRuns = OffsetRuns(),
+    witness: Witness? = nil, clockMicros: Int64? = nil, state: StateReference? = nil
   ) {
     self.key = key
     self.previous = previous
@@ -239,6 +243,7 @@ package struct PartitionMove: Equatable, Sendable {
     self.to = to
     self.notDelivered = notDelivered
     self.gaps = gaps
+    self.unknownSchemas = unknownSchemas
     self.witness = witness
     self.clockMicros = clockMicros
     self.state = state

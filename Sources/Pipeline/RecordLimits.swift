@@ -36,9 +36,14 @@ package struct RecordLimits: Equatable, Sendable {
     attributeWordCountMax: Int(Int32.max))
 }
 
-/// What a partition's `Admission` goes by. It is saved with the state: a replay is judged by what
-/// the first pass was judged by.
+/// What a partition's records are judged by, one by one and against its state. It is saved with the
+/// state: a replay is judged by what the first pass was judged by.
 struct AdmissionOptions: Equatable, Sendable {
+  /// Of one record; see `RecordLimits`.
+  var messageByteCountMax: Int
+  var depthMax: Int
+  var rowCountMax: Int
+  /// Of the partition.
   var deviceCountMax: Int
   var metricCountMax: Int
   var attributeWordCountMax: Int
@@ -46,12 +51,27 @@ struct AdmissionOptions: Equatable, Sendable {
   var duplicates: DuplicateRule?
 }
 
-extension SourceOptions {
-  var admission: AdmissionOptions {
-    AdmissionOptions(
-      deviceCountMax: limits.deviceCountMax, metricCountMax: limits.metricCountMax,
+extension AdmissionOptions {
+  init(_ limits: RecordLimits, duplicates: DuplicateRule?) {
+    self.init(
+      messageByteCountMax: limits.messageByteCountMax, depthMax: limits.depthMax,
+      rowCountMax: limits.rowCountMax, deviceCountMax: limits.deviceCountMax,
+      metricCountMax: limits.metricCountMax,
       attributeWordCountMax: limits.attributeWordCountMax, duplicates: duplicates)
   }
+
+  /// By nothing but the formats: as before there were limits and duplicates.
+  static let none = AdmissionOptions(.none, duplicates: nil)
+
+  /// What decoding a record goes by.
+  var decoding: RecordDecoder.Options {
+    RecordDecoder.Options(
+      payloadByteCountMax: messageByteCountMax, depthMax: depthMax, rowCountMax: rowCountMax)
+  }
+}
+
+extension SourceOptions {
+  var admission: AdmissionOptions { AdmissionOptions(limits, duplicates: duplicates) }
 }
 
 extension RecordDecoder.Options {

@@ -22,12 +22,14 @@ struct CurlHandle: ~Copyable {
   private let raw: UnsafeMutableRawPointer
   private let headers: UnsafeMutablePointer<curl_slist>?
   private let errorText: UnsafeMutablePointer<CChar>
+  private let patience: Patience
   private let bodyByteCountMax: Int
 
   /// libcurl wants this once a process, before anything else.
   private static let isReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
-  init(_ options: RegistryOptions) {
+  /// - Parameter shouldEnd: Asked about once a second while a request waits: whether to give it up.
+  init(_ options: RegistryOptions, shouldEnd: @escaping @Sendable () -> Bool) {
     guard Self.isReady, let raw = unsafe curl_easy_init() else {
       preconditionFailure("libcurl cannot start: the system is out of memory")
     }
@@ -37,6 +39,7 @@ struct CurlHandle: ~Copyable {
     unsafe errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     unsafe errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     bodyByteCountMax = options.answerByteCountMax
+    patience = Patience(shouldEnd)
     configure(options)
   }
 
@@ -47,6 +50,12 @@ struct CurlHandle: ~Copyable {
   }
 
   private func configure(_ options: RegistryOptions) {
+    // Its callback is what ends a request early; this turns it on.
+    set(CURLOPT_NOPROGRESS, 0)
+    unsafe set(CURLOPT_XFERINFODATA, Unmanaged.passUnretained(patience).toOpaque())
+    unsafe check(downlink_curl_set_progress(raw, isOver))
+    // A resolver of names that hangs is not waited for.
+    unsafe downlink_curl_set_quick_exit(raw)
     // Signals belong to the program's main thread.
     set(CURLOPT_NOSIGNAL, 1)
     set(CURLOPT_PROTOCOLS_STR, "http,https")
@@ -74,7 +83,7 @@ struct CurlHandle: ~Copyable {
     unsafe set(CURLOPT_WRITEDATA, Unmanaged.passUnretained(body).toOpaque())
     unsafe check(downlink_curl_set_receiver(raw, receive))
     unsafe errorText[0] = 0
-    let code = withExtendedLifetime(body) { unsafe curl_easy_perform(raw) }
+    let code = withExtendedLifetime((body, patience)) { unsafe curl_easy_perform(raw) }
     if body.isTooLong {
       throw Failure(detail: "the answer has more than \(bodyByteCountMax) bytes")
     }
@@ -105,6 +114,22 @@ struct CurlHandle: ~Copyable {
   private func check(_ code: CURLcode) {
     precondition(code == CURLE_OK, "libcurl does not know an option that version 7.85 has")
   }
+}
+
+/// Who says when a request is to be given up.
+private final class Patience: Sendable {
+  let shouldEnd: @Sendable () -> Bool
+
+  init(_ shouldEnd: @escaping @Sendable () -> Bool) { self.shouldEnd = shouldEnd }
+}
+
+/// libcurl's progress callback, about once a second while nothing comes: anything but 0 ends the
+/// transfer.
+private func isOver(
+  _ context: UnsafeMutableRawPointer?, _: curl_off_t, _: curl_off_t, _: curl_off_t, _: curl_off_t
+) -> CInt {
+  guard let context = unsafe context else { return 0 }
+  return unsafe Unmanaged<Patience>.fromOpaque(context).takeUnretainedValue().shouldEnd() ? 1 : 0
 }
 
 /// Where a response's bytes gather.

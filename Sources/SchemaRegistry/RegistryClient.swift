@@ -7,9 +7,10 @@ struct RegistryClient: ~Copyable {
   private let options: RegistryOptions
   private let handle: CurlHandle
 
-  init(_ options: RegistryOptions) {
+  /// - Parameter shouldEnd: Asked about once a second while a request waits: whether to give it up.
+  init(_ options: RegistryOptions, shouldEnd: @escaping @Sendable () -> Bool = { false }) {
     self.options = options
-    handle = CurlHandle(options)
+    handle = CurlHandle(options, shouldEnd: shouldEnd)
   }
 
   /// The answer for an id, and the URL it came from.
@@ -42,18 +43,13 @@ struct RegistryClient: ~Copyable {
   private static func error(_ response: CurlHandle.Response, url: String) -> RegistryError {
     let document = try? JSONValue(parsing: response.body)
     let code = document?["error_code"]?.int64Value
-    let detail = bounded(document?["message"]?.stringValue ?? "no explanation")
+    let detail = PlainText.shown(document?["message"]?.stringValue ?? "no explanation")
     switch response.status {
     case 404 where code != nil: return RegistryError(.notFound, url: url, detail: detail)
     case 404: return RegistryError(.garbled, url: url, detail: "404 without an error_code")
     case 401, 403: return RegistryError(.notAllowed, url: url, detail: detail)
     default: return RegistryError(.status(response.status), url: url, detail: detail)
     }
-  }
-
-  /// Somebody else's text in our log: short and on one line.
-  private static func bounded(_ text: String) -> String {
-    String(text.prefix(200).map { $0.isNewline ? " " : $0 })
   }
 
   /// As a part of a path (RFC 3986, section 2.3): a subject may hold anything.

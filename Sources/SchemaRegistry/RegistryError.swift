@@ -1,3 +1,5 @@
+internal import Base
+
 /// Why a Schema Registry did not give what it was asked for. No text of it holds a password.
 package struct RegistryError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What kind of failure it is.
@@ -14,16 +16,19 @@ package struct RegistryError: Error, Equatable, Sendable, CustomStringConvertibl
     case status(Int)
   }
 
+  private static let detailCountMax = 300
+
   package let reason: Reason
   /// The URL that was asked.
   package let url: String
-  /// What was said, for a person.
+  /// What was said, for a person: on one line, and no longer than that.
   package let detail: String
 
   package init(_ reason: Reason, url: String, detail: String) {
     self.reason = reason
     self.url = url
-    self.detail = detail
+    // Some of it may be somebody else's text, on its way to our log.
+    self.detail = PlainText.shown(detail, countMax: Self.detailCountMax)
   }
 
   package var description: String {

@@ -17,6 +17,13 @@ struct RegistrySchema: Equatable, Sendable {
     case text(String)
     /// A serialized `google.protobuf.FileDescriptorProto`.
     case fileDescriptor([UInt8])
+
+    var byteCount: Int {
+      switch self {
+      case .text(let text): text.utf8.count
+      case .fileDescriptor(let bytes): bytes.count
+      }
+    }
   }
 
   /// `PROTOBUF`, `AVRO`, `JSON`.
@@ -56,14 +63,14 @@ struct RegistrySchema: Equatable, Sendable {
 
   /// What it means to whoever has met its id.
   var answer: SchemaAnswer {
-    guard kind == "PROTOBUF" else { return .otherKind(kind) }
+    guard kind == "PROTOBUF" else { return .otherKind(PlainText.shown(kind)) }
     do throws(SchemaOutline.Fault) {
       switch content {
       case .text(let text): return .protobuf(try SchemaOutline(text: text))
       case .fileDescriptor(let bytes): return .protobuf(try SchemaOutline(fileDescriptor: bytes))
       }
     } catch {
-      return .unreadable(error.problem)
+      return .unreadable(PlainText.shown(error.problem))
     }
   }
 }

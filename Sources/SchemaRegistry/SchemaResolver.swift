@@ -40,7 +40,9 @@ package final class SchemaResolver: SchemaDirectory {
     return shared.update { $0.state.account(nowNanos: now) }
   }
 
-  /// Ends the thread; returns when it has ended, after one request's timeout at the latest.
+  /// Ends the thread, and the request it may be at; returns when it has ended, after about a second
+  /// at the latest. Called once, before the process exits: libcurl and what it uses are taken down
+  /// then.
   package func stop() {
     shared.update { $0.shouldEnd = true }
     thread.join()
@@ -61,7 +63,7 @@ private struct SchemaFetch: ~Copyable {
   ) {
     self.shared = shared
     self.warn = warn
-    client = RegistryClient(options)
+    client = RegistryClient(options) { shared.update { $0.shouldEnd } }
     guard let folder = options.cacheFolder else {
       cache = nil
       return
@@ -106,10 +108,13 @@ private struct SchemaFetch: ~Copyable {
     do throws(RegistryError) {
       let answer = try client.schemaBytes(id: id)
       let schema = try RegistrySchema(answer.bytes, url: answer.url)
-      keep(answer.bytes, id)
+      // Kept only once it has been read to its end: what cannot be read is asked for again.
       take(schema, id)
+      keep(answer.bytes, id)
       lastWarning = nil
     } catch {
+      // Given up because nobody needs the answer any more.
+      if shared.update({ $0.shouldEnd }) { return }
       refuse(error, id)
     }
   }

@@ -25,17 +25,27 @@ package struct SubjectSchema: Sendable {
 
   /// Files that one schema may come to, imports included.
   static let fileCountMax = 1000
+  /// Bytes that they may come to.
+  static let byteCountMax = 64 << 20
+  /// Milliseconds that asking for all of them may take, but for the request at hand.
+  static let totalMillisMax = 120_000
   /// Imports deeper in each other than that are refused.
   static let depthMax = 64
 
   /// Asks a registry for the latest version of a subject. Blocks for one request a file, each with
-  /// the options' timeout.
+  /// the options' timeout, and two minutes in all.
   package static func latest(
     of subject: String, _ options: RegistryOptions
   ) throws(RegistryError) -> SubjectSchema {
+    try latest(of: subject, options, byteCountMax: byteCountMax)
+  }
+
+  static func latest(
+    of subject: String, _ options: RegistryOptions, byteCountMax: Int
+  ) throws(RegistryError) -> SubjectSchema {
     let client = RegistryClient(options)
     let main = try client.schema(subject: subject, version: "latest")
-    var gathering = Gathering(subject: subject)
+    var gathering = Gathering(subject: subject, byteCountMax: byteCountMax)
     // A name that no import can have.
     try gathering.add(main, named: "\(subject).proto", depth: 0, client)
     return SubjectSchema(
@@ -47,20 +57,35 @@ package struct SubjectSchema: Sendable {
     private let subject: String
     private var files: [(name: String, content: RegistrySchema.Content)] = []
     private var known: Set<String> = []
+    private var byteCount = 0
+    private let byteCountMax: Int
+    private let began = MonotonicClock.nowNanos()
 
-    init(subject: String) { self.subject = subject }
+    init(subject: String, byteCountMax: Int) {
+      self.subject = subject
+      self.byteCountMax = byteCountMax
+    }
 
     mutating func add(
       _ schema: RegistrySchema, named name: String, depth: Int, _ client: borrowing RegistryClient
     ) throws(RegistryError) {
       guard schema.kind == "PROTOBUF" else {
-        throw garbled("\(name) is of the kind \(schema.kind), not PROTOBUF")
+        throw garbled(
+          "\(PlainText.shown(name)) is of the kind \(PlainText.shown(schema.kind)), not PROTOBUF")
       }
       guard known.insert(name).inserted else { return }
       guard depth <= SubjectSchema.depthMax, known.count <= SubjectSchema.fileCountMax else {
         throw garbled("it imports more files, or deeper, than any schema does")
       }
+      byteCount += schema.content.byteCount
+      guard byteCount <= byteCountMax else {
+        throw garbled("with its imports it has more than \(byteCountMax) bytes")
+      }
       for reference in schema.references where !known.contains(reference.name) {
+        guard (MonotonicClock.nowNanos() - began) / 1_000_000 < SubjectSchema.totalMillisMax else {
+          throw RegistryError(
+            .noAnswer, url: subject, detail: "its imports took more than two minutes")
+        }
         let imported = try client.schema(
           subject: reference.subject, version: String(reference.version))
         try add(imported, named: reference.name, depth: depth + 1, client)

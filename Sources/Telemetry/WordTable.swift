@@ -4,8 +4,9 @@ package import Base
 /// in order of first appearance.
 ///
 /// The words live back to back in one buffer; an open-addressing table of 32-bit indexes finds
-/// them. Copying is copy-on-write: looking up a known word never copies, so a batch can carry a
-/// copy of the table it was decoded with while the lane goes on using its own.
+/// them, seeded, because words come from outside (`HashSeed`). Copying is copy-on-write: looking up
+/// a known word never copies, so a batch can carry a copy of the table it was decoded with while
+/// the lane goes on using its own.
 ///
 /// **Invariants:** `starts.count == count + 1`; `slots.count` is a power of two, at most half full;
 /// indexes never change. Cost: one hash and on average 1.5 probes a look-up, no allocation for a
@@ -22,8 +23,34 @@ package struct WordTable: Sendable {
   /// The high half of each word's hash, so that most unequal words differ without touching bytes.
   private var fingerprints: [UInt32] = []
 
-  package init() {
+  /// Of the hashes; nothing that leaves the table depends on it.
+  private let seed: UInt64
+
+  package init() { self.init(seed: HashSeed.word) }
+
+  /// For tests: tables of other processes.
+  init(seed: UInt64) {
+    self.seed = seed
     slots = Array(repeating: 0, count: 64)
+  }
+
+  /// Most places that finding one of the words looks at, for tests.
+  var longestProbeCount: Int {
+    (0..<count).map { index in
+      let mask = slots.count - 1
+      var slot = Int(truncatingIfNeeded: hash(of: index)) & mask
+      var probes = 1
+      while slots[slot] != UInt32(index) + 1 {
+        slot = (slot + 1) & mask
+        probes += 1
+      }
+      return probes
+    }.max() ?? 0
+  }
+
+  private func hash(of index: Int) -> UInt64 {
+    let range = starts[index]..<starts[index + 1]
+    return XXHash64.hash(unsafe bytes.span.bytes.extracting(range), seed: seed)
   }
 
   package var count: Int { starts.count - 1 }
@@ -35,13 +62,15 @@ package struct WordTable: Sendable {
 
   /// The index of `word`, which is added if it is new.
   package mutating func intern(_ word: RawSpan) -> UInt32 {
-    let hash = XXHash64.hash(word)
+    let hash = XXHash64.hash(word, seed: seed)
     if let known = find(word, hash: hash) { return known }
     return add(word, hash: hash)
   }
 
   /// The index of `word`, or nil if it has not been seen.
-  package func index(of word: RawSpan) -> UInt32? { find(word, hash: XXHash64.hash(word)) }
+  package func index(of word: RawSpan) -> UInt32? {
+    find(word, hash: XXHash64.hash(word, seed: seed))
+  }
 
   package mutating func intern(_ text: String) -> UInt32 {
     let word = Array(text.utf8)
@@ -125,7 +154,7 @@ package struct WordTable: Sendable {
     while self.count > count {
       let index = self.count - 1
       let mask = slots.count - 1
-      var slot = Int(truncatingIfNeeded: XXHash64.hash(Array(bytes(of: UInt32(index))))) & mask
+      var slot = Int(truncatingIfNeeded: hash(of: index)) & mask
       while slots[slot] != UInt32(index) + 1 { slot = (slot + 1) & mask }
       // Placed last, also when the table grew: no other word's probes go on over its slot.
       slots[slot] = 0
@@ -145,8 +174,7 @@ package struct WordTable: Sendable {
   private mutating func grow() {
     slots = Array(repeating: 0, count: slots.count * 2)
     for index in 0..<count {
-      let word = Array(bytes(of: UInt32(index)))
-      place(UInt32(index), hash: XXHash64.hash(word))
+      place(UInt32(index), hash: hash(of: index))
     }
   }
 }

@@ -129,4 +129,17 @@ import Testing
       #expect(!complaint.isEmpty)
     }
   }
+
+  @Test func `folders that lead round are not followed for ever`() throws {
+    try inFolder(["a/readme.txt": "no schema"]) { folder in
+      // Two links at each level: 2^32 ways, without a single file.
+      for link in ["a/x", "a/y"] {
+        try FileManager.default.createSymbolicLink(
+          atPath: "\(folder)/\(link)", withDestinationPath: "\(folder)/a")
+      }
+      let found = complaints("{folder: \(folder)}")
+      #expect(found.count == 1)
+      #expect(found.first?.contains("more than 10000 folders") == true, "\(found)")
+    }
+  }
 }

@@ -95,12 +95,24 @@ import Testing
     #expect(try read(text).effective.contains("password: \"file:\(file)\""))
   }
 
-  @Test func `a registry takes a restart to change, and no part in the fingerprint`() throws {
+  @Test func `a registry takes a restart to change, and counts where there are envelopes`() throws {
     let old = try read(
       registry("url: 'http://a', user: u, password: '${PW}'"), environment: ["PW": "1"])
     let new = try read(
       registry("url: 'http://b', user: u, password: '${PW}'"), environment: ["PW": "2"])
     #expect(old.fingerprint == new.fingerprint)
+    #expect(old.fingerprint == (try read(minimal).fingerprint))
+    func enveloped(_ registry: String) throws -> String {
+      let text = source("device: device_id", "device: device_id\n    envelope: confluent")
+      return try read(text + registry, environment: ["PW": "1"]).fingerprint
+    }
+    // What ids mean, and whether they are asked for; not who asks.
+    let found = try enveloped("schema_registry: {url: 'http://a'}\n")
+    #expect(try found == enveloped("schema_registry: {url: 'http://a/', timeout: 1s}\n"))
+    #expect(
+      try found == enveloped("schema_registry: {url: 'http://a', user: u, password: '${PW}'}\n"))
+    #expect(try found != enveloped("schema_registry: {url: 'http://b'}\n"))
+    #expect(try found != enveloped(""))
     let change = ConfigurationChange(from: old, to: new)
     #expect(!change.isAccepted)
     #expect(
@@ -169,6 +181,21 @@ import Testing
     #expect(try fingerprint("[region, {field: a.b, name: c}]") != short)
   }
 
+  /// One is a header whose name looks like a renamed one.
+  @Test func `two lists of attributes never have one text`() throws {
+    func configuration(_ attributes: String) throws -> Configuration {
+      try read(source("device: device_id", "device: device_id\n    attributes: \(attributes)"))
+    }
+    let lists = try [
+      "['$header.x as y']", "[{field: '$header.x', name: y}]", "['$header.x']",
+      "[{field: '$header.x as y', name: y}]", "['$header.x\" as y']",
+    ].map(configuration)
+    #expect(Set(lists.map(\.fingerprint)).count == lists.count)
+    for other in lists.dropFirst() {
+      #expect(!ConfigurationChange(from: lists[0], to: other).isAccepted)
+    }
+  }
+
   @Test(arguments: [
     ("device: device_id", "device: $timestamp", "sources[0].device: `$timestamp` is not"),
     ("device: device_id", "device: $kye", "sources[0].device: `$kye` is not"),
@@ -200,5 +227,20 @@ import Testing
     let found = complaints(source(replace, with))
     #expect(found.count == 1, "\(found)")
     #expect(found.first?.hasPrefix(expected) == true, "\(found)")
+  }
+
+  @Test(arguments: [
+    ("http://schemas:8081", true), ("http://10.0.0.1", true), ("http://127.evil.net:80/x", true),
+    ("http://[2001:db8::1]:8081", true), ("http://localhost.evil.net", true),
+    ("https://schemas:8081", false), ("http://localhost:8081/a:b", false),
+    ("http://127.0.0.1", false), ("http://[::1]:8081", false),
+  ])
+  func `a password in clear is told from one that stays on the machine`(
+    _ row: (url: String, isClear: Bool)
+  ) throws {
+    let text = "url: '\(row.url)', user: u"
+    let open = try read(registry(text + ", password: '${PW}'"), environment: ["PW": "s3cret"])
+    #expect(open.schemaRegistry?.sendsPasswordInClear == row.isClear)
+    #expect(try read(registry(text)).schemaRegistry?.sendsPasswordInClear == false)
   }
 }

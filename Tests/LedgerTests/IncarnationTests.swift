@@ -143,6 +143,26 @@ import Testing
     if let fault { #expect(reason?.contains(fault) == true) } else { #expect(reason == nil) }
   }
 
+  @Test func `refused offsets are kept while a replay can meet them`() throws {
+    var state = Fixtures.openChain()
+    var kept: [[Range<Int64>]] = []
+    for step in Int64(0)..<5 {
+      var next = move(step * 100, step * 100 + 100, previous: step + 1)
+      for offset in [Int64(0), 50, 51, 99] { next.unknownSchemas.insert(step * 100 + offset) }
+      if step == 1 || step > 2 { next.state = Fixtures.state("s\(step)", cut: step * 100 + 50) }
+      apply(Fixtures.commit([next]), to: &state)
+      kept.append(state.partitions[Fixtures.key(0)]?.unknownSchemas.runs ?? [])
+      #expect(try ChainState(json: state.json, path: "p") == state)
+    }
+    #expect(kept[1] == [0..<1, 50..<52, 99..<101, 150..<152, 199..<200])
+    #expect(kept[3].first == 150..<152, "below the older of two states nothing is replayed")
+    #expect(kept[4].first == 350..<352)
+    var foreign = move(500, 600, previous: 6)
+    foreign.unknownSchemas.insert(499)
+    let conflict = state.conflict(with: Fixtures.commit([foreign]))
+    #expect(conflict?.reason.contains("not its own") == true)
+  }
+
   @Test func `gaps are kept while a replay can meet them`() {
     var state = Fixtures.openChain()
     var kept: [[String]] = []

@@ -13,6 +13,7 @@ import Testing
       key: Fixtures.key(3, incarnation: 2), previous: 41, from: 10, to: 20, notDelivered: 2,
       gaps: [OffsetGap(from: 10, to: 12, reason: "retention")])
     move.witness = Witness(offset: 19, timestampMicros: .min, checksum: 0xFFFF_0000_0000_0001)
+    for offset in [Int64(13), 14, 19] { move.unknownSchemas.insert(offset) }
     move.clockMicros = -1
     move.state = Fixtures.state("x", cut: 20)
     entry.partitions = [move, PartitionMove(key: Fixtures.key(0), previous: 1, from: 0, to: 0)]
@@ -31,6 +32,20 @@ import Testing
     let read = try LedgerEntry(parsing: bytes, path: "p", version: 42)
     #expect(read == Self.full)
     #expect(read.json.bytes == bytes)
+  }
+
+  @Test func `refused offsets are in order, and the move's own`() {
+    let runs = #""unknown_schema":[{"from":13,"to":15},{"from":19,"to":20}]"#
+    for (other, reason) in [
+      (#"[{"from":13,"to":13},{"from":19,"to":20}]"#, "out of order"),
+      (#"[{"from":13,"to":19},{"from":19,"to":20}]"#, "out of order"),
+      (#"[{"from":19,"to":20},{"from":13,"to":15}]"#, "out of order"),
+      (#"[{"from":9,"to":15}]"#, "not its own"), (#"[{"from":13,"to":21}]"#, "not its own"),
+      (#"[{"from":13}]"#, "not an integer"), ("7", "not a list"),
+    ] {
+      let fault = "\(String(describing: fault(replacing: runs, by: #""unknown_schema":"# + other)))"
+      #expect(fault.contains(reason), "\(other): \(fault)")
+    }
   }
 
   @Test func `what is absent stays absent`() throws {

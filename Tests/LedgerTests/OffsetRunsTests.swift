@@ -18,9 +18,25 @@ import Testing
       }
       #expect((-1...121).allSatisfy { runs.contains($0) == set.contains($0) }, "seed \(seed)")
       #expect(runs.count == Int64(set.count))
+      let cut = next(130)
+      var upper = runs
+      upper.removeAll(below: cut)
+      #expect((-1...131).allSatisfy { upper.contains($0) == (set.contains($0) && $0 >= cut) })
+      var whole = OffsetRuns()
+      for offset in set.sorted() where offset < cut { whole.insert(offset) }
+      whole.append(upper)
+      #expect(whole == runs, "seed \(seed)")
       for (left, right) in zip(runs.runs, runs.runs.dropFirst()) {
         #expect(left.upperBound < right.lowerBound, "seed \(seed)")
       }
     }
+  }
+
+  @Test func `the largest offset has one behind it`() {
+    var runs = OffsetRuns()
+    runs.insert(OffsetRuns.offsetMax)
+    runs.insert(OffsetRuns.offsetMax - 1)
+    #expect(runs.runs == [Int64.max - 2..<Int64.max])
+    #expect(runs.contains(OffsetRuns.offsetMax) && !runs.contains(.max))
   }
 }

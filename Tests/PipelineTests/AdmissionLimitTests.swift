@@ -148,7 +148,7 @@ import Windows
     let later = try PartitionHarness.restored(state, to: 6, source: source)
     later.offer([records[2], records[2]], from: 5)
     let next = try #require(later.cut())
-    #expect(next.needsState == "its limits or its rule for duplicates were changed")
+    #expect(next.stateNeed?.reason == "its limits or its rule for duplicates were changed")
     #expect(next.output.readings.recordOffsets == [6])
     #expect(next.output.readings.recordOutcomes == [.read])
     #expect(words(next.vocabulary.devices) == ["sat-1", "sat-2"])

@@ -197,7 +197,7 @@ import Windows
         .narrow("inv-1", [(4, "d", 1), (4, "b", 1)]),
       ], from: 2)
     let cut = try #require(later.cut())
-    #expect(cut.needsState == "its limits or its rule for duplicates were changed")
+    #expect(cut.stateNeed?.reason == "its limits or its rule for duplicates were changed")
     #expect(cut.output.readings.recordOutcomes == [.read, .dead, .read])
     #expect(
       cut.output.deadLetters.map(\.reason) == ["too_many_devices", "too_many_metrics"])
@@ -240,6 +240,6 @@ import Windows
     #expect(cut.output.readings.recordOutcomes == [.read, .dead, .dead, .dead])
     #expect(
       cut.output.deadLetters.map(\.reason) == ["too_many_rows", "too_deep", "too_large"])
-    #expect(cut.output.deadLetters[0].detail == "3 rows, and the limit is 2")
+    #expect(cut.output.deadLetters[0].detail == "more than 2 rows, which is the limit")
   }
 }

@@ -205,7 +205,7 @@ import Testing
         PartitionCut(
           key: cut.key, sourceIndex: cut.sourceIndex, from: 0, to: 0, notDelivered: 0, gaps: [],
           witness: nil, clockMicros: nil, state: try Self.emptyState(storage, id, cut.key),
-          decisions: [], needsState: nil, counts: cut.counts,
+          decisions: [], unknownSchemas: OffsetRuns(), stateNeed: nil, counts: cut.counts,
           detectorCounts: cut.detectorCounts, vocabulary: cut.vocabulary,
           output: PartitionOutput(schema: cut.output.readings.schema))
       }

@@ -56,7 +56,7 @@ import Testing
     let harness = PartitionHarness(.test(), source: try Self.source([Self.hot]))
     harness.offer(Array(Self.records[..<count]), from: 0)
     let file = try harness.stateFile(storage, id: CommitID(incarnation: "i", counter: 1))
-    try file.closeOnce()
+    try file.closeOnce(in: storage)
     return file.reference
   }
 
@@ -83,12 +83,12 @@ import Testing
     #expect(harness.partition.isStateDue(options, wanted: false, nowNanos: 0))
     let cut = try #require(harness.cut())
     #expect((cut.from, cut.to) == (8, 8))
-    #expect(cut.needsState == "its detectors were changed")
+    #expect(cut.stateNeed?.reason == "its detectors were changed")
     #expect(!harness.partition.isStateDue(options, wanted: false, nowNanos: 0))
     harness.offer(Array(Self.records[8...]), from: 8)
     let next = try #require(harness.cut())
     #expect(Self.steps(next) == ["hot closed 14"], "inside 7 by the margin")
-    #expect(next.needsState == nil)
+    #expect(next.stateNeed == nil)
   }
 
   @Test func `an unchanged configuration changes nothing at a restart`() throws {
@@ -101,7 +101,7 @@ import Testing
     harness.offer(Array(Self.records[8...]), from: 8)
     let cut = try #require(harness.cut())
     #expect(Self.steps(cut) == ["hot closed 16"])
-    #expect(cut.needsState == nil)
+    #expect(cut.stateNeed == nil)
   }
 
   @Test func `a detector that is gone closes what it had open, once`() throws {
@@ -111,7 +111,7 @@ import Testing
     harness.partition.reconfigure([])
     let cut = try #require(harness.cut())
     #expect(Self.steps(cut) == ["hot closed 8"])
-    #expect(cut.needsState != nil)
+    #expect(cut.stateNeed != nil)
     harness.offer(Array(Self.records[8...]), from: 8)
     #expect(Self.steps(harness.cut()) == [])
   }
@@ -137,7 +137,7 @@ import Testing
     #expect(harness.cut() == nil)
     harness.offer(Array(Self.records[3..<8]), from: 3)
     #expect(harness.partition.detectors.definitions == [Self.hotter])
-    #expect(harness.cut()?.needsState != nil)
+    #expect(harness.cut()?.stateNeed != nil)
   }
 
   @Test func `a change of detectors is not committed without its state`() throws {

@@ -123,12 +123,43 @@ import Windows
     let records = (0..<8).map { TestRecord.wide("sat-1", second: Double($0), sequence: 1) }
     let (cut, next) = try goOn(records, saved: 2, to: 5, from: old, with: new)
     #expect(cut.from == 5 && cut.output.readings.recordOutcomes == [.read, .read, .read])
-    #expect(cut.needsState == "its limits or its rule for duplicates were changed")
+    #expect(cut.stateNeed?.reason == "its limits or its rule for duplicates were changed")
     #expect(next.partition.progress.duplicates == nil)
     // Windows hold the first, and what came after the change.
     let whole = PartitionHarness(.test(), source: old)
     offer(records[..<5], whole, run: 5)
     #expect(whole.cut()?.output.readings.recordOutcomes.filter { $0 == .duplicate }.count == 4)
+  }
+
+  /// Messages of up to 200 bytes, or rows of up to two, before; the other way round after.
+  @Test(arguments: [false, true])
+  func `a replay decodes by the limits of the first pass`(isRaised: Bool) throws {
+    var narrow = try TestSources.narrow()
+    narrow.limits.rowCountMax = 2
+    var wide = try TestSources.narrow()
+    wide.limits.rowCountMax = 3
+    wide.limits.messageByteCountMax = 60
+    let (old, new) = isRaised ? (narrow, wide) : (wide, narrow)
+    let records = (0..<9).map { second in
+      let name = second % 3 == 2 ? String(repeating: "long", count: 20) : "a"
+      return TestRecord.narrow(
+        "inv-1", (0..<1 + second % 3).map { (Double(second) + Double($0) / 10, name, 1) })
+    }
+    let (cut, next) = try goOn(records, saved: 2, to: 6, from: old, with: new)
+    let asOld = PartitionHarness(.test(), source: old)
+    offer(records[..<6], asOld, run: 6)
+    let asNew = PartitionHarness(.test(), source: new)
+    offer(records[..<6], asNew, run: 6)
+    let (first, other) = (try #require(asOld.cut()), try #require(asNew.cut()))
+    #expect(
+      first.output.readings.recordOutcomes != other.output.readings.recordOutcomes,
+      "the limits decide")
+    // What the chain has is repeated by the old ones; from there on the new ones hold.
+    let moved = try PartitionHarness.restored(asOld.restorable(), to: 6, source: new)
+    offer(records[6...], moved, run: 3)
+    #expect(try next.restorable().bytes == moved.restorable().bytes)
+    #expect(cut.output.readings.recordOutcomes == moved.cut()?.output.readings.recordOutcomes)
+    #expect(cut.stateNeed?.reason == "its limits or its rule for duplicates were changed")
   }
 
   @Test func `a rule that is added starts empty where the chain stands`() throws {
@@ -138,7 +169,7 @@ import Windows
     let records = (0..<8).map { TestRecord.wide("sat-1", second: Double($0), sequence: 1) }
     let (cut, next) = try goOn(records, saved: 2, to: 5, from: old, with: new)
     #expect(cut.output.readings.recordOutcomes == [.read, .duplicate, .duplicate])
-    #expect(cut.needsState != nil)
+    #expect(cut.stateNeed != nil)
     #expect(next.partition.progress.duplicates?.rememberedCount == 1)
   }
 
@@ -150,14 +181,32 @@ import Windows
     let records = (0..<8).map { TestRecord.wide("sat-1", second: Double($0), sequence: 1) }
     let (cut, _) = try goOn(records, saved: 2, to: 5, from: old, with: new)
     #expect(cut.output.readings.recordOutcomes == [.duplicate, .duplicate, .duplicate])
-    #expect(cut.needsState != nil)
+    #expect(cut.stateNeed != nil)
   }
 
   @Test func `the same options ask for no state`() throws {
     let source = try Self.source(by: .payload)
     let records = Self.records(seed: 1, count: 40)
     let (cut, _) = try goOn(records, saved: 10, to: 20, from: source, with: source)
-    #expect(cut.needsState == nil)
+    #expect(cut.stateNeed == nil)
+  }
+
+  /// A low limit of today must not refuse what was read when there was none.
+  @Test func `a state of the second format is replayed without limits`() throws {
+    var source = try TestSources.wide()
+    let harness = PartitionHarness(.test(), source: source)
+    let records = (0..<6).map { TestRecord.wide("sat-\($0)", second: Double($0)) }
+    offer(records[..<2], harness, run: 5)
+    var state = try harness.restorable()
+    var writer = ByteWriter()
+    harness.partition.admission.encode(into: &writer)
+    state.bytes[7] = UInt8(ascii: "2")
+    state.bytes.removeLast(writer.count)
+    source.limits.deviceCountMax = 3
+    source.limits.messageByteCountMax = 1
+    let next = try PartitionHarness.restored(state, to: 5, source: source)
+    offer(records[2...], next, run: 2)
+    #expect(next.cut()?.vocabulary.devices.count == 5)
   }
 
   /// The format of before there were limits and duplicates.
@@ -175,7 +224,7 @@ import Windows
     state.bytes = bytes
     let same = try PartitionHarness.restored(state, to: 5, source: old)
     #expect(try same.restorable().bytes == harness.restorable().bytes)
-    #expect(same.cut() == nil)
+    #expect(same.cut()?.stateNeed == nil)
     var new = old
     new.duplicates = DuplicateRule(by: .sequence, withinMillis: 60_000, recordCountMax: 100)
     let next = try PartitionHarness.restored(state, to: 5, source: new)

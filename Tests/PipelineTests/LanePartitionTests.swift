@@ -262,12 +262,22 @@ import Windows
     #expect(!isDue(harness, inputByteCount: 1000))
   }
 
-  @Test func `no state is due while replaying or lost`() throws {
+  @Test func `no state is due while replaying`() throws {
     let replaying = PartitionHarness(.test(to: 5), source: try TestSources.wide())
     replaying.offer([record(0)], from: 0)
     #expect(!isDue(replaying, wanted: true, afterMillis: 100_000))
+  }
+
+  /// What would be done again or otherwise without it does not go away with the position.
+  @Test func `a lost position keeps its state, and why it is needed`() throws {
     let lost = try harness()
-    lost.offer([.record(0, record(0)), .lost])
-    #expect(!isDue(lost, wanted: true, afterMillis: 100_000))
+    lost.offer([.record(0, record(0))])
+    lost.partition.reconfigure(TestSources.wideDetectors)
+    lost.offer([.lost])
+    #expect(isDue(lost))
+    let file = try lost.stateFile(TestStorage(), id: CommitID(incarnation: "i", counter: 1))
+    #expect(file.reference.cut == 1)
+    #expect(lost.cut(state: file)?.stateNeed?.reason == "its detectors were changed")
+    #expect(lost.cut() == nil)
   }
 }

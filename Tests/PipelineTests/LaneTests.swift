@@ -1,4 +1,5 @@
 import Base
+import Duplicates
 import Ledger
 import Storage
 import Telemetry
@@ -145,7 +146,7 @@ import Windows
     lane.deliver(records(0..<25))
     let cut = try #require(try lane.cut(wantsState: true).first)
     let state = try #require(cut.state)
-    try state.closeOnce()
+    try state.closeOnce(in: lane.storage)
     #expect(state.reference.cut == 25)
     lane.forget([0])
     lane.start(0, to: 25, state: state.reference)
@@ -166,13 +167,71 @@ import Windows
   @Test func `a state that cannot be written is a warning, and the cut goes without`() throws {
     let lane = try LaneHarness()
     lane.start(0)
-    lane.deliver(records(0..<2))
+    lane.deliver(records(0..<1))
+    #expect(try lane.cut().first?.state?.reference.cut == 1)
+    lane.deliver(records(1..<2))
     lane.storage.plan(.init(.append, pathPart: "_state", kind: .noSpace))
     let cut = try #require(try lane.cut(wantsState: true).first)
     #expect(cut.state == nil)
     #expect(cut.to == 2)
     #expect(lane.warnings.first?.contains("cannot write the state of telemetry[0]") == true)
     #expect(try lane.cut(wantsState: true).first?.state != nil, "the next one tries again")
+  }
+
+  @Test func `the first entry of a partition brings its state, for what it is judged by`() throws {
+    let lane = try LaneHarness(partitionCount: 2)
+    lane.start(0)
+    lane.start(1, to: 3, openedAt: 3)
+    #expect(try lane.cut().isEmpty, "nothing was read")
+    lane.deliver(records(0..<2))
+    let cut = try #require(try lane.cut().first)
+    #expect(cut.stateNeed?.forbidsOlder == false)
+    #expect(cut.state?.reference.cut == 2)
+    lane.deliver(records(2..<4))
+    let next = try #require(try lane.cut().first)
+    #expect(next.stateNeed == nil)
+    #expect(next.state == nil)
+  }
+
+  /// A commit waits for space; that a state needs it too is no other case.
+  @Test func `a state that must be there is written as soon as there is space`() throws {
+    let lane = try LaneHarness()
+    lane.start(0)
+    lane.deliver(records(0..<2))
+    for _ in 0..<2 {
+      lane.storage.plan(.init(.append, pathPart: "_state", kind: .noSpace))
+    }
+    let cut = try #require(try lane.cut().first)
+    let state = try #require(cut.state)
+    let found = #expect(throws: StorageError.self) { try state.closeOnce(in: lane.storage) }
+    #expect(found?.kind == .noSpace)
+    #expect(!state.isClosed)
+    try state.closeOnce(in: lane.storage)
+    #expect(state.isClosed)
+    lane.forget([0])
+    lane.start(0, to: 2, state: state.reference)
+    lane.deliver(records(2..<3))
+    #expect(offsets(try lane.cut()) == ["telemetry[0] 2-3 [2]"])
+    #expect(lane.failures == [])
+  }
+
+  /// Records of before there were rules for duplicates, by a program that wrote no first state.
+  @Test func `what was read without ever a state was judged by nothing`() throws {
+    var source = try TestSources.wide()
+    source.duplicates = DuplicateRule(by: .sequence, withinMillis: 60_000, recordCountMax: 10)
+    source.limits.deviceCountMax = 1
+    let same = (0..<6).map {
+      LaneHarness.Delivery.record(
+        0, $0, .wide("sat-\($0 % 2)", second: Double($0), sequence: UInt64($0 / 4)))
+    }
+    let lane = try LaneHarness(options: try TestSources.options(sources: [source]))
+    lane.start(0, to: 4)
+    lane.deliver(same)
+    let cut = try #require(try lane.cut().first)
+    // The devices and sequences of the first four were known; both sequences are new to the rule.
+    #expect(cut.vocabulary.devices.count == 2)
+    #expect(cut.output.readings.recordOutcomes == [.read, .read])
+    #expect(cut.stateNeed?.forbidsOlder == true)
   }
 
   @Test func `bytes of a batch are not used after the next drain`() throws {

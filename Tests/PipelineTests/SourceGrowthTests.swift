@@ -32,7 +32,7 @@ import Windows
     let harness = PartitionHarness(.test(), source: try TestSources.wide(metrics: one))
     harness.offer((0..<count).map(record), from: 0)
     let file = try harness.stateFile(storage, id: CommitID(incarnation: "i", counter: 1))
-    try file.closeOnce()
+    try file.closeOnce(in: storage)
     return file.reference
   }
 
@@ -57,10 +57,10 @@ import Windows
     #expect(harness.partition.isStateDue(options, wanted: false, nowNanos: 0))
     let first = try #require(harness.cut())
     #expect((first.from, first.to) == (8, 8))
-    #expect(first.needsState == "its source has new metrics")
+    #expect(first.stateNeed?.reason == "its source has new metrics")
     harness.offer((8..<12).map(Self.record), from: 8)
     let second = try #require(harness.cut())
-    #expect(second.needsState == nil)
+    #expect(second.stateNeed == nil)
     #expect(
       Self.text(second, schema) == ["battery_current_a n2", "battery_voltage_v n10"],
       "two of ten readings are not in the table without the new metric")
@@ -71,10 +71,10 @@ import Windows
     let storage = MemoryStorage()
     let harness = try Self.restart(at: 4, from: Self.state(after: 4, storage), storage)
     let first = try #require(harness.cut())
-    #expect(first.needsState == "its source has new metrics")
+    #expect(first.stateNeed?.reason == "its source has new metrics")
     // Once the state was saved anew there is nothing to say any more.
     let file = try harness.stateFile(storage, id: CommitID(incarnation: "i", counter: 2))
-    try file.closeOnce()
+    try file.closeOnce(in: storage)
     let again = try Self.restart(at: 4, from: file.reference, storage)
     #expect(again.cut() == nil)
   }

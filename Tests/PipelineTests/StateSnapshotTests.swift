@@ -21,7 +21,7 @@ import Windows
     let harness = PartitionHarness(.test(), source: try TestSources.wide())
     harness.offer(Array(Self.records[..<count]), from: 0)
     let file = try harness.stateFile(storage, id: CommitID(incarnation: "i", counter: 1))
-    try file.closeOnce()
+    try file.closeOnce(in: storage)
     _ = harness.cut(state: file)
     return (file.reference, harness)
   }
@@ -133,12 +133,12 @@ import Windows
     let harness = PartitionHarness(.test(), source: try TestSources.wide())
     let file = try harness.stateFile(storage, id: CommitID(incarnation: "i", counter: 1))
     storage.plan(.init(.close, kind: .noSpace))
-    #expect(throws: StorageError.self) { try file.closeOnce() }
-    try file.closeOnce()
+    #expect(throws: StorageError.self) { try file.closeOnce(in: storage) }
+    try file.closeOnce(in: storage)
     #expect(!file.isClosed)
     let other = try harness.stateFile(storage, id: CommitID(incarnation: "i", counter: 2))
-    try other.closeOnce()
-    try other.closeOnce()
+    try other.closeOnce(in: storage)
+    try other.closeOnce(in: storage)
     #expect(other.isClosed)
   }
 }

@@ -17,7 +17,7 @@ import math
 import struct
 import sys
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, unknown_fields
 
 MAX = 2**63 - 1
 WIRE = {1: 1, 2: 5, 3: 0, 4: 0, 5: 0, 6: 1, 7: 5, 8: 0, 9: 2, 10: 3, 11: 2, 12: 2, 13: 0, 14: 0,
@@ -63,6 +63,22 @@ def varint(data, position):
             return value, position
 
 
+def is_unnamed(field, number):
+    """Whether a closed enum's number makes it an unknown field."""
+    if field.type != ENUM or field.is_repeated or not field.enum_type.is_closed:
+        return False
+    number &= 0xFFFFFFFF
+    return (number - (1 << 32) if number >> 31 else number) not in field.enum_type.values_by_number
+
+
+def is_unknown_entry(entry):
+    """Whether a map's entry is an unknown field because its value is one."""
+    value = entry.DESCRIPTOR.fields_by_number[2]
+    return value.type == ENUM and value.enum_type.is_closed and any(
+        field.field_number == 2 and field.wire_type == 0
+        for field in unknown_fields.UnknownFieldSet(entry))
+
+
 class Walk:
     """Which mapped fields had a wrong wire type; the structure of the message is sound.
 
@@ -70,7 +86,8 @@ class Walk:
     a wrong type faults all targets around, at and below it; a oneof's later member takes back those of
     the others."""
 
-    def __init__(self, targets, rows):
+    def __init__(self, targets, rows, maps=()):
+        self.maps = maps
         self.targets = targets  # (path, key)
         self.rows = rows
         self.keyed = {path for path, key in targets if key is not None}
@@ -103,6 +120,8 @@ class Walk:
             field = descriptor.fields_by_number.get(number) if descriptor else None
             if field is not None and field.type == GROUP:
                 field = None
+            if field is not None and wire == 0 and is_unnamed(field, varint(data, position)[0]):
+                field = None
             if field is not None:
                 own = path + (field.name,)
                 packed = field.is_repeated and WIRE[field.type] in (0, 1, 5) and wire == 2
@@ -130,6 +149,9 @@ class Walk:
         return position
 
     def message(self, inner, field, own, row):
+        if field.message_type.full_name in self.maps and is_unknown_entry(
+                message_factory.GetMessageClass(field.message_type).FromString(inner)):
+            return
         if own == self.rows:
             row = self.row_count
             self.row_count += 1
@@ -357,7 +379,9 @@ class Reader:
             return "refused"
         if not message.IsInitialized():
             return "dead missing_required"
-        walk = Walk(self.targets, tuple(self.rows.split(".")) if self.rows else None)
+        self.drop_unknown_entries(message)
+        rows = tuple(self.rows.split(".")) if self.rows else None
+        walk = Walk(self.targets, rows, self.schema.maps)
         walk.read(payload, message.DESCRIPTOR)
         words, dead = self.record_words(message, walk)
         if dead:
@@ -371,6 +395,18 @@ class Reader:
                       "flags=%d" % (flags | time[1] | self.record_flags)] + values
             return " ".join(["read"] + words + (["kept 0 " + fault] if fault else []))
         return self.lines_of_rows(message, walk, words)
+
+    def drop_unknown_entries(self, message):
+        """As the library does where maps are declared as such."""
+        for field, value in message.ListFields():
+            if field.type != MESSAGE:
+                continue
+            if field.message_type.full_name in self.schema.maps:
+                for index in reversed(range(len(value))):
+                    if is_unknown_entry(value[index]):
+                        del value[index]
+            for inner in value if field.is_repeated else [value]:
+                self.drop_unknown_entries(inner)
 
     def lines_of_rows(self, message, walk, words):
         mapping = self.mapping

@@ -107,11 +107,11 @@ ORDER = [
     Mutation("new folders not synced in their parents", 1, (
         left_out(POSIX, "try syncOne(parent)"),)),
     Mutation("entry put before the state is closed", 1, (
-        left_out(COMMITTER, "for cut in cuts { try cut.state?.closeOnce() }"),
+        left_out(COMMITTER, "for cut in cuts { try cut.state?.closeOnce(in: storage) }"),
         left_out(COMMITTER, "try checkStatesAreThere(cuts)"),
         Edit(COMMITTER, "$0.isClosed ? $0.reference : nil", "$on || $old"),
         before(COMMITTER, "giveBack(cuts, version: commit.report.entry.version)",
-               "if $on { for cut in cuts { try? cut.state?.closeOnce() } }"),)),
+               "if $on { for cut in cuts { try? cut.state?.closeOnce(in: storage) } }"),)),
     Mutation("table logs written before the entry", 1, (
         before(COMMITTER, "commit.report.entry = try putCommit(commit.report.entry)", """\
 if $on {
@@ -248,7 +248,8 @@ RECOVERY = [
              at="cut: partition.expected, byteCount"),)),
     Mutation("state not restored", 6, (
         before(LANE, "guard let reference = start.state else {", "if $on { return "
-               "StateSnapshot.empty(cut: start.to, key: start.key, source: source) }"),)),
+               "StateSnapshot.empty(cut: start.to, key: start.key, source: source, "
+               "admission: source.admission) }"),)),
     Mutation("damaged state not noticed", 6, (
         always(SNAPSHOT, "XXHash64.hash(bytes) == reference.checksum"),)),
     Mutation("older snapshot deleted with the oldest", 6, (
@@ -276,8 +277,9 @@ if $on {
   return .start(start)
 }"""),)),
     Mutation("gap counted as not delivered", 7, (
-        replaced(PARTITION, "gaps.append(OffsetGap(from: max(expected, replayUntil), to: offset, "
-                 "reason: reason))", "notDelivered += offset - max(expected, replayUntil)"),)),
+        replaced(PARTITION, "sinceCut.gaps.append("
+                 "OffsetGap(from: max(expected, replayUntil), to: offset, reason: reason))",
+                 "sinceCut.notDelivered += offset - max(expected, replayUntil)"),)),
     Mutation("new partitions start at their end", 7, (
         Edit(OPENER, "known != nil ? 0 :", "known != nil ? ($on ? range.end : 0) :"),)),
     Mutation("other cluster not noticed", 7, (
@@ -296,10 +298,12 @@ DELIVERY = [
         never(PARTITION, "position == .fresh",
               at="if offset <= expected { return .none }\n    if position == .fresh {"),)),
     Mutation("not delivered not counted", 8, (
-        left_out(PARTITION, "notDelivered += max(0, offset - max(expected, replayUntil))"),)),
+        left_out(PARTITION,
+                 "sinceCut.notDelivered += max(0, offset - max(expected, replayUntil))"),)),
     Mutation("not delivered counted again in a replay", 8, (
-        before(PARTITION, "notDelivered += max(0, offset - max(expected, replayUntil))",
-               "if $on { notDelivered += max(0, min(offset, replayUntil) - expected) }"),)),
+        before(PARTITION,
+               "sinceCut.notDelivered += max(0, offset - max(expected, replayUntil))",
+               "if $on { sinceCut.notDelivered += max(0, min(offset, replayUntil) - expected) }"),)),
     Mutation("end of partition does not move the position", 8, (
         left_out(PARTITION, "skipUndelivered(to: offset)"),)),
 ]

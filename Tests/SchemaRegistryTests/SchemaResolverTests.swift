@@ -132,4 +132,18 @@ import Testing
     options.url += "/other"
     #expect(answer(1, options, seconds: 0.3).answer == nil)
   }
+
+  @Test(.timeLimit(.minutes(2)))
+  func `stopping gives up a request that nobody answers`() throws {
+    // Takes connections and says nothing; the request may take ten minutes.
+    let listener = try SilentListener()
+    let options = RegistryOptions(
+      url: "http://127.0.0.1:\(listener.port)", timeoutMillis: 600_000)
+    let warnings = Monitor<[String]>([])
+    let resolver = SchemaResolver(options) { sentence in warnings.update { $0.append(sentence) } }
+    #expect(resolver.answer(for: 1) == nil)
+    listener.waitForConnection()
+    resolver.stop()
+    #expect(warnings.update { $0 } == [], "what is given up is no failure")
+  }
 }

@@ -87,4 +87,23 @@ import Testing
       #expect(Base64Text.bytes(of: text) == nil, "\(text)")
     }
   }
+
+  @Test func `what a subject and its imports come to is bounded`() throws {
+    let registry = try FakeRegistry()
+    defer { registry.stop() }
+    // Each of the two files has some hundred bytes.
+    #expect(throws: RegistryError.self) {
+      try SubjectSchema.latest(of: "orbit/v1-value", options(registry), byteCountMax: 150)
+    }
+    #expect(throws: Never.self) {
+      try SubjectSchema.latest(of: "orbit/v1-value", options(registry), byteCountMax: 10_000)
+    }
+  }
+
+  @Test func `somebody else's words in an error are few and harmless`() {
+    let detail = "\u{1B}]0;x\u{7}\n\u{202E}" + String(repeating: "long ", count: 10_000)
+    let error = RegistryError(.garbled, url: "http://a", detail: detail)
+    #expect(error.detail.hasPrefix("?]0;x???long long"))
+    #expect(error.detail.unicodeScalars.count < 400)
+  }
 }

@@ -20,14 +20,12 @@ import Testing
     try await withServer(Example.busy(), configure: { $0.silenceMax = .milliseconds(400) }) {
       server, _ in
       let port = server.port
-      let start = ContinuousClock.now
       try await onThread {
         let connection = try RawConnection(port: port)
         // Never ends by itself: every byte comes in time, the request never does.
         for byte in Self.request.utf8.dropLast(4) where !connection.send([byte]) { return }
         while connection.send("X") { usleep(20_000) }
       }
-      #expect(ContinuousClock.now - start < .seconds(15))
       try await expectServed(server)
       #expect(server.connections.counts.silenced == 1)
     }
@@ -125,8 +123,7 @@ import Testing
         }
       }
       try await expectServed(server)
-      let deadline = ContinuousClock.now + .seconds(15)
-      while server.connections.counts.open > 0, ContinuousClock.now < deadline {
+      while server.connections.counts.open > 0 {
         try await Task.sleep(for: .milliseconds(50))
       }
       #expect(server.connections.counts.open == 0)

@@ -199,9 +199,8 @@ import Testing
         _ = connection.receive()
         return connection
       }
-      let start = ContinuousClock.now
+      // That it comes back at all: none of them will ever end by itself.
       await server.stop()
-      #expect(ContinuousClock.now - start < .seconds(10))
       for connection in [idle, begun, posting] {
         #expect(try await onThread { connection.receiveAll() }.contains("200") == false)
       }

@@ -1,6 +1,7 @@
 import Base
-import Telemetry
 import Testing
+
+@testable import Telemetry
 
 @Suite struct WordTableTests {
   @Test func `words keep the index of their first appearance`() {
@@ -78,5 +79,35 @@ import Testing
     #expect(restored.devices.text(of: 0) == "sat-1")
     #expect(restored.attributes.map(\.count) == [0, 1])
     #expect(restored.metrics.text(of: 0) == "voltage")
+  }
+
+  @Test func `words that are made to collide cost no more than others`() {
+    // All in one place of any table of up to 512 places that has the seed 0.
+    let words = Array(
+      (0...).lazy.map { "sat-\($0)" }.filter { XXHash64.hash(Array($0.utf8)) & 511 == 7 }
+        .prefix(200))
+    var unseeded = WordTable(seed: 0)
+    var table = WordTable()
+    for word in words {
+      _ = unseeded.intern(word)
+      _ = table.intern(word)
+    }
+    #expect(unseeded.longestProbeCount == 200)
+    #expect(table.longestProbeCount < 50)
+  }
+
+  @Test func `a snapshot has the same bytes in every process`() {
+    var bytes: [[UInt8]] = []
+    for seed in [0, 1, UInt64.max] {
+      var table = WordTable(seed: seed)
+      for index in 0..<1000 { _ = table.intern("word-\(index * 7 % 1000)") }
+      table.removeWords(from: 900)
+      _ = table.intern("last")
+      var writer = ByteWriter()
+      table.encode(into: &writer)
+      bytes.append(writer.bytes)
+      #expect(table.indexesInByteOrder().first.map { table.text(of: $0) } == "last")
+    }
+    #expect(bytes[0] == bytes[1] && bytes[1] == bytes[2])
   }
 }

@@ -7,7 +7,7 @@ enum ModuleLevels {
     ["Telemetry"],
     ["Storage", "Metrics"],
     ["Kafka", "Decode"],
-    ["Windows", "Detectors", "Duplicates", "Parquet", "SchemaRegistry"],
+    ["Windows", "Detectors", "Duplicates", "Inference", "Parquet", "SchemaRegistry"],
     ["DeltaLog", "Ledger"],
     ["Pipeline", "Audit"],
     ["Config", "Status", "Simulator"],

@@ -71,7 +71,7 @@ struct ReplayColumns {
     guard let topic = text("kafka_topic", row),
       let incarnation = integer("topic_incarnation", row),
       let partition = integer("kafka_partition", row).flatMap({ Int32(exactly: $0) }),
-      let offset = integer("kafka_offset", row)
+      let offset = integer("kafka_offset", row), (0...OffsetRuns.offsetMax).contains(offset)
     else { return nil }
     return (PartitionKey(topic: topic, incarnation: incarnation, partition: partition), offset)
   }

@@ -13,6 +13,8 @@ struct ProtoCompiler {
   /// What protoc may take: a thousand files are compiled in a second or two.
   static let timeoutMillis = 30_000
   static let fileCountMax = 10_000
+  /// Folders that are looked into: links to a folder above lead to the same ones again and again.
+  static let folderCountMax = 10_000
   /// Folders within each other, so that a link to a folder above does not lead round.
   private static let depthMax = 32
 
@@ -60,7 +62,14 @@ struct ProtoCompiler {
   static func files(in folder: String) throws(Failure) -> [String] {
     var found: [String] = []
     var open = [(path: "", depth: 0)]
+    var folderCount = 0
     while let (path, depth) = open.popLast() {
+      folderCount += 1
+      guard folderCount <= folderCountMax else {
+        throw Failure(
+          message: "\(folder) holds more than \(folderCountMax) folders, or links that lead round",
+          suggestion: "name the files you need in `files`")
+      }
       let whole = path.isEmpty ? folder : "\(folder)/\(path)"
       for name in try names(in: whole) where !name.hasPrefix(".") {
         let inner = path.isEmpty ? name : "\(path)/\(name)"

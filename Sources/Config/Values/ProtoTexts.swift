@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// Compiles `.proto` files that are not in any folder yet: those of a schema registry.
+/// Compiles `.proto` files that no configuration names: those of a schema registry, which are in no
+/// folder yet, and those of a folder that is looked at.
 package enum ProtoTexts {
   /// Why they cannot be compiled.
   package struct Failure: Error {
@@ -30,6 +31,29 @@ package enum ProtoTexts {
     for file in files { try folder.write(file.text, named: file.name) }
     do {
       return try compiler.compile(folder: folder.path, files: [main.name])
+    } catch {
+      throw Failure(message: error.message, suggestion: error.suggestion)
+    }
+  }
+
+  /// The descriptor set of all `.proto` files in a folder, as `sources[].protos` makes it.
+  ///
+  /// - Parameter environment: has the `PATH` on which protoc is.
+  package static func compile(
+    folder: String, environment: [String: String]
+  ) throws(Failure) -> [UInt8] {
+    guard let compiler = ProtoCompiler(environment: environment) else {
+      throw Failure(
+        message: "protoc, which compiles .proto files, is not on the PATH",
+        suggestion: "install it (Debian: protobuf-compiler)")
+    }
+    do throws(ProtoCompiler.Failure) {
+      let files = try ProtoCompiler.files(in: folder)
+      guard !files.isEmpty else {
+        throw ProtoCompiler.Failure(
+          message: "\(folder) holds no .proto files", suggestion: nil)
+      }
+      return try compiler.compile(folder: folder, files: files)
     } catch {
       throw Failure(message: error.message, suggestion: error.suggestion)
     }

@@ -1,3 +1,5 @@
+import Base
+
 /// Opens the envelopes of one source's records: one gate a lane and source.
 ///
 ///     value ── header? ──▶ id known? ──▶ message type the source's? ──▶ where the message begins
@@ -89,8 +91,9 @@ package struct EnvelopeGate: Sendable {
     case .notFound:
       return .dead(.unknownSchema, detail: "the registry has no \(schema)")
     case .unreadable(let problem):
-      return .dead(.unknownSchema, detail: "\(schema) cannot be read: \(problem)")
+      return .dead(.unknownSchema, detail: "\(schema) cannot be read: \(PlainText.shown(problem))")
     case .otherKind(let kind):
+      let kind = PlainText.shown(kind)
       return .dead(.otherType, detail: "\(schema) is of the kind \(kind), not PROTOBUF")
     case .protobuf(let outline):
       let names = outline.names(at: header.messageIndexes)
@@ -98,7 +101,9 @@ package struct EnvelopeGate: Sendable {
       let path = header.messageIndexes.map(String.init).joined(separator: ", ")
       return .dead(
         .otherType,
-        detail: names.first.map { "the message is a \($0) (\(schema)), not a \(messageName)" }
+        detail: names.first.map {
+          "the message is a \(PlainText.shown($0)) (\(schema)), not a \(messageName)"
+        }
           ?? "\(schema) has no message at \(path)")
     }
   }

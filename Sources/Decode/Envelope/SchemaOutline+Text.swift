@@ -75,10 +75,10 @@ private struct OutlineParser {
       try skipStatement()
     case "oneof" where peek(2) == "{":
       position += 2
-      try parseFields(&messages, depth: depth)
+      try parseFields(&messages, depth: depth + 1)
     case "extend":
       while let word = peek(), word != "{" { _ = try take() }
-      try parseFields(&messages, depth: depth)
+      try parseFields(&messages, depth: depth + 1)
     case "map" where peek(1) == "<":
       while try take() != ">" {}
       let field = try take()
@@ -108,19 +108,20 @@ private struct OutlineParser {
   private mutating func parseBody(
     named name: String, depth: Int
   ) throws(SchemaOutline.Fault) -> SchemaOutline.Message {
-    guard depth <= SchemaOutline.depthMax else {
-      throw SchemaOutline.Fault(
-        problem: "messages lie more than \(SchemaOutline.depthMax) deep in each other")
-    }
     var message = SchemaOutline.Message(name: name)
     try parseFields(&message.nested, depth: depth + 1)
     return message
   }
 
-  /// `{ … }`, whose declarations belong to the message around it.
+  /// `{ … }`, whose declarations belong to the message around it. All that nests comes through
+  /// here, so that the stack is bounded; `depth` is that of its statements.
   private mutating func parseFields(
     _ messages: inout [SchemaOutline.Message], depth: Int
   ) throws(SchemaOutline.Fault) {
+    guard depth <= SchemaOutline.depthMax + 1 else {
+      throw SchemaOutline.Fault(
+        problem: "messages lie more than \(SchemaOutline.depthMax) deep in each other")
+    }
     try expect("{")
     while let word = peek(), word != "}" { try parseStatement(&messages, depth: depth) }
     try expect("}")

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where both decoders put what they read of one record: words and presence bits of its slots.
 ///
 ///     record  [presence …][word of slot 0][word of slot 1] …            `RecordLayout.wordCount`
@@ -5,8 +7,12 @@
 ///
 /// Words of a text are `start << 32 | count` into the bytes that `RecordDecoder` names beside it.
 ///
+/// Both decoders also count their steps here, where the work that a byte makes is not bounded by
+/// itself: a record may take so many for its size and for the memory of its rows, and no more.
+///
 /// **Invariants:** an absent slot's word may be anything: whoever reads looks at presence first.
-/// Cost: nothing is allocated once the largest record has been seen.
+/// Cost: nothing is allocated in a steady stream of records whose rows take less than
+/// `keptByteCountMax`; what a larger one took beyond that goes back to the system.
 @safe
 struct SlotMemory: ~Copyable {
   /// How a scope's words are laid out.
@@ -22,12 +28,10 @@ struct SlotMemory: ~Copyable {
     var wordCount: Int { presenceCount + slotCount }
   }
 
-  /// A slot of a row that a field with a wrong wire type was for.
-  struct RowFault {
-    /// Index among the record's rows.
-    var row: Int
-    var slot: Int
-  }
+  /// What is kept from one record to the next, for rows and for what is wrong with them each.
+  static let keptByteCountMax = 4 << 20
+  /// Steps for each byte of a record: sixteen times what a mapping of a thousand slots takes.
+  private static let stepsPerByte = 64
 
   let recordLayout: Layout
   let rowLayout: Layout
@@ -36,47 +40,84 @@ struct SlotMemory: ~Copyable {
   private(set) var rowCount = 0
   private var rowCapacity: Int
   private let rowCapacityMax: Int
-  /// Slots of the record that a field with a wrong wire type was for, each once.
-  private(set) var recordFaults: [Int] = []
-  /// By row.
-  private(set) var rowFaults: [RowFault] = []
+  private let rowCountMax: Int
+  /// Slots that a field with a wrong wire type was for.
+  private(set) var faults: SlotFaults
   /// The first field with a wrong wire type where the rows should be.
   private(set) var wrongRows: WireFault?
   /// Why the walk stopped, where it did so far from the loop.
   var fault: WireFault?
+  /// Whether the entry at hand is an unknown field: its value is a number that its closed enum
+  /// does not have.
+  var isUnknownEntry = false
+  /// Steps that a record may take whatever its size is.
+  private let freeStepCount: Int
+  private var stepCountMax = 0
+  /// Steps that the record at hand has taken.
+  private(set) var stepCount = 0
   /// What the records have that the schema does not; whoever decodes says whether it counts.
   var drift = DriftTally()
 
-  /// - Parameter byteCountMax: of the rows of one record.
-  init(record: Layout, row: Layout, byteCountMax: Int) {
+  /// - Parameters:
+  ///   - byteCountMax: of the rows of one record, with what is wrong with them.
+  ///   - rowCountMax: rows of one record.
+  init(record: Layout, row: Layout, byteCountMax: Int, rowCountMax: Int) {
     recordLayout = record
     rowLayout = row
+    faults = SlotFaults(recordWordCount: record.presenceCount, rowWordCount: row.presenceCount)
     // A scope without slots has one word, so that every pointer leads somewhere.
     unsafe self.record = .allocate(capacity: max(1, record.wordCount))
     unsafe self.record.initialize(repeating: 0, count: max(1, record.wordCount))
     rowStride = max(1, row.wordCount)
-    rowCapacityMax = byteCountMax / (max(1, row.wordCount) * 8)
+    self.rowCountMax = rowCountMax
+    let rowByteCount =
+      max(1, row.wordCount) * 8 + SlotFaults.byteCount(ofRowWords: row.presenceCount)
+    rowCapacityMax = min(rowCountMax, byteCountMax / rowByteCount)
     rowCapacity = min(16, rowCapacityMax)
-    let wordCount = max(1, rowCapacity * max(1, row.wordCount))
-    unsafe rows = .allocate(capacity: wordCount)
-    unsafe rows.initialize(repeating: 0, count: wordCount)
+    freeStepCount = byteCountMax / 8 + 1_000_000
+    unsafe rows = Self.reallocate(nil, wordCount: rowCapacity * max(1, row.wordCount))
   }
 
   deinit {
     unsafe record.deallocate()
-    unsafe rows.deallocate()
+    unsafe free(rows)
   }
 
   /// Words from one row to the next.
   let rowStride: Int
 
-  /// Forgets the record before.
-  mutating func begin() {
+  /// Memory that is held, in bytes.
+  var byteCount: Int {
+    (recordLayout.wordCount + rowCapacity * rowStride) * 8
+      + (faults.rows.capacity + faults.rowBits.capacity) * 8
+  }
+
+  /// Forgets the record before; the next one has so many bytes.
+  mutating func begin(payloadByteCount: Int) {
     for word in 0..<recordLayout.presenceCount { unsafe record[word] = 0 }
     removeRows()
+    faults.removeAll(keptByteCountMax: Self.keptByteCountMax)
     fault = nil
-    if !recordFaults.isEmpty { recordFaults.removeAll(keepingCapacity: true) }
+    stepCount = 0
+    stepCountMax = freeStepCount + payloadByteCount * Self.stepsPerByte
+    let keptCount = max(16, Self.keptByteCountMax / (rowStride * 8))
+    if rowCapacity > keptCount { resize(toRows: keptCount) }
   }
+
+  // MARK: - Steps
+
+  /// Counts work that a record's size does not bound by itself.
+  @inline(__always)
+  mutating func spend(_ steps: Int) { stepCount &+= steps }
+
+  /// Whether the record has taken more steps than it may: then it is `too_large`.
+  @inline(__always)
+  var isSpent: Bool { stepCount > stepCountMax }
+
+  // MARK: - Rows
+
+  /// Whether one row more would be more than there may be, whatever memory there is.
+  var isRowLimitReached: Bool { rowCount >= rowCountMax }
 
   /// The words of the next row, all slots absent; nil if there may be no more.
   @unsafe @inline(__always)
@@ -94,42 +135,70 @@ struct SlotMemory: ~Copyable {
     for word in 0..<rowLayout.presenceCount { unsafe row[word] = 0 }
   }
 
+  /// Drops the row at hand: it is none.
+  mutating func removeLastRow() {
+    precondition(rowCount > 0, "a row is at hand")
+    rowCount -= 1
+    faults.clearRow(rowCount)
+  }
+
   /// Drops all rows, and what was wrong with them.
   mutating func removeRows() {
     wrongRows = nil
     rowCount = 0
-    if !rowFaults.isEmpty { rowFaults.removeAll(keepingCapacity: true) }
+    faults.removeRows(keptByteCountMax: Self.keptByteCountMax)
   }
 
-  /// Notes a wrong wire type for a slot of the row at hand, or of the record.
-  mutating func noteFault(slot: Int, isInRow: Bool) {
-    clearFault(slot: slot, isInRow: isInRow)
+  @inline(never)
+  private mutating func grow() -> Bool {
+    let capacity = min(max(16, rowCapacity * 2), rowCapacityMax)
+    guard capacity > rowCapacity else { return false }
+    resize(toRows: capacity)
+    return true
+  }
+
+  /// In place where the system can: so old and new rows are not there at once.
+  private mutating func resize(toRows capacity: Int) {
+    unsafe rows = Self.reallocate(rows, wordCount: capacity * rowStride)
+    rowCapacity = capacity
+  }
+
+  @unsafe
+  private static func reallocate(
+    _ rows: UnsafeMutablePointer<UInt64>?, wordCount: Int
+  ) -> UnsafeMutablePointer<UInt64> {
+    let byteCount = max(1, wordCount) * 8
+    guard let memory = unsafe realloc(rows, byteCount) else {
+      // realloc fails only when the process may have no more memory at all; nothing is left to do.
+      fatalError("cannot allocate \(byteCount) bytes for the rows of a record: out of memory")
+    }
+    return unsafe memory.bindMemory(to: UInt64.self, capacity: max(1, wordCount))
+  }
+
+  // MARK: - Wrong wire types
+
+  /// Notes a wrong wire type for slots of the row at hand, or of the record.
+  mutating func noteFault(_ slots: SlotSet, isInRow: Bool) {
+    spend(slots.words.count)
     if isInRow {
-      rowFaults.append(RowFault(row: rowCount - 1, slot: slot))
+      faults.note(slots, inRow: rowCount - 1)
     } else {
-      recordFaults.append(slot)
+      faults.noteInRecord(slots)
     }
   }
 
-  /// A slot that a oneof drops is as if it had never been.
-  mutating func clearFault(slot: Int, isInRow: Bool) {
-    if !isInRow {
-      if !recordFaults.isEmpty { recordFaults.removeAll { $0 == slot } }
-      return
-    }
-    var index = rowFaults.count
-    while index > 0, rowFaults[index - 1].row == rowCount - 1 {
-      index -= 1
-      if rowFaults[index].slot == slot { rowFaults.remove(at: index) }
+  /// Slots that a oneof drops are as if they had never been.
+  mutating func clearFaults(_ slots: SlotSet, isInRow: Bool) {
+    if isInRow {
+      faults.clear(slots, inRow: rowCount - 1)
+    } else {
+      faults.clearInRecord(slots)
     }
   }
 
   /// Whether a slot was noted, which is then forgotten.
   mutating func takeFault(slot: Int, isInRow: Bool) -> Bool {
-    let count = recordFaults.count + rowFaults.count
-    if count == 0 { return false }
-    clearFault(slot: slot, isInRow: isInRow)
-    return recordFaults.count + rowFaults.count != count
+    isInRow ? faults.take(slot, fromRow: rowCount - 1) : faults.takeFromRecord(slot)
   }
 
   /// Notes that the rows are unreadable.
@@ -137,20 +206,8 @@ struct SlotMemory: ~Copyable {
     if wrongRows == nil { wrongRows = fault }
   }
 
-  @inline(never)
-  private mutating func grow() -> Bool {
-    let capacity = min(max(16, rowCapacity * 2), rowCapacityMax)
-    guard capacity > rowCapacity else { return false }
-    let words = capacity * rowStride
-    let larger = UnsafeMutablePointer<UInt64>.allocate(capacity: words)
-    let used = rowCount * rowStride
-    unsafe larger.initialize(from: rows, count: used)
-    unsafe (larger + used).initialize(repeating: 0, count: words - used)
-    unsafe rows.deallocate()
-    unsafe rows = larger
-    rowCapacity = capacity
-    return true
-  }
+  /// All rows are there.
+  mutating func settleFaults() { faults.settle() }
 }
 
 extension SlotMemory.Layout {
@@ -172,10 +229,24 @@ extension SlotMemory.Layout {
     unsafe words[slot >> 6] |= 1 << UInt64(slot & 63)
   }
 
-  /// Present with 0, unless it is present already.
+  /// Slots of one presence word become present with 0, unless they are present already; how many
+  /// did.
   @unsafe
-  func zero(_ slot: Int, in words: UnsafeMutablePointer<UInt64>) {
-    if unsafe !isPresent(slot, in: words) { unsafe set(slot, 0, in: words) }
+  func zero(_ slots: SlotSet.Word, in words: UnsafeMutablePointer<UInt64>) -> Int {
+    var absent = unsafe slots.bits & ~words[slots.index]
+    unsafe words[slots.index] |= slots.bits
+    let count = absent.nonzeroBitCount
+    while absent != 0 {
+      unsafe words[presenceCount + slots.index << 6 + absent.trailingZeroBitCount] = 0
+      absent &= absent &- 1
+    }
+    return count
+  }
+
+  /// Makes slots absent.
+  @unsafe
+  func clear(_ slots: SlotSet, in words: UnsafeMutablePointer<UInt64>) {
+    for word in slots.words { unsafe words[word.index] &= ~word.bits }
   }
 
   @unsafe

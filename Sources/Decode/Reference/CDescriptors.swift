@@ -125,8 +125,11 @@ private struct Layout {
 
   /// Members of a oneof share their memory and the case, which takes eight bytes for alignment.
   private mutating func placeOneofs(_ fields: [MessageField]) {
-    for oneof in type.oneofs.indices {
-      let members = fields.filter { $0.oneof == oneof }
+    var oneofs: [[MessageField]] = Array(repeating: [], count: type.oneofs.count)
+    for field in fields {
+      if let oneof = field.oneof { oneofs[oneof].append(field) }
+    }
+    for members in oneofs {
       guard let widest = members.map({ Self.memberByteCount($0.type) }).max() else { continue }
       let quantifier = take(8)
       let member = take((widest + 7) & ~7)
@@ -160,6 +163,23 @@ private struct Layout {
   }
 }
 
+/// A stretch of fields whose numbers follow each other: libprotobuf-c looks for a number among
+/// these, so most messages need one look. As protoc-c makes them.
+struct NumberRange: Equatable {
+  var firstNumber: UInt32
+  /// Of the field with that number, among the message's.
+  var firstIndex: Int
+
+  static func all(of fields: [MessageField]) -> [NumberRange] {
+    var ranges: [NumberRange] = []
+    for (index, field) in fields.enumerated()
+    where index == 0 || fields[index - 1].number + 1 != field.number {
+      ranges.append(NumberRange(firstNumber: field.number, firstIndex: index))
+    }
+    return ranges
+  }
+}
+
 /// How much memory the descriptors need; counts in the order in which `DescriptorWriter` writes.
 private struct MemoryPlan {
   private(set) var byteCount: Int
@@ -171,7 +191,7 @@ private struct MemoryPlan {
   mutating func add(_ layout: Layout) {
     let fields = layout.type.fields.filter { $0.type != .group }
     byteCount += unsafe fields.count * MemoryLayout<ProtobufCFieldDescriptor>.stride
-    byteCount += (fields.count + 1) * MemoryLayout<ProtobufCIntRange>.stride
+    byteCount += (NumberRange.all(of: fields).count + 1) * MemoryLayout<ProtobufCIntRange>.stride
     byteCount += Self.byteCount(ofName: layout.type.name)
     for field in fields { byteCount += Self.byteCount(ofName: field.name) }
   }
@@ -204,15 +224,17 @@ private struct DescriptorWriter {
   mutating func write(_ layout: Layout, slot: Int, slots: [Int: Int]) {
     let fields = layout.type.fields.filter { $0.type != .group }
     let entries = unsafe take(ProtobufCFieldDescriptor.self, count: fields.count)
-    // One range a field: a search by halves takes the same number of steps as over merged ones, but
-    // for one or two.
-    let ranges = unsafe take(ProtobufCIntRange.self, count: fields.count + 1)
+    let numbers = NumberRange.all(of: fields)
+    let ranges = unsafe take(ProtobufCIntRange.self, count: numbers.count + 1)
     for (index, field) in fields.enumerated() {
       unsafe (entries + index).initialize(to: entry(of: field, in: layout, slots: slots))
-      unsafe (ranges + index).initialize(
-        to: ProtobufCIntRange(start_value: Int32(field.number), orig_index: UInt32(index)))
     }
-    unsafe (ranges + fields.count).initialize(
+    for (index, range) in numbers.enumerated() {
+      unsafe (ranges + index).initialize(
+        to: ProtobufCIntRange(
+          start_value: Int32(range.firstNumber), orig_index: UInt32(range.firstIndex)))
+    }
+    unsafe (ranges + numbers.count).initialize(
       to: ProtobufCIntRange(start_value: 0, orig_index: UInt32(fields.count)))
     var message = unsafe ProtobufCMessageDescriptor()
     unsafe message.magic = UInt32(PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC)
@@ -220,7 +242,7 @@ private struct DescriptorWriter {
     unsafe message.sizeof_message = layout.byteCount
     unsafe message.n_fields = UInt32(fields.count)
     unsafe message.fields = UnsafePointer(entries)
-    unsafe message.n_field_ranges = UInt32(fields.count)
+    unsafe message.n_field_ranges = UInt32(numbers.count)
     unsafe message.field_ranges = UnsafePointer(ranges)
     unsafe (memory + slot * MemoryLayout<ProtobufCMessageDescriptor>.stride)
       .initializeMemory(as: ProtobufCMessageDescriptor.self, to: message)

@@ -44,6 +44,35 @@ enum GroupMask {
   }
 }
 
+/// Leaves out what is an unknown field although libprotobuf-c would read it: closed enums with
+/// numbers that have no name, which its last occurrence or its oneof would take for a value.
+///
+/// What is behind moves up, and lengths around it shrink, each in as many bytes as it had.
+enum EnumMask {
+  /// Masks what a scan found in a copy of its payload; how many bytes are left of it.
+  static func apply(_ findings: borrowing WireFindings, to bytes: inout MutableRawSpan) -> Int {
+    for length in findings.lengths {
+      for index in 0..<length.byteCount {
+        let continuation: UInt8 = index + 1 < length.byteCount ? 0x80 : 0
+        bytes.storeBytes(
+          of: UInt8(truncatingIfNeeded: length.value >> (7 * index)) & 0x7F | continuation,
+          toByteOffset: length.start + index, as: UInt8.self)
+      }
+    }
+    var count = Int(findings.unknownEnums.first?.start ?? Int32(bytes.byteCount))
+    for (index, range) in findings.unknownEnums.enumerated() {
+      let isLast = index + 1 == findings.unknownEnums.count
+      let end = isLast ? bytes.byteCount : Int(findings.unknownEnums[index + 1].start)
+      for position in Int(range.start + range.count)..<end {
+        bytes.storeBytes(
+          of: bytes.bytes.unsafeLoadByte(position), toByteOffset: count, as: UInt8.self)
+        count += 1
+      }
+    }
+    return count
+  }
+}
+
 extension RawSpan {
   /// The byte at a file position, which must lie within.
   fileprivate func unsafeLoadByte(_ position: Int) -> UInt8 {

@@ -17,6 +17,8 @@ final class ReferenceDecoder {
   private let descriptors: CDescriptors
   private let arena: Arena
   private var findings: WireFindings
+  /// By map of the tree.
+  private let columnKeys: [ColumnKeys]
   /// Bytes of the texts of the last record.
   private(set) var texts: [UInt8] = []
 
@@ -24,14 +26,15 @@ final class ReferenceDecoder {
     self.plan = plan
     findings = WireFindings(depthMax: depthMax)
     scan = ScanTable(plan.type)
+    columnKeys = plan.tree.maps.map { ColumnKeys($0.columns) }
     descriptors = CDescriptors(plan.type)
     arena = Arena(firstByteCount: min(64 << 10, byteCountMax), byteCountMax: byteCountMax)
   }
 
   /// Reads all of `payload`, which must be shorter than 2 GiB; the outcome if it is dead.
   func read(_ payload: RawSpan, into slots: inout SlotMemory) -> DecodeOutcome? {
-    slots.begin()
-    texts.removeAll(keepingCapacity: true)
+    slots.begin(payloadByteCount: payload.byteCount)
+    texts.removeAll(keepingCapacity: texts.capacity <= SlotMemory.keptByteCountMax)
     let fault = WireScanner.scan(payload, table: scan, into: &findings)
     if let fault = fault ?? findings.contentFault {
       let place = scan.describe(node: fault.node, fieldNumber: fault.fieldNumber)
@@ -41,7 +44,8 @@ final class ReferenceDecoder {
     arena.reset()
     guard let message = unsafe unpack(payload) else { return refused(payload) }
     guard unsafe fill(node: 0, from: message, slots.record, &slots) else {
-      return .dead(.tooLarge, detail: "the rows need more memory than allowed")
+      if slots.isRowLimitReached, !slots.isSpent { return .dead(.tooManyRows, detail: "") }
+      return .dead(.tooLarge, detail: plan.sentence(for: .tooLarge))
     }
     return nil
   }
@@ -51,7 +55,7 @@ final class ReferenceDecoder {
   private func unpack(_ payload: RawSpan) -> UnsafeRawPointer? {
     let count = payload.byteCount
     let descriptor = unsafe descriptors.descriptor(of: plan.type)
-    if findings.groups.isEmpty {
+    if findings.groups.isEmpty, findings.unknownEnums.isEmpty {
       return unsafe payload.withUnsafeBytes { bytes in
         unsafe UnsafeRawPointer(
           protobuf_c_message_unpack(
@@ -64,9 +68,10 @@ final class ReferenceDecoder {
     unsafe payload.withUnsafeBytes { unsafe masked.copyMemory(from: $0) }
     var span = unsafe masked.mutableBytes
     GroupMask.apply(findings.groups, to: &span)
+    let leftCount = EnumMask.apply(findings, to: &span)
     return unsafe UnsafeRawPointer(
       protobuf_c_message_unpack(
-        descriptor, arena.allocator, count, copy.assumingMemoryBound(to: UInt8.self)))
+        descriptor, arena.allocator, leftCount, copy.assumingMemoryBound(to: UInt8.self)))
   }
 
   /// Why an unpack failed that the scanner had let pass.
@@ -85,14 +90,17 @@ final class ReferenceDecoder {
 
   // These read memory that libprotobuf-c laid out by the same descriptors the places come from.
 
-  /// Fills a node's slots from its struct; false if there is no memory for more rows.
+  /// Fills a node's slots from its struct; false if there may be no more rows, or no more steps.
   private func fill(
     node index: Int, from base: UnsafeRawPointer, _ words: UnsafeMutablePointer<UInt64>,
     _ slots: inout SlotMemory
   ) -> Bool {
     let node = plan.tree.nodes[index]
     let layout = node.isInRow ? slots.rowLayout : slots.recordLayout
-    for slot in node.zeroedSlots { unsafe layout.zero(slot, in: words) }
+    for zeroed in SlotSet(node.zeroedSlots).words {
+      unsafe slots.spend(1 + layout.zero(zeroed, in: words))
+    }
+    if slots.isSpent { return false }
     for (number, step) in node.steps.sorted(by: { $0.key < $1.key }) {
       guard let field = node.type.field(numbered: number) else {
         preconditionFailure("a step is a field of its node")
@@ -113,7 +121,7 @@ final class ReferenceDecoder {
         }
       case .columns(let map):
         for unsafe entry in unsafe elements(at: place, in: base) {
-          unsafe takeColumn(plan.tree.maps[map], from: entry, layout, words)
+          unsafe takeColumn(map, from: entry, layout, words)
         }
       }
     }
@@ -184,24 +192,17 @@ final class ReferenceDecoder {
 
   /// Gives an entry's value to the column of its key. An entry without a value has its type's zero.
   private func takeColumn(
-    _ map: PlanTree.ColumnMap, from entry: UnsafeRawPointer, _ layout: SlotMemory.Layout,
+    _ map: Int, from entry: UnsafeRawPointer, _ layout: SlotMemory.Layout,
     _ words: UnsafeMutablePointer<UInt64>
   ) {
-    let type = plan.tree.nodes[map.node].type
+    let type = plan.tree.nodes[plan.tree.maps[map].node].type
     guard let key = type.field(numbered: 1), let value = type.field(numbered: 2) else {
       preconditionFailure("an entry has a key and a value")
     }
     let keyWord = unsafe word(of: key, at: descriptors.requiredPlace(of: key), in: entry) ?? 0
-    for column in map.columns where isSame(column.key, keyWord) {
-      let word = unsafe word(of: value, at: descriptors.requiredPlace(of: value), in: entry)
-      unsafe layout.set(column.slot, word ?? 0, in: words)
-    }
-  }
-
-  private func isSame(_ key: MapKey, _ word: UInt64) -> Bool {
-    switch key {
-    case .word(let wanted): wanted == word
-    case .text(let wanted): texts[PlanTree.range(of: word)].elementsEqual(wanted)
-    }
+    let texts = texts
+    guard let slot = unsafe columnKeys[map].slot(of: keyWord, in: texts.span.bytes) else { return }
+    let word = unsafe word(of: value, at: descriptors.requiredPlace(of: value), in: entry)
+    unsafe layout.set(slot, word ?? 0, in: words)
   }
 }

@@ -12,8 +12,14 @@ struct ScanField {
     case packedVarints
     case packed32
     case packed64
+    /// A singular closed enum, whose numbers without a name make it an unknown field: `target` is
+    /// its list in `ScanTable.closedNumbers`.
+    case closedEnum
+    /// The same as the value of a map's entry, which is then unknown as a whole.
+    case closedEntry
 
     var entersMessage: Bool { self == .message || self == .unmergeable }
+    var isClosed: Bool { self == .closedEnum || self == .closedEntry }
   }
 
   /// Bit `w` is set if the field may have wire type `w`.
@@ -51,6 +57,9 @@ struct ScanTable: Sendable {
   private(set) var nodes: [ScanNode] = []
   private(set) var sparseNumbers: [UInt32] = []
   private(set) var sparseFields: [ScanField] = []
+  /// Numbers with names of closed enums, ascending.
+  private(set) var closedNumbers: [[Int32]] = []
+  private var closedEnums: [String: Int32] = [:]
   /// The type of each node, for messages to people.
   private var types: [MessageType] = []
   /// Nodes by their type; empty once built.
@@ -105,12 +114,24 @@ struct ScanTable: Sendable {
     place(entries, in: node)
   }
 
+  private mutating func closedEnum(_ type: EnumType) -> Int32 {
+    if let known = closedEnums[type.name] { return known }
+    closedNumbers.append(Set(type.values.map(\.number)).sorted())
+    closedEnums[type.name] = Int32(closedNumbers.count - 1)
+    return Int32(closedNumbers.count - 1)
+  }
+
   private mutating func scanField(_ field: MessageField) -> ScanField {
     if let type = field.messageType {
       let target = node(for: type)
       let isUnmergeable = !field.isRepeated && (field.oneof != nil || type.mergesWrongly)
       return ScanField(
         acceptedWireTypes: 1 << 2, action: isUnmergeable ? .unmergeable : .message, target: target)
+    }
+    if field.isClosedEnum, let type = field.enumType {
+      return ScanField(
+        acceptedWireTypes: 1, action: field.parent.isMapEntry ? .closedEntry : .closedEnum,
+        target: closedEnum(type))
     }
     let (wireType, packed) = Self.wireForm(of: field.type)
     let isPackable = field.isRepeated && packed != .skip

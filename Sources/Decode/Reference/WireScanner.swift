@@ -10,10 +10,25 @@ struct WireFindings {
     var end: Int
     var node: Int32
     var seen: UInt64
+    /// Bytes that go, so far.
+    var removedCount: Int
+    /// Of the message inside: where its tag, its length and its content begin.
+    var innerStarts: (tag: Int, length: Int, content: Int)
+  }
+
+  /// A length that is to be another one, in as many bytes.
+  struct Length {
+    var start: Int
+    var byteCount: Int
+    var value: Int
   }
 
   /// Unknown groups, from the start tag to behind the end tag, none inside another.
   var groups: [WireRange] = []
+  /// Closed enums, and entries of maps, that are unknown fields because of their number: ascending,
+  /// none inside another; and the lengths around them without them.
+  var unknownEnums: [WireRange] = []
+  var lengths: [Length] = []
   /// The first fault that leaves the structure readable: a field with a wrong wire type, or a
   /// message that stands twice and cannot be merged.
   var contentFault: WireFault?
@@ -25,11 +40,15 @@ struct WireFindings {
 
   init(depthMax: Int = WireScanner.depthMax) {
     self.depthMax = depthMax
-    frames = Array(repeating: Frame(end: 0, node: 0, seen: 0), count: WireScanner.depthMax)
+    let frame = Frame(
+      end: 0, node: 0, seen: 0, removedCount: 0, innerStarts: (tag: 0, length: 0, content: 0))
+    frames = Array(repeating: frame, count: WireScanner.depthMax)
   }
 
   fileprivate mutating func reset() {
     if !groups.isEmpty { groups.removeAll(keepingCapacity: true) }
+    if !unknownEnums.isEmpty { unknownEnums.removeAll(keepingCapacity: true) }
+    if !lengths.isEmpty { lengths.removeAll(keepingCapacity: true) }
     contentFault = nil
   }
 }
@@ -38,7 +57,8 @@ struct WireFindings {
 ///
 /// libprotobuf-c 1.4.1 recurses without bound, cuts strings at a NUL, takes any bytes for a
 /// string, refuses every group and says nothing about why it refuses. So this scan bounds the
-/// depth, names the first structural fault and finds the groups to be masked.
+/// depth, names the first structural fault, and finds the groups to be masked and the closed enums
+/// to be left out.
 /// What it accepts, libprotobuf-c accepts, but for missing required fields and want of memory.
 ///
 /// It also refuses what libprotobuf-c would silently get wrong: see `MessageType.mergesWrongly`.
@@ -59,7 +79,7 @@ enum WireScanner {
     return scanMessages(
       bytes, fields: table.fields.span, nodes: table.nodes.span,
       sparseNumbers: table.sparseNumbers.span, sparseFields: table.sparseFields.span,
-      into: &findings)
+      closedNumbers: table.closedNumbers, into: &findings)
   }
 
   // MARK: - Hot loops
@@ -72,6 +92,9 @@ enum WireScanner {
     var node: Int32 = 0
     /// Bits of the unmergeable messages that the message at hand has had so far.
     var seen: UInt64 = 0
+    /// Bytes of it that go; and whether it goes as a whole.
+    var removedCount = 0
+    var isRemoved = false
 
     func fault(_ reason: DeadReason, at filePosition: Int, _ number: UInt32) -> WireFault {
       WireFault(reason: reason, filePosition: filePosition, node: node, fieldNumber: number)
@@ -79,7 +102,13 @@ enum WireScanner {
 
     /// Goes on behind a nested message.
     @inline(__always)
-    mutating func leave(to frame: WireFindings.Frame) {
+    mutating func leave(to frame: WireFindings.Frame, _ findings: inout WireFindings) {
+      let removed = removedCount
+      removedCount = frame.removedCount
+      if removed > 0 || isRemoved {
+        removedCount &+= findings.remove(removed, isRemoved, frame, end)
+      }
+      isRemoved = false
       depth &-= 1
       end = frame.end
       node = frame.node
@@ -97,7 +126,7 @@ enum WireScanner {
   // lies within.
   private static func scanMessages(
     _ bytes: RawSpan, fields: Span<ScanField>, nodes: Span<ScanNode>,
-    sparseNumbers: Span<UInt32>, sparseFields: Span<ScanField>,
+    sparseNumbers: Span<UInt32>, sparseFields: Span<ScanField>, closedNumbers: [[Int32]],
     into findings: inout WireFindings
   ) -> WireFault? {
     var cursor = Cursor(end: bytes.byteCount)
@@ -105,7 +134,7 @@ enum WireScanner {
     while true {
       while cursor.position == cursor.end {
         if cursor.depth == 0 { return nil }
-        cursor.leave(to: findings.frames[cursor.depth &- 1])
+        cursor.leave(to: findings.frames[cursor.depth &- 1], &findings)
         node = nodes[Int(cursor.node)]
       }
       let start = cursor.position
@@ -118,10 +147,7 @@ enum WireScanner {
       }
       let number = tag >> 3
       let wireType = UInt8(truncatingIfNeeded: tag & 7)
-      var field =
-        number < node.denseCount
-        ? fields[Int(node.denseStart) &+ Int(number)]
-        : sparseField(number, node, sparseNumbers, sparseFields)
+      var field = lookUp(number, node, fields, sparseNumbers, sparseFields)
       if (field.acceptedWireTypes >> wireType) & 1 == 0 || number == 0 {
         if let fault = unexpected(wireType, number, field, start, cursor, &findings) {
           return fault
@@ -133,10 +159,14 @@ enum WireScanner {
         field.action = .skip
       }
       let byteCount: Int
+      let behindTag = cursor.position
       switch wireType {
       case 0:
         let next = skipVarint(bytes, cursor.position, cursor.end)
         guard next > 0 else { return cut(bytes, cursor.position, 10, cursor, number) }
+        if field.action.isClosed {
+          judge(bytes, field, closedNumbers, start..<next, &cursor, &findings)
+        }
         cursor.position = next
         continue
       case 1: byteCount = 8
@@ -153,8 +183,7 @@ enum WireScanner {
           guard cursor.depth < findings.depthMax else {
             return cursor.fault(.tooDeep, at: start, number)
           }
-          if field.action == .unmergeable { mark(field, start, number, &cursor, &findings) }
-          enter(field, byteCount, &cursor, &findings)
+          enter(field, number, byteCount, (start, behindTag), &cursor, &findings)
           node = nodes[Int(cursor.node)]
           continue
         }
@@ -169,10 +198,14 @@ enum WireScanner {
   /// Steps into a nested message of `byteCount` bytes.
   @inline(__always)
   private static func enter(
-    _ field: ScanField, _ byteCount: Int, _ cursor: inout Cursor, _ findings: inout WireFindings
+    _ field: ScanField, _ number: UInt32, _ byteCount: Int, _ starts: (tag: Int, length: Int),
+    _ cursor: inout Cursor, _ findings: inout WireFindings
   ) {
+    if field.action == .unmergeable { mark(field, starts.tag, number, &cursor, &findings) }
     findings.frames[cursor.depth] = WireFindings.Frame(
-      end: cursor.end, node: cursor.node, seen: cursor.seen)
+      end: cursor.end, node: cursor.node, seen: cursor.seen, removedCount: cursor.removedCount,
+      innerStarts: (starts.tag, starts.length, cursor.position))
+    cursor.removedCount = 0
     cursor.depth &+= 1
     cursor.end = cursor.position &+ byteCount
     cursor.node = field.target
@@ -226,6 +259,15 @@ enum WireScanner {
     return -1
   }
 
+  @inline(__always)
+  private static func lookUp(
+    _ number: UInt32, _ node: ScanNode, _ fields: Span<ScanField>, _ numbers: Span<UInt32>,
+    _ sparse: Span<ScanField>
+  ) -> ScanField {
+    number < node.denseCount
+      ? fields[Int(node.denseStart) &+ Int(number)] : sparseField(number, node, numbers, sparse)
+  }
+
   private static func sparseField(
     _ number: UInt32, _ node: ScanNode, _ numbers: Span<UInt32>, _ fields: Span<ScanField>
   ) -> ScanField {
@@ -242,7 +284,47 @@ enum WireScanner {
 
 // MARK: - Rare shapes
 
+extension WireFindings {
+  /// Notes what goes of a message that ends at `end`: some bytes, or all of it. How many bytes the
+  /// message around it loses.
+  @inline(never)
+  fileprivate mutating func remove(
+    _ count: Int, _ isAll: Bool, _ frame: Frame, _ end: Int
+  ) -> Int {
+    let starts = frame.innerStarts
+    guard isAll else {
+      lengths.append(
+        Length(
+          start: starts.length, byteCount: starts.content - starts.length,
+          value: end - starts.content - count))
+      return count
+    }
+    unknownEnums.append(WireRange(start: Int32(starts.tag), count: Int32(end - starts.tag)))
+    return end - starts.tag
+  }
+}
+
 extension WireScanner {
+  /// Notes a closed enum at `range`, tag included, if its number has no name.
+  @inline(never)
+  private static func judge(
+    _ bytes: RawSpan, _ field: ScanField, _ closedNumbers: [[Int32]], _ range: Range<Int>,
+    _ cursor: inout Cursor, _ findings: inout WireFindings
+  ) {
+    var value: UInt64 = 0
+    for (index, position) in (cursor.position..<range.upperBound).enumerated() {
+      value |= UInt64(byte(bytes, position) & 0x7F) << UInt64(7 * index)
+    }
+    if closedNumbers[Int(field.target)].holds(Int32(truncatingIfNeeded: value)) { return }
+    if field.action == .closedEntry {
+      cursor.isRemoved = true
+    } else {
+      findings.unknownEnums.append(
+        WireRange(start: Int32(range.lowerBound), count: Int32(range.count)))
+      cursor.removedCount += range.count
+    }
+  }
+
   /// A varint of at most five bytes and 32 bits, as tags and lengths are.
   @inline(never)
   private static func longVarint32(

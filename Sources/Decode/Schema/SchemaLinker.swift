@@ -1,3 +1,5 @@
+import Base
+
 /// Turns the declarations of a set's files into a pool: checks what protoc would never write, looks
 /// up the names of types, and settles what each field means on the wire.
 ///
@@ -7,8 +9,11 @@
 ///
 /// **Invariants:** `messages` and `enums` hold, in this order, what `symbols` points to.
 struct SchemaLinker {
-  /// Longest name, in bytes: full names of nested types repeat those around them.
+  /// Longest name, in bytes.
   private static let nameByteCountMax = 512
+  /// The same with all names around it, which the full names of nested types repeat: so memory is
+  /// linear in the set.
+  private static let fullNameByteCountMax = 4096
   /// Field numbers end here (protobuf.dev, "Assigning Field Numbers").
   private static let fieldNumberMax: Int32 = 536_870_911
 
@@ -112,6 +117,9 @@ struct SchemaLinker {
   ) throws(DescriptorSetError) -> String {
     guard Self.isName(name) else {
       throw error("a type of \(Self.shown(file)) has no proper name (\(Self.shown(name)))")
+    }
+    guard scope.utf8.count + name.utf8.count < Self.fullNameByteCountMax else {
+      throw error("a type in \(Self.shown(scope)) has a full name that is too long")
     }
     let full = scope.isEmpty ? name : "\(scope).\(name)"
     if let other = files.updateValue(file, forKey: full) {
@@ -307,13 +315,7 @@ struct SchemaLinker {
   }
 
   /// A text that may be anything, fit for a sentence.
-  static func shown(_ text: String) -> String {
-    if text.isEmpty { return "\"\"" }
-    let plain = text.unicodeScalars.prefix(120).map { scalar in
-      scalar.value < 0x20 || scalar.value == 0x7F ? "?" : String(scalar)
-    }
-    return plain.joined() + (text.unicodeScalars.count > 120 ? "…" : "")
-  }
+  static func shown(_ text: String) -> String { PlainText.shown(text) }
 
   private static func dialect(of file: FileDeclaration) -> String {
     file.syntax == "editions"

@@ -67,8 +67,9 @@ struct WireBytes {
     return (bits & 0x0000_0000_0FFF_FFFF) | ((bits & 0x0FFF_FFFF_0000_0000) >> 4)
   }
 
+  /// A varint that lies below `end`, read byte by byte; nil if it does not end.
   @inline(never)
-  private static func longVarint(
+  static func longVarint(
     _ start: UnsafeRawPointer, _ end: UnsafeRawPointer
   ) -> (value: UInt64, next: UnsafeRawPointer)? {
     var value: UInt64 = 0

@@ -3,15 +3,23 @@
 extension WireDecoder {
   /// Makes slots present and zero that are absent, as their message says nothing of them yet.
   @unsafe
-  func zero(_ node: WireNode, in scope: UnsafeMutablePointer<UInt64>) {
+  func zero(
+    _ node: WireNode, in scope: UnsafeMutablePointer<UInt64>, _ slots: inout SlotMemory
+  ) {
     let layout = node.isInRow ? plan.row : plan.record
-    for index in node.zeroed { unsafe layout.zero(plan.zeroed[index], in: scope) }
+    for index in node.zeroed {
+      unsafe slots.spend(1 + layout.zero(plan.zeroed[index], in: scope))
+    }
   }
 
   /// A message begins, some of whose slots have values before it says anything.
   @unsafe @inline(never)
-  func begin(_ table: UnsafePointer<UInt64>, _ scope: UnsafeMutablePointer<UInt64>) {
+  func begin(
+    _ table: UnsafePointer<UInt64>, _ scope: UnsafeMutablePointer<UInt64>,
+    _ slots: inout SlotMemory
+  ) {
     let node = unsafe plan[plan.node(of: table)]
+    slots.isUnknownEntry = false
     if let index = node.columnMap {
       // An entry without a key or a value has the zero of its type.
       let map = plan.columnMaps[index]
@@ -19,16 +27,22 @@ extension WireDecoder {
       unsafe layout.set(map.keySlot, 0, in: scope)
       unsafe layout.set(map.valueSlot, 0, in: scope)
     }
-    unsafe zero(node, in: scope)
+    unsafe zero(node, in: scope, &slots)
   }
 
-  /// An entry is over: its value goes to the column of its key, if there is one.
+  /// An entry is over: its value goes to the column of its key, if there is one; a row that is an
+  /// unknown field is none.
   @unsafe @inline(never)
-  func takeColumn(
+  func endEntry(
     _ table: UnsafePointer<UInt64>, _ bytes: WireBytes, _ scope: UnsafeMutablePointer<UInt64>,
     _ slots: inout SlotMemory
   ) {
-    guard let index = unsafe plan[plan.node(of: table)].columnMap else { return }
+    let isUnknown = slots.isUnknownEntry
+    slots.isUnknownEntry = false
+    guard let index = unsafe plan[plan.node(of: table)].columnMap else {
+      if isUnknown { slots.removeLastRow() }
+      return
+    }
     let map = plan.columnMaps[index]
     let layout = map.isInRow ? plan.row : plan.record
     let key = unsafe layout.word(map.keySlot, in: scope)
@@ -36,14 +50,15 @@ extension WireDecoder {
     let isWrong = slots.takeFault(slot: map.valueSlot, isInRow: map.isInRow)
     // A key of a wrong wire type leaves the key that an entry without one has, as Google's have it.
     _ = slots.takeFault(slot: map.keySlot, isInRow: map.isInRow)
-    for column in map.columns where unsafe bytes.equal(column.key, key) {
-      slots.clearFault(slot: column.slot, isInRow: map.isInRow)
-      if isWrong {
-        unsafe layout.clear(column.slot, in: scope)
-        slots.noteFault(slot: column.slot, isInRow: map.isInRow)
-      } else {
-        unsafe layout.set(column.slot, value, in: scope)
-      }
+    if isUnknown { return }
+    let texts = unsafe RawSpan(_unsafeStart: bytes.base, byteCount: bytes.count)
+    guard let slot = map.keys.slot(of: key, in: texts) else { return }
+    _ = slots.takeFault(slot: slot, isInRow: map.isInRow)
+    if isWrong {
+      unsafe layout.clear(slot, in: scope)
+      slots.noteFault(SlotSet([slot]), isInRow: map.isInRow)
+    } else {
+      unsafe layout.set(slot, value, in: scope)
     }
   }
 
@@ -66,16 +81,21 @@ extension WireDecoder {
     }
     place.position = unsafe behindTag - bytes.base
     var field = unsafe declared(tag, table, node: place.node)
+    let begin = unsafe start - bytes.base
     let isRight = UInt32(field.wireType) == tag & 7
-    if isRight, field.action == WireField.Action.choice.rawValue {
+    var unknownNumber: Int32?
+    if isRight, field.action == WireField.Action.closed.rawValue {
+      (field, unknownNumber) = unsafe known(field, behindTag, end, &slots)
+    }
+    if field.action == WireField.Action.choice.rawValue, isRight {
       field = unsafe choose(field, scope, &slots)
     }
-    if isRight { return unsafe (field, behindTag) }
-    let begin = unsafe start - bytes.base
-    if let fault = unsafe unexpected(tag, field, begin, &place, bytes, &slots) {
-      slots.fault = fault
-      return nil
+    if !isRight || field.wireType == WireField.noWireType {
+      slots.fault = unsafe unexpected(tag, field, begin, &place, bytes, unknownNumber, &slots)
     }
+    if slots.isSpent { slots.fault = place.fault(.tooLarge, at: begin, tag >> 3) }
+    if slots.fault != nil { return nil }
+    if isRight, field.wireType != WireField.noWireType { return unsafe (field, behindTag) }
     return unsafe (WireField(word: 0), bytes.base + place.position)
   }
 
@@ -102,21 +122,37 @@ extension WireDecoder {
   ) -> WireField {
     let choice = plan.choices[field.target]
     let layout = choice.isInRow ? plan.row : plan.record
-    for slot in choice.slots {
-      unsafe layout.clear(slot, in: scope)
-      slots.clearFault(slot: slot, isInRow: choice.isInRow)
-    }
+    slots.spend(choice.slots.words.count)
+    unsafe layout.clear(choice.slots, in: scope)
+    slots.clearFaults(choice.slots, isInRow: choice.isInRow)
     if choice.dropsRows { slots.removeRows() }
     return choice.field
   }
 
+  /// What is to be done with a closed enum whose number lies at `at`: nothing is declared for one
+  /// without a name, which is returned.
+  @unsafe
+  private func known(
+    _ field: WireField, _ at: UnsafeRawPointer, _ end: UnsafeRawPointer,
+    _ slots: inout SlotMemory
+  ) -> (field: WireField, unknownNumber: Int32?) {
+    let closed = plan.closedFields[field.target]
+    // One that does not end is found out by whoever reads it.
+    guard let (value, _) = unsafe WireBytes.longVarint(at, end) else { return (closed.field, nil) }
+    let number = Int32(truncatingIfNeeded: value)
+    if closed.knows(number) { return (closed.field, nil) }
+    if closed.isOfEntry { slots.isUnknownEntry = true }
+    return (.unknown, number)
+  }
+
   // MARK: - Unknown and wrong fields
 
-  /// Reads over a field whose wire type its declaration does not have, or which is not declared.
-  /// The place stands behind its tag, and then behind it.
+  /// Reads over a field whose wire type its declaration does not have, or which is not declared,
+  /// or whose number its closed enum does not have. The place stands behind its tag, and then
+  /// behind it.
   private func unexpected(
     _ tag: UInt32, _ field: WireField, _ start: Int, _ place: inout WirePlace, _ bytes: WireBytes,
-    _ slots: inout SlotMemory
+    _ enumNumber: Int32?, _ slots: inout SlotMemory
   ) -> WireFault? {
     let number = tag >> 3
     guard number != 0 else { return place.fault(.malformed, at: start, 0) }
@@ -128,7 +164,7 @@ extension WireDecoder {
     let fault = tag & 7 == 3
       ? unsafe skipGroup(number, start, &place, bytes)
       : unsafe Self.skipValue(tag & 7, number, start, &place, bytes)
-    noteUnknown(tag, node: place.node, behindTag..<place.position, &slots)
+    noteUnknown(tag, enumNumber, node: place.node, behindTag..<place.position, &slots)
     return fault
   }
 
@@ -140,8 +176,8 @@ extension WireDecoder {
       let reach = plan.reach(
         node: Int32(truncatingIfNeeded: place.node), fieldNumber: number)
     else { return }
-    for slot in reach.recordSlots { slots.noteFault(slot: slot, isInRow: false) }
-    for slot in reach.rowSlots { slots.noteFault(slot: slot, isInRow: true) }
+    if !reach.recordSlots.isEmpty { slots.noteFault(reach.recordSlots, isInRow: false) }
+    if !reach.rowSlots.isEmpty { slots.noteFault(reach.rowSlots, isInRow: true) }
     if reach.hasRows { slots.noteWrongRows(place.fault(.wrongType, at: start, number)) }
   }
 
@@ -251,6 +287,13 @@ extension WireDecoder {
       position: at - bytes.base, end: end - bytes.base, depth: depth, node: plan.node(of: table))
   }
 
+  /// Why a message cannot be stepped into.
+  func entryFault(depth: Int, _ slots: borrowing SlotMemory) -> DeadReason {
+    if slots.isSpent { return .tooLarge }
+    if depth >= depthMax { return .tooDeep }
+    return slots.isRowLimitReached ? .tooManyRows : .tooLarge
+  }
+
   /// A fault of the field whose tag lies at `start`.
   @unsafe @inline(never)
   func fault(
@@ -324,19 +367,5 @@ extension WireBytes {
       return .failure(WireStop(fault: place.overrun(start, number)))
     }
     return .success(first..<first + Int(length))
-  }
-
-  /// Whether an entry's key, as its slot has it, is the one a column is for.
-  fileprivate func equal(_ key: MapKey, _ word: UInt64) -> Bool {
-    switch key {
-    case .word(let wanted): return wanted == word
-    case .text(let wanted):
-      let range = PlanTree.range(of: word)
-      guard range.count == wanted.count else { return false }
-      for (position, byte) in zip(range, wanted) where unsafe self.byte(position) != byte {
-        return false
-      }
-      return true
-    }
   }
 }

@@ -43,10 +43,11 @@ struct WireDecoder: ~Copyable {
   /// Reads all of `payload`, which must be shorter than 2 GiB, into `slots`; nil if its structure
   /// is sound. Slots are in no particular state if it is not.
   func read(_ payload: RawSpan, into slots: inout SlotMemory) -> WireFault? {
-    slots.begin()
+    slots.begin(payloadByteCount: payload.byteCount)
+    defer { slots.settleFaults() }
     return unsafe payload.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress, bytes.count > 0 else {
-        unsafe zero(plan[0], in: slots.record)
+        unsafe zero(plan[0], in: slots.record, &slots)
         return nil
       }
       return unsafe walk(WireBytes(base: base, count: bytes.count), &slots)
@@ -69,7 +70,9 @@ struct WireDecoder: ~Copyable {
   private func walk(_ bytes: WireBytes, _ slots: inout SlotMemory) -> WireFault? {
     let wordLimit = unsafe bytes.base + (bytes.count - 8)
     var at = unsafe bytes.base
-    if unsafe plan.root[-1] & WireNode.zeroedFlag != 0 { unsafe begin(plan.root, slots.record) }
+    if unsafe plan.root[-1] & WireNode.zeroedFlag != 0 {
+      unsafe begin(plan.root, slots.record, &slots)
+    }
     var inside = unsafe Inside(
       end: at + bytes.count, table: plan.root, scope: slots.record, bits: slots.record[0])
     while true {
@@ -116,13 +119,14 @@ struct WireDecoder: ~Copyable {
         continue
       }
       guard unsafe enter(field, at + content.count, &inside, &slots) else {
-        let reason = unsafe inside.depth == depthMax ? DeadReason.tooDeep : .tooLarge
+        let reason = unsafe entryFault(depth: inside.depth, slots)
         return unsafe fault(reason, bytes, start, inside.end, inside.depth, inside.table)
       }
     }
   }
 
-  /// Steps into a message that ends at `end`; false if it is too deep, or one row too many.
+  /// Steps into a message that ends at `end`; false if it is too deep, one row too many, or one
+  /// step too many (`entryFault`).
   @unsafe @inline(__always)
   private func enter(
     _ field: WireField, _ end: UnsafeRawPointer, _ inside: inout Inside,
@@ -142,8 +146,15 @@ struct WireDecoder: ~Copyable {
     unsafe inside.table = plan.words + field.target
     if unsafe inside.table[-1] & WireNode.beginFlags != 0 {
       unsafe inside.scope[0] = inside.bits
-      unsafe begin(inside.table, inside.scope)
+      unsafe begin(inside.table, inside.scope, &slots)
       unsafe inside.bits = inside.scope[0]
+      if slots.isSpent {
+        // The fault is this field's, not one's inside.
+        unsafe inside.depth &-= 1
+        unsafe inside.end = frames[inside.depth].end
+        unsafe inside.table = frames[inside.depth].table
+        return false
+      }
     }
     return true
   }
@@ -155,7 +166,7 @@ struct WireDecoder: ~Copyable {
   ) -> Bool {
     unsafe inside.scope[0] = inside.bits
     if unsafe inside.table[-1] & WireNode.entryFlag != 0 {
-      unsafe takeColumn(inside.table, bytes, inside.scope, &slots)
+      unsafe endEntry(inside.table, bytes, inside.scope, &slots)
     }
     if unsafe inside.depth == 0 { return false }
     unsafe inside.depth &-= 1

@@ -27,11 +27,12 @@ final class WirePlan: @unchecked Sendable {
   private let sparseFields: [WireField]
   let choices: [WireChoice]
   let columnMaps: [WireColumnMap]
+  let closedFields: [WireClosedField]
   /// Slots that are zero where a node's message is present.
-  let zeroed: [Int]
+  let zeroed: [SlotSet.Word]
   let record: SlotMemory.Layout
   let row: SlotMemory.Layout
-  private let wanted: [UInt64: PlanTree.Reach]
+  private let wanted: [UInt64: WireReach]
   /// By node: the message type's index in its pool; -1 where nothing of it is mapped.
   private let mappedTypes: [Int32]
   /// Groups that a mapped type declares, by `WirePlanBuilder.key`: no plan reads them.
@@ -49,6 +50,7 @@ final class WirePlan: @unchecked Sendable {
     sparseFields = builder.sparseFields
     choices = builder.choices
     columnMaps = builder.columnMaps
+    closedFields = builder.closedFields
     zeroed = builder.zeroed
     wanted = builder.wanted
     mappedTypes = builder.nodes.map { $0.isMapped ? Int32(truncatingIfNeeded: $0.type.index) : -1 }
@@ -67,7 +69,7 @@ final class WirePlan: @unchecked Sendable {
   subscript(node: Int) -> WireNode { nodes[node] }
 
   /// What hangs below a field of a node, if anything is wanted of it.
-  func reach(node: Int32, fieldNumber: UInt32) -> PlanTree.Reach? {
+  func reach(node: Int32, fieldNumber: UInt32) -> WireReach? {
     wanted[WirePlanBuilder.key(node, fieldNumber)]
   }
 
@@ -132,6 +134,8 @@ struct WireField: Sendable {
     // Looked at apart.
     /// A member of a oneof that drops what other members left: the target is a choice.
     case choice
+    /// A closed enum, some of whose numbers make it an unknown field: the target is a closed field.
+    case closed
     /// Not declared, or of another wire type.
     case unexpected
   }
@@ -175,7 +179,7 @@ struct WireField: Sendable {
 struct WireNode: Sendable {
   /// Words before a table: `denseCount | node << 32 | flags`, which is `table[-1]`.
   static let headerWordCount = 1
-  /// Set for entries of maps whose values are columns.
+  /// Set for entries of maps of which more is to be done when they are over.
   static let entryFlag: UInt64 = 1 << 63
   /// Set where some slots have values before the message says anything.
   static let zeroedFlag: UInt64 = 1 << 62
@@ -193,8 +197,9 @@ struct WireNode: Sendable {
   /// Numbers beyond the table: a stretch of the sparse lists, ascending.
   var sparseStart = 0
   var sparseCount = 0
+  /// Among the plan's `zeroed`.
   var zeroed = 0..<0
-  /// The map whose entry it is.
+  /// The map whose entry it is, where its values become columns.
   var columnMap: Int?
   var isInRow = false
   /// Whether something of this message is mapped, so that what it does not declare is drift.
@@ -205,7 +210,7 @@ struct WireNode: Sendable {
 struct WireChoice: Sendable {
   var field: WireField
   /// Slots of the other members, in the scope of the node.
-  var slots: [Int]
+  var slots: SlotSet
   /// Whether the rows so far came through another member.
   var dropsRows: Bool
   var isInRow: Bool
@@ -215,6 +220,32 @@ struct WireChoice: Sendable {
 struct WireColumnMap: Sendable {
   var keySlot: Int
   var valueSlot: Int
-  var columns: [(key: MapKey, slot: Int)]
+  var keys: ColumnKeys
   var isInRow: Bool
+}
+
+/// A field of a closed enum: a number without a name is not its value, but an unknown field.
+struct WireClosedField: Sendable {
+  /// What is done with all others.
+  var field: WireField
+  /// Ascending.
+  var numbers: [Int32]
+  /// Whether it is the value of a map's entry, which is then an unknown field as a whole.
+  var isOfEntry: Bool
+
+  /// Whether a number has a name.
+  func knows(_ number: Int32) -> Bool { numbers.holds(number) }
+}
+
+/// What hangs below a field that something is wanted of.
+struct WireReach: Sendable {
+  var recordSlots: SlotSet
+  var rowSlots: SlotSet
+  var hasRows: Bool
+
+  init(_ reach: PlanTree.Reach) {
+    recordSlots = SlotSet(reach.recordSlots)
+    rowSlots = SlotSet(reach.rowSlots)
+    hasRows = reach.hasRows
+  }
 }

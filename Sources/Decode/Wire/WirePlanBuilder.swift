@@ -12,13 +12,16 @@ struct WirePlanBuilder {
   private(set) var sparseFields: [WireField] = []
   private(set) var choices: [WireChoice] = []
   private(set) var columnMaps: [WireColumnMap] = []
-  private(set) var zeroed: [Int] = []
+  private(set) var closedFields: [WireClosedField] = []
+  private(set) var zeroed: [SlotSet.Word] = []
   /// Fields that something is wanted of, by `key`.
-  private(set) var wanted: [UInt64: PlanTree.Reach] = [:]
+  private(set) var wanted: [UInt64: WireReach] = [:]
   /// Groups that mapped types declare, by `key`.
   private(set) var declaredGroups: Set<UInt64> = []
   /// Nodes of types that nothing is wanted of.
   private var sharedNodes: [MessageType: Int] = [:]
+  /// Numbers of closed enums, by name.
+  private var enumNumbers: [String: [Int32]] = [:]
 
   init(_ tree: PlanTree) {
     self.tree = tree
@@ -43,10 +46,12 @@ struct WirePlanBuilder {
       declaredGroups.insert(Self.key(Int32(index), field.number))
     }
     nodes[index].columnMap = columnMap
-    nodes[index].zeroed = zeroed.count..<zeroed.count + place.zeroedSlots.count
-    zeroed += place.zeroedSlots
+    let zeroedHere = SlotSet(place.zeroedSlots).words
+    nodes[index].zeroed = zeroed.count..<zeroed.count + zeroedHere.count
+    zeroed += zeroedHere
     let header = nodes[index].table - 1
-    if columnMap != nil { words[header] |= WireNode.entryFlag }
+    let isClosedEntry = place.type.isMapEntry && place.type.fields.contains { $0.isClosedEnum }
+    if columnMap != nil || isClosedEntry { words[header] |= WireNode.entryFlag }
     if !place.zeroedSlots.isEmpty { words[header] |= WireNode.zeroedFlag }
     fill(index, place)
     return nodes[index].table
@@ -93,22 +98,25 @@ struct WirePlanBuilder {
 
   private mutating func fill(_ node: Int, _ place: PlanTree.Node?) {
     let type = nodes[node].type
+    let choices = place.map { self.choices(of: type, in: $0) } ?? [:]
     var sparse: [(number: UInt32, field: WireField)] = []
     for field in type.fields where field.type != .group {
       var entry = Self.skipping(field)
       if let place, let step = place.steps[field.number] {
         entry = reading(field, step, in: place)
-        wanted[Self.key(Int32(node), field.number)] = tree.reach(
-          of: step, isInRow: place.isInRow)
+        wanted[Self.key(Int32(node), field.number)] = WireReach(
+          tree.reach(of: step, isInRow: place.isInRow))
       } else if let nested = field.messageType {
         entry = WireField(.message, wireType: 2)
         entry.setTarget(sharedTable(nested))
       }
-      if let place, let choice = choice(field, entry, in: place) {
-        choices.append(choice)
+      if var choice = choices[field.number] {
+        choice.field = entry
+        self.choices.append(choice)
         entry = WireField(.choice, wireType: entry.wireType)
-        entry.setTarget(choices.count - 1)
+        entry.setTarget(self.choices.count - 1)
       }
+      if let place { entry = closed(field, entry, in: place) }
       if Self.isDense(field.number, in: type) {
         lay(entry, number: Int(field.number), in: node)
       } else {
@@ -166,7 +174,7 @@ struct WirePlanBuilder {
       let map = tree.maps[index]
       columnMaps.append(
         WireColumnMap(
-          keySlot: map.keySlot, valueSlot: map.valueSlot, columns: map.columns,
+          keySlot: map.keySlot, valueSlot: map.valueSlot, keys: ColumnKeys(map.columns),
           isInRow: place.isInRow))
       entry = WireField(.entry, wireType: 2)
       entry.setTarget(addNode(tree.nodes[map.node], columnMap: columnMaps.count - 1))
@@ -191,21 +199,65 @@ struct WirePlanBuilder {
     }
   }
 
-  /// What a member of a oneof drops; nil if it is in none, or drops nothing.
-  private func choice(
+  /// The field's entry, or one that asks first whether its number has a name, where that matters.
+  private mutating func closed(
     _ field: MessageField, _ entry: WireField, in place: PlanTree.Node
-  ) -> WireChoice? {
-    guard let oneof = field.oneof else { return nil }
-    var slots: [Int] = []
-    var dropsRows = false
-    for other in place.type.fields where other.oneof == oneof && other.number != field.number {
-      guard let step = place.steps[other.number] else { continue }
-      let reach = tree.reach(of: step, isInRow: place.isInRow)
-      slots += place.isInRow ? reach.rowSlots : reach.recordSlots
-      dropsRows = dropsRows || reach.hasRows
+  ) -> WireField {
+    let isOfEntry = place.type.isMapEntry
+    let matters = isOfEntry || entry.action >= WireField.Action.fixed64.rawValue
+    guard let type = field.enumType, field.isClosedEnum, matters else { return entry }
+    let numbers = enumNumbers[type.name] ?? Set(type.values.map(\.number)).sorted()
+    enumNumbers[type.name] = numbers
+    closedFields.append(
+      WireClosedField(field: entry, numbers: numbers, isOfEntry: isOfEntry))
+    var closed = WireField(.closed, wireType: entry.wireType)
+    closed.setTarget(closedFields.count - 1)
+    return closed
+  }
+
+  /// What members of oneofs drop, by number, for those that drop anything. What to do with the
+  /// member itself is left open.
+  private func choices(
+    of type: MessageType, in place: PlanTree.Node
+  ) -> [UInt32: WireChoice] {
+    var members: [Int: [(number: UInt32, reach: PlanTree.Reach)]] = [:]
+    for field in type.fields {
+      guard let oneof = field.oneof else { continue }
+      let reach =
+        place.steps[field.number].map { tree.reach(of: $0, isInRow: place.isInRow) } ?? .init()
+      members[oneof, default: []].append((field.number, reach))
     }
-    if slots.isEmpty && !dropsRows { return nil }
-    return WireChoice(
-      field: entry, slots: slots, dropsRows: dropsRows, isInRow: place.isInRow)
+    var choices: [UInt32: WireChoice] = [:]
+    for all in members.values {
+      let wanted = all.filter { !$0.reach.isEmpty }
+      for (number, _) in all {
+        let others = wanted.filter { $0.number != number }
+        if others.isEmpty { continue }
+        let slots = others.flatMap { place.isInRow ? $0.reach.rowSlots : $0.reach.recordSlots }
+        choices[number] = WireChoice(
+          field: .unknown, slots: SlotSet(slots),
+          dropsRows: others.contains { $0.reach.hasRows }, isInRow: place.isInRow)
+      }
+    }
+    return choices
+  }
+}
+
+extension MessageField {
+  /// Whether it is a singular enum whose numbers without a name are unknown fields.
+  var isClosedEnum: Bool { !isRepeated && enumType?.isClosed == true }
+}
+
+extension [Int32] {
+  /// Whether an ascending list has a number.
+  func holds(_ number: Int32) -> Bool {
+    var low = startIndex
+    var high = endIndex
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle] == number { return true }
+      if self[middle] < number { low = middle + 1 } else { high = middle }
+    }
+    return false
   }
 }

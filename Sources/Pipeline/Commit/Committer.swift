@@ -332,7 +332,7 @@ final class Committer {
     var writer = DataFileWriter(
       storage: storage, options: options, commitID: id, baseVersion: base)
     do throws(StorageError) {
-      for cut in cuts { try cut.state?.closeOnce() }
+      for cut in cuts { try cut.state?.closeOnce(in: storage) }
     } catch {
       throw CommitFailure(error)
     }
@@ -350,15 +350,16 @@ final class Committer {
       entry: compose(cuts, writer.files, id: id), cuts: cuts, sources: options.sources)
   }
 
-  /// A replay knows nothing of decisions and of other detectors before, so these are recorded only
-  /// with the state that follows them: from an older snapshot the same windows would fire a second
-  /// time, or the new detectors would judge what the old ones have judged.
+  /// A replay knows nothing of decisions and of other detectors or rules before, so these are
+  /// recorded only with the state that follows them: from an older snapshot the same windows would
+  /// fire a second time, or the new rules would judge what the old ones have judged. And what a
+  /// partition's records are judged by is in its first state.
   private func checkStatesAreThere(_ cuts: [PartitionCut]) throws(CommitFailure) {
     for cut in cuts {
-      guard let reason = cut.needsState, cut.state?.isClosed != true else { continue }
+      guard let need = cut.stateNeed, cut.state?.isClosed != true else { continue }
       let sentence =
-        "\(cut.key) needs its state with this commit (\(reason)) and it could not be written; "
-        + "see the warnings before and free space"
+        "\(cut.key) needs its state with this commit (\(need.reason)), and its file could not be "
+        + "closed: see the warnings before"
       throw cut.decisions.isEmpty ? .mustRecover(sentence) : .fatal(sentence)
     }
   }
@@ -397,12 +398,12 @@ final class Committer {
     var entry = draft(.commit, id: id, clusterID: ledger.state.clusterID)
     for cut in cuts {
       var state = cut.state.flatMap { $0.isClosed ? $0.reference : nil }
-      state?.isNeeded = cut.needsState != nil
+      state?.isNeeded = cut.stateNeed?.forbidsOlder ?? false
       entry.partitions.append(
         PartitionMove(
           key: cut.key, previous: bases[cut.key] ?? -1, from: cut.from, to: cut.to,
-          notDelivered: cut.notDelivered, gaps: cut.gaps, witness: cut.witness,
-          clockMicros: cut.clockMicros, state: state))
+          notDelivered: cut.notDelivered, gaps: cut.gaps, unknownSchemas: cut.unknownSchemas,
+          witness: cut.witness, clockMicros: cut.clockMicros, state: state))
       entry.decisions += cut.decisions
     }
     add(files, to: &entry)

@@ -5,10 +5,21 @@ import Storage
 import Telemetry
 import Windows
 
+/// Why an entry must not go in without a partition's state.
+struct StateNeed: Equatable {
+  /// For sentences: "it needs its state with this commit (…)".
+  var reason: String
+  /// Whether an older snapshot could never stand in for it: a replay from that one would do
+  /// something again, or otherwise.
+  var forbidsOlder = true
+}
+
 /// A state snapshot that a lane has written and nobody has synced yet.
 final class StateFile {
   let reference: StateReference
   private var file: (any StorageFile)?
+  /// The bytes, where the lane could not write them.
+  private var unwritten: [UInt8]?
   /// Whether the file has its name. One that could not be closed is gone for good.
   private(set) var isClosed = false
 
@@ -17,9 +28,23 @@ final class StateFile {
     self.file = file
   }
 
+  /// A state that could not be written when it was due, and that the entry must have.
+  init(reference: StateReference, unwritten: [UInt8]) {
+    self.reference = reference
+    self.unwritten = unwritten
+  }
+
   /// Syncs the bytes and gives the file its name. Does nothing a second time: a commit that is
-  /// tried again finds it done, or goes without the state.
-  func closeOnce() throws(StorageError) {
+  /// tried again finds it done, or goes without the state. What could not be written so far is
+  /// tried again until it can.
+  func closeOnce(in storage: any Storage) throws(StorageError) {
+    if let bytes = unwritten {
+      let file = try storage.create(reference.path)
+      try file.append(bytes)
+      try file.close(sync: true)
+      unwritten = nil
+      isClosed = true
+    }
     guard let closing = file else { return }
     file = nil
     try closing.close(sync: true)
@@ -39,9 +64,10 @@ struct PartitionCut {
   let clockMicros: Int64?
   let state: StateFile?
   let decisions: [Decision]
-  /// Why the entry must not go in without the state: what a replay from an older one could not
-  /// repeat. Nil where it may.
-  let needsState: String?
+  /// Offsets that were refused because nobody knew their schema.
+  let unknownSchemas: OffsetRuns
+  /// Why the entry must not go in without the state; nil where it may.
+  let stateNeed: StateNeed?
   let counts: EventTimeCounts
   let detectorCounts: DetectorCounts
   /// Records that a source which leaves duplicates out has forgotten for want of room.

@@ -27,11 +27,20 @@ package final class DeadLetterReplay {
   /// Each time another replay came first, somebody got on; so many times in a row nobody waits for.
   static let conflictCountMax = 1000
 
-  package init(options: PipelineOptions, storage: any Storage, log: Logger) {
+  package convenience init(options: PipelineOptions, storage: any Storage, log: Logger) {
+    self.init(
+      options: options, storage: storage, log: log,
+      schemaMillisMax: LetterDecoder.schemaMillisUsual)
+  }
+
+  /// - Parameter schemaMillisMax: how long a schema is waited for.
+  init(options: PipelineOptions, storage: any Storage, log: Logger, schemaMillisMax: Int) {
     self.options = options
     self.storage = storage
     self.log = log
-    decoders = options.sources.map { LetterDecoder($0, schemas: options.schemas) }
+    decoders = options.sources.map {
+      LetterDecoder($0, schemas: options.schemas, schemaMillisMax: schemaMillisMax)
+    }
     var indexes: [String: Int] = [:]
     for (index, source) in options.sources.enumerated() {
       for topic in source.topics { indexes[topic] = index }
@@ -93,23 +102,23 @@ package final class DeadLetterReplay {
   /// Brings the tables up to the chain's end, so that every mark there is can be read; a dry run
   /// takes them as they are.
   private func begin(isDry: Bool) throws -> Base {
-    if isDry {
-      let ledger = Ledger(
-        storage: storage, pipeline: options.pipeline, incarnation: RandomID.make())
-      try ledger.open()
-      if ledger.state.isEmpty { throw ReplayRefusal.nothingWasRead }
-      return Base(committer: nil, state: ledger.state, previous: ledger.state.lastReplay)
-    }
+    let ledger = Ledger(
+      storage: storage, pipeline: options.pipeline, incarnation: RandomID.make())
+    try ledger.open()
+    // Before anything is written: where nothing was read, a committer would begin a ledger.
+    if ledger.state.partitions.isEmpty { throw ReplayRefusal.nothingWasRead }
+    if isDry { return Base(committer: nil, state: ledger.state, previous: ledger.state.lastReplay) }
     let committer = Committer(
       options: options, storage: storage, pool: OutputPool(byteCountMax: 0),
       incarnation: RandomID.make(), log: log)
     do throws(CommitFailure) {
       try committer.recover(clusterID: nil)
+      // Entries that came in meanwhile may be replays, whose marks are not in their table yet.
+      try committer.bringTablesUp()
     } catch {
       throw ReplayRefusal(error.reason)
     }
     let state = committer.state
-    if state.partitions.isEmpty { throw ReplayRefusal.nothingWasRead }
     return Base(committer: committer, state: state, previous: state.lastReplay)
   }
 
@@ -120,9 +129,12 @@ package final class DeadLetterReplay {
     var batch: ReplayBatch
     var marks: [ReplayMark] = []
     var withoutSource: [String: Int64] = [:]
+    var withoutSchema: [Int32: Int64] = [:]
     var salvagedCount: Int64 = 0
 
-    var isEmpty: Bool { marks.isEmpty && withoutSource.isEmpty && salvagedCount == 0 }
+    var isEmpty: Bool {
+      marks.isEmpty && withoutSource.isEmpty && withoutSchema.isEmpty && salvagedCount == 0
+    }
   }
 
   /// Decodes waiting letters until there is enough for an entry, or no more.
@@ -138,11 +150,16 @@ package final class DeadLetterReplay {
         continue
       }
       let record = StoredRecord(try walk.contents(), row: first.index)
-      let marks = try choice.batch.decode(
+      let result = choice.batch.decode(
         letters.map(\.letter), of: record, sourceIndex: source, decoder: decoders[source])
-      choice.marks += marks
-      for mark in marks where !walk.isKnown(mark, config: options.configFingerprint) {
-        choice.batch.append(mark)
+      switch result {
+      case .unserved(let schemaID):
+        choice.withoutSchema[schemaID, default: 0] += Int64(letters.count)
+      case .marked(let marks):
+        choice.marks += marks
+        for mark in marks where !walk.isKnown(mark, config: options.configFingerprint) {
+          choice.batch.append(mark)
+        }
       }
     }
     return choice
@@ -151,6 +168,7 @@ package final class DeadLetterReplay {
   private func take(_ choice: Choice) {
     for mark in choice.marks { report.take(mark) }
     for (topic, count) in choice.withoutSource { report.withoutSource[topic, default: 0] += count }
+    for (id, count) in choice.withoutSchema { report.withoutSchema[id, default: 0] += count }
     report.salvagedCount += choice.salvagedCount
     report.newLetterCount += choice.batch.newLetterCount
   }

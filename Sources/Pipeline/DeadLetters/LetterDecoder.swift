@@ -34,29 +34,43 @@ struct StoredRecord {
 /// held against the words that one entry brings of a partition (`ReplayPart`).
 final class LetterDecoder {
   private let reader: RecordReader
-  private let schemas: (any SchemaDirectory)?
+  /// How long a schema is waited for: most that come at all come at once.
+  private let schemaMillisMax: Int
+  /// Schemas that were waited for in vain.
+  private var unservedIDs: Set<Int32> = []
 
-  /// A schema that is not known after so long ends the replay: the registry is away.
-  private static let schemaMillisMax = 30_000
+  static let schemaMillisUsual = 30_000
   private static let schemaLookMillis = 20
+  /// After so many schemas in vain the registry is away, and nothing more is waited for.
+  private static let unservedCountMax = 3
 
-  init(_ source: SourceOptions, schemas: (any SchemaDirectory)?) {
+  init(
+    _ source: SourceOptions, schemas: (any SchemaDirectory)?,
+    schemaMillisMax: Int = LetterDecoder.schemaMillisUsual
+  ) {
     reader = RecordReader(source.plan, limits: source.limits, schemas: schemas)
-    self.schemas = schemas
+    self.schemaMillisMax = schemaMillisMax
   }
 
-  /// As `RecordReader.read`, for a record that a table has kept; waits for its schema.
+  /// What became of a letter's record.
+  enum Result {
+    case outcome(DecodeOutcome)
+    /// Nothing was done: the registry does not say what this schema is.
+    case unserved(schemaID: Int32)
+  }
+
+  /// As `RecordReader.read`, for a record that a table has kept; waits for its schema a while.
   func decode(
     _ letter: LetterRow, _ record: StoredRecord, into output: PartitionOutput,
     vocabulary: inout Vocabulary, _ faults: inout [RowFault]
-  ) throws(ReplayRefusal) -> DecodeOutcome {
+  ) -> Result {
     let header = RecordHeader(
       kind: .record, partitionIndex: 0, offset: letter.offset,
       timestampMicros: letter.timestampMicros ?? ReadingBatch.absentTimestamp,
       hasAppendTime: false)
     let key = record.key ?? []
     let payload = record.payload ?? []
-    let deadlineNanos = MonotonicClock.nowNanos() + Int64(Self.schemaMillisMax) * 1_000_000
+    let deadlineNanos = MonotonicClock.nowNanos() + Int64(schemaMillisMax) * 1_000_000
     while true {
       let result = unsafe reader.read(
         header, key: record.key == nil ? nil : key.span.bytes,
@@ -65,12 +79,13 @@ final class LetterDecoder {
         countsDrift: false
       ) { name, values in record.header(name, into: &values) }
       switch result {
-      case .outcome(let outcome): return outcome
+      case .outcome(let outcome): return .outcome(outcome)
       case .waiting(let schemaID):
-        if MonotonicClock.nowNanos() > deadlineNanos {
-          let trouble = schemas?.account.trouble.map { ": \($0)" } ?? ""
-          throw ReplayRefusal(
-            "the schema registry does not say what schema \(schemaID) is\(trouble)")
+        let isHopeless =
+          unservedIDs.contains(schemaID) || unservedIDs.count >= Self.unservedCountMax
+        if isHopeless || MonotonicClock.nowNanos() >= deadlineNanos {
+          unservedIDs.insert(schemaID)
+          return .unserved(schemaID: schemaID)
         }
         _ = Monitor(0).wait(timeoutMillis: Self.schemaLookMillis) { _ -> Bool? in nil }
       }

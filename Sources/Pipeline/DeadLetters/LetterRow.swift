@@ -61,7 +61,8 @@ struct LetterRows {
   subscript(row: Int) -> LetterRow {
     get throws(StoredTableError) {
       guard let topic = topics[row], let incarnation = incarnations[row],
-        let partition = partitions[row].flatMap({ Int32(exactly: $0) }), let offset = offsets[row]
+        let partition = partitions[row].flatMap({ Int32(exactly: $0) }),
+        let offset = offsets[row], (0...OffsetRuns.offsetMax).contains(offset)
       else { throw StoredTableError("\(rows.path): row \(row) does not say where it came from") }
       return LetterRow(
         key: PartitionKey(topic: topic, incarnation: incarnation, partition: partition),

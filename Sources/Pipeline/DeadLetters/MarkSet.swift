@@ -74,7 +74,7 @@ struct MarkSet {
     for row in 0..<rows.rowCount(ofGroup: rowGroup) {
       guard let topic = topics[row], let incarnation = incarnations[row],
         let partition = partitions[row].flatMap({ Int32(exactly: $0) }),
-        let offset = offsets[row],
+        let offset = offsets[row], (0...OffsetRuns.offsetMax).contains(offset),
         let outcome = outcomes[row].flatMap({ ReplayMark.Outcome(rawValue: $0) })
       else {
         throw StoredTableError("\(rows.path): row \(row) does not say which letter it marks")

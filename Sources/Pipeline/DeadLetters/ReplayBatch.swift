@@ -31,11 +31,11 @@ final class ReplayPart {
   func decode(
     _ letter: LetterRow, _ record: StoredRecord, _ decoder: LetterDecoder,
     _ faults: inout [RowFault]
-  ) throws(ReplayRefusal) -> DecodeOutcome {
+  ) -> LetterDecoder.Result {
     admission.begin(vocabulary)
-    let decoded = try decoder.decode(
-      letter, record, into: output, vocabulary: &vocabulary, &faults)
-    return admission.limit(decoded, in: &output.readings, &vocabulary, &faults)
+    let result = decoder.decode(letter, record, into: output, vocabulary: &vocabulary, &faults)
+    guard case .outcome(let decoded) = result else { return result }
+    return .outcome(admission.limit(decoded, in: &output.readings, &vocabulary, &faults))
   }
 }
 
@@ -85,13 +85,17 @@ struct ReplayBatch {
   /// - Returns: what became of each letter, in their order.
   mutating func decode(
     _ letters: [LetterRow], of record: StoredRecord, sourceIndex: Int, decoder: LetterDecoder
-  ) throws(ReplayRefusal) -> [ReplayMark] {
-    guard let first = letters.first else { return [] }
+  ) -> LettersResult {
+    guard let first = letters.first else { return .marked([]) }
     let part = part(of: first.key, offset: first.offset, sourceIndex: sourceIndex)
     let byteCount = part.output.byteCount
     defer { outputByteCount += part.output.byteCount - byteCount }
     let firstRow = part.output.readings.rowCount
-    let outcome = try part.decode(first, record, decoder, &rowFaults)
+    let outcome: DecodeOutcome
+    switch part.decode(first, record, decoder, &rowFaults) {
+    case .unserved(let schemaID): return .unserved(schemaID: schemaID)
+    case .outcome(let decoded): outcome = decoded
+    }
     defer { rowFaults.removeAll(keepingCapacity: true) }
     let wanted = Set(letters.compactMap(\.rowIndex))
     if first.rowIndex != nil, case .read = outcome {
@@ -100,9 +104,14 @@ struct ReplayBatch {
     flag(part, rowsFrom: firstRow, timestampMicros: first.timestampMicros)
     openDates.add(part.output.readings.rowEventTimes, from: firstRow)
     let shared = LetterRecord(first, record)
-    return letters.map { letter in
-      mark(letter, outcome, part, shared)
-    }
+    return .marked(letters.map { letter in mark(letter, outcome, part, shared) })
+  }
+
+  /// What became of the letters of a record.
+  enum LettersResult {
+    case marked([ReplayMark])
+    /// They wait as before: the registry does not say what this schema is.
+    case unserved(schemaID: Int32)
   }
 
   /// A part for one more record: offsets of a part ascend.
@@ -205,8 +214,8 @@ extension PartitionCut {
   init(replaying part: ReplayPart) {
     self.init(
       key: part.key, sourceIndex: part.sourceIndex, from: 0, to: 0, notDelivered: 0, gaps: [],
-      witness: nil, clockMicros: nil, state: nil, decisions: [], needsState: nil,
-      counts: EventTimeCounts(), detectorCounts: DetectorCounts(), vocabulary: part.vocabulary,
-      output: part.output)
+      witness: nil, clockMicros: nil, state: nil, decisions: [], unknownSchemas: OffsetRuns(),
+      stateNeed: nil, counts: EventTimeCounts(), detectorCounts: DetectorCounts(),
+      vocabulary: part.vocabulary, output: part.output)
   }
 }

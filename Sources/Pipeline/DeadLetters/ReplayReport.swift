@@ -22,6 +22,8 @@ package struct ReplayReport: Equatable, Sendable {
   package var stillDead: [String: StillDead] = [:]
   /// Letters of topics that no source of the configuration reads: left as they are.
   package var withoutSource: [String: Int64] = [:]
+  /// Letters left as they are, by the schema that the registry does not serve.
+  package var withoutSchema: [Int32: Int64] = [:]
   /// Rows that were kept without the metric that could not be read: nothing to bring back.
   package var salvagedCount: Int64 = 0
   /// Entries that were put, oldest first.

@@ -32,7 +32,8 @@ struct PositionResolver {
     var start = PartitionStart(
       topicPartition: topicPartition, key: key, sourceIndex: sourceIndex, to: chain.to,
       state: state, openedAt: chain.start, witness: chain.witness,
-      fetchFrom: min(neededFrom, chain.witness?.offset ?? neededFrom), gaps: chain.gaps)
+      fetchFrom: min(neededFrom, chain.witness?.offset ?? neededFrom), gaps: chain.gaps,
+      unknownSchemas: chain.unknownSchemas, missesState: state == nil && !chain.states.isEmpty)
     guard let fault = PositionFault.find(chain, neededFrom: neededFrom, kafka: kafka) else {
       if kafka.beginning > start.fetchFrom {
         // Only the witness is gone: retention has passed the committed records, as it may.
@@ -55,8 +56,8 @@ struct PositionResolver {
       ?? chain.states[...]
     if let needed = missed.last(where: \.isNeeded) {
       return "its state snapshot \(needed.path) is damaged or missing, and it holds what an older "
-        + "one would do again: windows that were fired by decision, or a change of detectors; "
-        + "restore it"
+        + "one would do again or otherwise: windows that were fired by decision, or what was "
+        + "judged by other detectors, limits or rules for duplicates; restore it"
     }
     guard usable == nil, chain.states.count > 1 else { return nil }
     let paths = chain.states.map(\.path).joined(separator: " and ")

@@ -134,16 +134,6 @@ extension Session: LaneDelegate {
   }
 
   func laneProgressed(_ lane: Int, _ progress: LaneProgress) {
-    let (before, now) = board.update { board in
-      let before = board.awaitedSchemaID
-      board.progress[lane] = progress
-      return (before, board.awaitedSchemaID)
-    }
-    if let now {
-      let trouble = options.schemas?.account.trouble.map { ": \($0)" } ?? ""
-      status.wait(for: .schemaRegistry, "schema \(now)\(trouble)")
-    } else if before != nil {
-      status.endWait(for: .schemaRegistry)
-    }
+    board.update { $0.progress[lane] = progress }
   }
 }

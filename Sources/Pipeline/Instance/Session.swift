@@ -51,6 +51,10 @@ final class Session: @unchecked Sendable {
   var topicsDoubtedUntilNanos: Int64?
   /// Partitions that are not fetched because their source is flooded with dead letters.
   var heldPartitions: Set<TopicPartition> = []
+  /// Schemas that the registry denies, of which the log has been told.
+  var deniedSchemas: Set<Int32> = []
+  /// Whether the status says that a schema is waited for.
+  var awaitsSchema = false
   /// Whether the group has told us our part, which may be none.
   var hasBeenAssigned = false
   /// Set when the last commits of the session are being made: they bring the state along.
@@ -181,7 +185,7 @@ final class Session: @unchecked Sendable {
     end = drain(consumer, after: end)
     for commands in laneCommands { commands.update { $0.append(.stop) } }
     for thread in laneThreads { thread.join() }
-    status.endWait(for: .schemaRegistry)
+    status.note(awaitedSchemas: [], trouble: nil)
     consumer.close(timeoutMillis: Self.leaveMillis)
     self.consumer = nil
     return end
@@ -223,6 +227,7 @@ final class Session: @unchecked Sendable {
       if now.reopen { return .reloaded }
       resolveTopicDoubt(consumer)
       tendFloods(consumer)
+      tendSchemaWaits()
       guard goal != .run else { continue }
       let nowNanos = MonotonicClock.nowNanos()
       if nowNanos - lastLookNanos >= Self.chainLookMillis * 1_000_000 || ownPartIsRead() {

@@ -25,9 +25,6 @@ struct SessionBoard: Sendable {
     progress = Array(repeating: LaneProgress(), count: laneCount)
   }
 
-  /// A schema that a lane's next record waits for.
-  var awaitedSchemaID: Int32? { progress.lazy.compactMap(\.awaitedSchemaID).first }
-
   /// Bytes waiting for the next cut, all lanes.
   var bufferedByteCount: Int { progress.reduce(0) { $0 + $1.bufferedByteCount } }
 

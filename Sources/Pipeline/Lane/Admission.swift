@@ -251,11 +251,17 @@ extension Admission {
 // MARK: - State snapshot
 
 extension Admission {
-  /// Whose state it is, then the options it was judged under, then what is remembered.
+  /// In the order in which a snapshot has them.
+  private static var savedLimits: [WritableKeyPath<AdmissionOptions, Int>] {
+    [
+      \.messageByteCountMax, \.depthMax, \.rowCountMax, \.deviceCountMax, \.metricCountMax,
+      \.attributeWordCountMax,
+    ]
+  }
+
+  /// The options it was judged under, then what is remembered.
   func encode(into writer: inout ByteWriter) {
-    writer.append(varint: UInt64(options.deviceCountMax))
-    writer.append(varint: UInt64(options.metricCountMax))
-    writer.append(varint: UInt64(options.attributeWordCountMax))
+    for limit in Self.savedLimits { writer.append(varint: UInt64(options[keyPath: limit])) }
     writer.append(filter == nil ? 0 as UInt8 : 1)
     filter?.encode(into: &writer)
   }
@@ -265,12 +271,15 @@ extension Admission {
     from reader: inout ByteReader, clock: PartitionClock, maxFutureSkewMicros: Int64,
     deviceCount: Int
   ) throws(ByteReaderError) {
-    let devices = try reader.readVarint()
-    let metrics = try reader.readVarint()
-    let words = try reader.readVarint()
-    guard let devices = Int(exactly: devices), let metrics = Int(exactly: metrics),
-      let words = Int(exactly: words)
-    else {
+    var options = AdmissionOptions.none
+    for limit in Self.savedLimits {
+      guard let value = Int(exactly: try reader.readVarint()) else {
+        throw .malformed(filePosition: reader.filePosition)
+      }
+      options[keyPath: limit] = value
+    }
+    // No decoder can go by others.
+    guard options.messageByteCountMax < 1 << 24, options.depthMax <= 64 else {
       throw .malformed(filePosition: reader.filePosition)
     }
     switch try reader.readByte() {
@@ -281,8 +290,7 @@ extension Admission {
         deviceCount: deviceCount)
     default: throw .malformed(filePosition: reader.filePosition)
     }
-    options = AdmissionOptions(
-      deviceCountMax: devices, metricCountMax: metrics, attributeWordCountMax: words,
-      duplicates: filter?.rule)
+    options.duplicates = filter?.rule
+    self.options = options
   }
 }

@@ -49,7 +49,12 @@ extension Lane {
     _ start: PartitionStart, source: SourceOptions
   ) throws(StateError) -> RestoredState {
     guard let reference = start.state else {
-      return StateSnapshot.empty(cut: start.openedAt, key: start.key, source: source)
+      // What was read without ever a snapshot was read before there was anything to judge by: ours
+      // come with the first entry. Of one that is damaged nobody knows; most likely it is today's.
+      let isOld = start.to > start.openedAt && !start.missesState
+      return StateSnapshot.empty(
+        cut: start.openedAt, key: start.key, source: source,
+        admission: isOld ? .none : source.admission)
     }
     return try StateSnapshot.restore(
       reference, key: start.key, source: source, storage: storage)
@@ -84,23 +89,24 @@ extension Lane {
   }
 
   /// Writes a partition's state to a new file, which the committer syncs and names. When storage
-  /// fails the cut goes without: the next one tries again, and the session hears of it.
+  /// fails the cut goes without: the next one tries again, and the session hears of it. A state
+  /// that the entry must have is then left to the committer, which can wait for space.
   private func writeState(of partition: LanePartition, commitID: CommitID) -> StateFile? {
     var writer = ByteWriter(reserving: partition.stateByteCount)
     partition.encodeState(into: &writer)
     let bytes = writer.take()
     let path = FileNames.state(
       pipeline: options.pipeline, commitID: commitID, key: partition.key)
+    let reference = StateReference(
+      path: path, cut: partition.expected, byteCount: Int64(bytes.count),
+      checksum: XXHash64.hash(bytes))
     do {
       let file = try storage.create(path)
       try file.append(bytes)
-      let reference = StateReference(
-        path: path, cut: partition.expected, byteCount: Int64(bytes.count),
-        checksum: XXHash64.hash(bytes))
       return StateFile(reference: reference, file: file)
     } catch {
       delegate.laneWarned("cannot write the state of \(partition.topicPartition): \(error)")
-      return nil
+      return partition.stateNeed == nil ? nil : StateFile(reference: reference, unwritten: bytes)
     }
   }
 }

@@ -60,7 +60,17 @@ struct LaneProgress: Sendable {
   /// By source: records decoded since the lane began, replayed ones left out.
   var shares: [DeadShare] = []
   /// The schema that its next record waits for; nil where it waits for none.
-  var awaitedSchemaID: Int32?
+  var awaitedSchema: AwaitedSchema?
+}
+
+/// A schema that a record waits for, and the lane with it.
+struct AwaitedSchema: Equatable, Sendable {
+  var id: Int32
+  /// Whether the registry says that it has no such schema: the record was read with it before, and
+  /// is replayed.
+  var isDenied: Bool
+  var topicPartition: TopicPartition
+  var offset: Int64
 }
 
 /// How far one partition is, as its lane says.
@@ -112,7 +122,7 @@ final class Lane {
   /// Place in the batch of the next record to be worked through; its count when it is done.
   private var place = 0
   /// The schema that the record there waits for.
-  private var awaitedSchemaID: Int32?
+  private var awaitedSchema: AwaitedSchema?
   /// One a source.
   private let readers: [RecordReader]
   /// By `RecordHeader.partitionIndex`; nil for partitions that are not ours (any more).
@@ -156,7 +166,7 @@ final class Lane {
         // The cut that is due will empty the buffers; until then Kafka's own queue may fill.
         handleCommands(waitMillis: 20)
       } else {
-        if awaitedSchemaID != nil {
+        if awaitedSchema != nil {
           handleCommands(waitMillis: Self.schemaLookMillis)
         } else if place == batch.count {
           drain()
@@ -205,7 +215,7 @@ final class Lane {
     progress.openDateCount = openDates.count
     progress.isPaused = isFull(progress.bufferedByteCount)
     progress.shares = shares
-    progress.awaitedSchemaID = awaitedSchemaID
+    progress.awaitedSchema = awaitedSchema
     delegate.laneProgressed(index, progress)
     return progress.bufferedByteCount
   }
@@ -214,8 +224,8 @@ final class Lane {
 
   /// Works through the batch from `place` on, as far as schemas are known and there is room.
   private func process() {
-    let wasWaiting = awaitedSchemaID != nil
-    awaitedSchemaID = nil
+    let wasWaiting = awaitedSchema != nil
+    awaitedSchema = nil
     var bufferedByteCount = partitions.values.reduce(0) { $0 + $1.output.byteCount }
     while place < batch.count {
       let slot = Int(batch.headers[place].partitionIndex)
@@ -225,7 +235,7 @@ final class Lane {
       // Records of a partition that was taken away may still be in the queue, or in the batch.
       if let partition = slots[slot] {
         process(upTo: end, of: partition, &bufferedByteCount)
-        if awaitedSchemaID != nil, !wasWaiting { prepareSchemas() }
+        if awaitedSchema != nil, !wasWaiting { prepareSchemas() }
         if place < end { return }
       }
       place = end
@@ -245,7 +255,7 @@ final class Lane {
     partition.equip(from: pool)
     let firstRow = partition.output.readings.rowCount
     let others = bufferedByteCount - partition.output.byteCount
-    while place < end, awaitedSchemaID == nil,
+    while place < end, awaitedSchema == nil,
       others + partition.output.byteCount < bufferedByteCountMax
     {
       let header = batch.headers[place]
@@ -258,7 +268,7 @@ final class Lane {
       case .positionLost:
         react(partition.losePosition(), partition)
       }
-      if awaitedSchemaID == nil { place += 1 }
+      if awaitedSchema == nil { place += 1 }
     }
     partition.endRun(in: batch)
     bufferedByteCount = others + partition.output.byteCount
@@ -279,7 +289,10 @@ final class Lane {
   private func react(_ reaction: LanePartition.Reaction, _ partition: LanePartition) {
     switch reaction {
     case .none: break
-    case .wait(let schemaID): awaitedSchemaID = schemaID
+    case .wait(let schemaID):
+      awaitedSchema = AwaitedSchema(
+        id: schemaID, isDenied: options.schemas?.answer(for: schemaID) == .notFound,
+        topicPartition: partition.topicPartition, offset: partition.expected)
     case .refetch: refetching.append(partition)
     case .lost(let reason, let isOtherTopic):
       delegate.positionLost(

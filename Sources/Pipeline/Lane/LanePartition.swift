@@ -24,18 +24,18 @@ final class LanePartition {
   var vocabulary: Vocabulary
   var windows: PartitionWindows
   var detectors: PartitionDetectors
-  private(set) var admission: Admission
+  var admission: Admission
   var output: PartitionOutput
   private var rowFaults: [RowFault] = []
   /// Place in the current batch of the last record taken in this run.
   private var lastIndex: Int?
   /// Records of `output.readings` that event time has seen.
-  private var appliedRecordCount = 0
+  var appliedRecordCount = 0
 
   /// The next offset that may enter the state.
   private(set) var expected: Int64
   /// Where the next move begins: the chain's `to`.
-  private(set) var cutFrom: Int64
+  var cutFrom: Int64
   /// Below it the chain has accounted for every offset.
   private let replayUntil: Int64
   /// What the first pass skipped of them, the replay skips too.
@@ -43,28 +43,24 @@ final class LanePartition {
   /// What is decoded repeats what the chain has. Ends with the replay, but only once event time has
   /// seen the last replayed record and its rows are dropped.
   private var dropsOutput: Bool
-  private var notDelivered: Int64 = 0
-  private var gaps: [OffsetGap] = []
-  private var decisions: [Decision] = []
+  /// What the next entry will say besides rows.
+  var sinceCut = SinceCut()
   /// What the configuration says now; the state may still follow what it was saved with.
   private var definitions: [DetectorDefinition]
-  /// Detectors were changed since the last snapshot: an older one would replay with the old ones.
-  private var hasNewDetectors = false
-  /// The same of limits and of what makes a duplicate.
-  private var hasNewAdmission = false
-  /// Metrics came since the last snapshot: a replay from an older one would not know them.
-  private var hasNewMetrics = false
   /// The presence bits of the metrics that the saved state knew, for as long as records are
   /// replayed: the first pass saw no others, and the new ones begin where the replay ends.
   private var replayedMetrics: [UInt64]?
-  /// Records were refused since the last snapshot because nobody knew their schema: by the time of
-  /// a replay somebody may, so that none may begin before them.
-  private var hasUnknownSchema = false
+  /// Whether the chain has a snapshot that was used: the first one says what records are judged by.
+  var hasState: Bool
+  /// What the first pass refused because nobody knew the schema, the replay refuses too.
+  private let knownRefusals: OffsetRuns
+  /// Runs of what was refused so since the last snapshot, up to the last cut.
+  var refusalRunCount = 0
   /// As of the last cut, for the status.
-  private var stateByteCountAtCut = 0
+  var stateByteCountAtCut = 0
   /// What the chain says must lie at the witness's offset; nil once seen.
   private(set) var unverifiedWitness: Witness?
-  private var witness: Witness?
+  private(set) var witness: Witness?
 
   var position = Position.fresh
   /// Records decoded since the lane last asked, for the flood rule.
@@ -85,6 +81,8 @@ final class LanePartition {
     self.source = source
     sourceIndex = start.sourceIndex
     knownGaps = start.gaps
+    knownRefusals = start.unknownSchemas
+    hasState = start.state != nil
     let first = start.gaps.end(from: state.cut)
     expected = first
     stateCut = state.cut
@@ -221,12 +219,7 @@ final class LanePartition {
     admission.begin(vocabulary)
     let outcome: DecodeOutcome
     defer { rowFaults.removeAll(keepingCapacity: true) }
-    // In a replay a schema that is not found now was found then: such records end no replay.
-    let result = reader.read(
-      header, key: recordKey, payload: payload, into: &output.readings, vocabulary: &vocabulary,
-      faults: &rowFaults, believesNotFound: !dropsOutput, countsDrift: !dropsOutput
-    ) { name, values in records.header(name, at: index, into: &values) }
-    switch result {
+    switch read(header, key: recordKey, payload: payload, at: index, from: records, reader) {
     case .waiting(let schemaID): return schemaID
     case .outcome(let decoded):
       inputByteCountSinceState += byteCount
@@ -244,11 +237,27 @@ final class LanePartition {
       header, key: recordKey, payload: payload, headersJSON: records.headersJSON(at: index))
     if case .dead(let reason, let detail) = outcome {
       if !dropsOutput { share.deadCount += 1 }
-      if reason == .unknownSchema { hasUnknownSchema = true }
+      if reason == .unknownSchema, !dropsOutput { sinceCut.unknownSchemas.insert(header.offset) }
       output.append(DeadLetter(record, reason, detail: detail))
     }
     for fault in rowFaults { output.append(DeadLetter(record, fault)) }
     return nil
+  }
+
+  /// Reads a record; in a replay by what the first pass went by.
+  private func read(
+    _ header: RecordHeader, key: RawSpan?, payload: RawSpan?, at index: Int,
+    from records: any RecordSource, _ reader: RecordReader
+  ) -> RecordReader.Result {
+    if dropsOutput, knownRefusals.contains(header.offset) {
+      return .outcome(reader.refuseAgain(header, in: &output.readings))
+    }
+    reader.goBy(dropsOutput ? admission.options.decoding : nil)
+    // Beside those, a schema that is not found now was found then: such records end no replay.
+    return reader.read(
+      header, key: key, payload: payload, into: &output.readings, vocabulary: &vocabulary,
+      faults: &rowFaults, believesNotFound: !dropsOutput, countsDrift: !dropsOutput
+    ) { name, values in records.header(name, at: index, into: &values) }
   }
 
   /// The first time that room for what is remembered runs out, a sentence for the log.
@@ -299,12 +308,12 @@ final class LanePartition {
     if offset <= expected { return }
     if isReplaying {
       // Rows of these offsets are in the tables; only the state goes without them.
-      gaps += knownGaps.uncovered(in: expected..<min(offset, replayUntil)).map {
+      sinceCut.gaps += knownGaps.uncovered(in: expected..<min(offset, replayUntil)).map {
         OffsetGap(from: $0.lowerBound, to: $0.upperBound, reason: OffsetGap.state)
       }
     }
     if offset > replayUntil {
-      gaps.append(OffsetGap(from: max(expected, replayUntil), to: offset, reason: reason))
+      sinceCut.gaps.append(OffsetGap(from: max(expected, replayUntil), to: offset, reason: reason))
     }
     expected = knownGaps.end(from: offset)
     if dropsOutput && !isReplaying { endReplay() }
@@ -314,7 +323,7 @@ final class LanePartition {
 
   private func skipUndelivered(to offset: Int64) {
     // What lies below `replayUntil` was counted by the entry that covered it.
-    notDelivered += max(0, offset - max(expected, replayUntil))
+    sinceCut.notDelivered += max(0, offset - max(expected, replayUntil))
     expected = dropsOutput ? knownGaps.end(from: offset) : offset
     if dropsOutput && !isReplaying { endReplay() }
   }
@@ -368,7 +377,7 @@ final class LanePartition {
 
   /// From this offset on everything is as the configuration says now.
   private func adoptConfiguration() {
-    if replayedMetrics != nil { hasNewMetrics = true }
+    if replayedMetrics != nil { sinceCut.hasNewMetrics = true }
     replayedMetrics = nil
     adoptDefinitions()
     adoptAdmission()
@@ -380,7 +389,7 @@ final class LanePartition {
     let isChanged = admission.adopt(
       source.admission, clock: windows.clock,
       maxFutureSkewMicros: source.eventTime.maxFutureSkewMicros)
-    if isChanged { hasNewAdmission = true }
+    if isChanged { sinceCut.hasNewAdmission = true }
   }
 
   // MARK: - Detectors
@@ -397,7 +406,7 @@ final class LanePartition {
     if detectors.definitions == definitions { return }
     detectors.reconfigure(
       definitions, offset: expected, vocabulary: vocabulary, into: &output.anomalies)
-    hasNewDetectors = true
+    sinceCut.hasNewDetectors = true
   }
 
   /// Rows and counts of replayed records are in the chain already.
@@ -414,78 +423,6 @@ final class LanePartition {
   func fireOpenWindows() {
     guard !isReplaying, !isLost else { return }
     windows.fireOpenWindows(vocabulary: vocabulary, into: &output.firings)
-    decisions.append(Decision(kind: .fireOpenWindows, key: key, offset: expected))
-  }
-
-  // MARK: - Cut
-
-  /// Whether the next cut should bring a state snapshot.
-  ///
-  /// - Parameter wanted: at an orderly stop any state newer than the last snapshot is worth it.
-  func isStateDue(_ options: CommitOptions, wanted: Bool, nowNanos: Int64) -> Bool {
-    let mustHave =
-      !decisions.isEmpty || hasNewDetectors || hasNewAdmission || hasNewMetrics
-      || hasUnknownSchema
-    if isReplaying || isLost || stateCut == expected && !mustHave { return false }
-    return wanted || mustHave
-      || inputByteCountSinceState >= options.stateInputByteCount
-      || nowNanos - stateTakenAtNanos >= Int64(options.stateIntervalMillis) * 1_000_000
-  }
-
-  private func takeCounts() -> (EventTimeCounts, DetectorCounts) {
-    defer {
-      windows.counts = EventTimeCounts()
-      detectors.counts = DetectorCounts()
-    }
-    return (windows.counts, detectors.counts)
-  }
-
-  /// Why the next entry must bring the state, or nil.
-  private var needsState: String? {
-    if isLost { return nil }
-    if !decisions.isEmpty { return "its open windows were fired by decision" }
-    if hasNewDetectors { return "its detectors were changed" }
-    if hasNewMetrics { return "its source has new metrics" }
-    if hasNewAdmission { return "its limits or its rule for duplicates were changed" }
-    return hasUnknownSchema ? "records of it were refused for a schema that nobody knew" : nil
-  }
-
-  /// Hands over everything since the last cut, or nil when nothing happened.
-  func cut(replacement: PartitionOutput, state: StateFile?) -> PartitionCut? {
-    let hasMoved = expected > cutFrom && !isReplaying
-    stateByteCountAtCut = stateByteCount
-    guard hasMoved || state != nil || !gaps.isEmpty || needsState != nil && !isReplaying else {
-      return nil
-    }
-    let to = max(expected, cutFrom)
-    let skipped = gaps.reduce(0) { $0 + max(0, $1.to - max($1.from, cutFrom)) }
-    let consumed = output.readings.outcomeCounts().consumed
-    precondition(
-      consumed + notDelivered + skipped == to - cutFrom,
-      "every offset has one outcome: \(key) has \(consumed) outcomes, \(notDelivered) not "
-        + "delivered and \(skipped) skipped for offsets \(cutFrom) to \(to)")
-    let (counts, detectorCounts) = takeCounts()
-    let result = PartitionCut(
-      key: key, sourceIndex: sourceIndex, from: cutFrom, to: to, notDelivered: notDelivered,
-      gaps: gaps, witness: witness, clockMicros: windows.partitionClockMicros, state: state,
-      decisions: decisions, needsState: needsState, counts: counts,
-      detectorCounts: detectorCounts, forgottenEarlyCount: admission.takeCounts(),
-      vocabulary: vocabulary, output: output)
-    output = replacement
-    appliedRecordCount = 0
-    cutFrom = to
-    notDelivered = 0
-    gaps = []
-    decisions = []
-    hasNewDetectors = false
-    hasNewAdmission = false
-    hasNewMetrics = false
-    hasUnknownSchema = false
-    if let state {
-      stateCut = state.reference.cut
-      inputByteCountSinceState = 0
-      stateTakenAtNanos = MonotonicClock.nowNanos()
-    }
-    return result
+    sinceCut.decisions.append(Decision(kind: .fireOpenWindows, key: key, offset: expected))
   }
 }

@@ -24,6 +24,10 @@ struct PartitionStart: Sendable {
   var fetchFrom: Int64
   /// Gaps below `to` that the chain knows: the replay crosses them as the first pass did.
   var gaps: [OffsetGap] = []
+  /// Offsets below `to` that were refused for a schema that nobody knew: the replay does the same.
+  var unknownSchemas = OffsetRuns()
+  /// The chain has one snapshot, and it is damaged: that would say what a replay is judged by.
+  var missesState = false
 }
 
 /// A fault that ends a session; the instance decides what follows.

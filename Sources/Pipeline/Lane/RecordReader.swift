@@ -11,13 +11,19 @@ final class RecordReader {
     case waiting(schemaID: Int32)
   }
 
+  private let plan: DecodePlan
+  /// Those of today, and others while a replay goes by others.
+  private let usual: RecordDecoder.Options
+  private var other: RecordDecoder.Options?
   private var decoder: RecordDecoder
   private var gate: EnvelopeGate
   private let headerNames: [HeaderName]
   private var headers = HeaderValues()
 
   init(_ plan: DecodePlan, limits: RecordLimits, schemas: (any SchemaDirectory)?) {
-    decoder = RecordDecoder(plan, options: RecordDecoder.Options(limits))
+    self.plan = plan
+    usual = RecordDecoder.Options(limits)
+    decoder = RecordDecoder(plan, options: usual)
     gate = EnvelopeGate(
       envelope: plan.mapping.envelope, messageName: plan.mapping.messageName, directory: schemas)
     headerNames = plan.mapping.headerNames.map { HeaderName($0) }
@@ -52,6 +58,25 @@ final class RecordReader {
       decoder.decode(
         header: header, key: key, payload: message, headers: headers, into: &batch,
         vocabulary: &vocabulary, faults: &faults, countsDrift: countsDrift))
+  }
+
+  /// What the next records are decoded by: these bounds in a replay, nil for today's.
+  ///
+  /// Cost: where a replay goes by other bounds than today's, a decoder, and another one where it
+  /// ends.
+  func goBy(_ replayed: RecordDecoder.Options?) {
+    if replayed == nil && other == nil { return }
+    let wanted = replayed == usual ? nil : replayed
+    if wanted == other { return }
+    other = wanted
+    decoder = RecordDecoder(plan, options: wanted ?? usual)
+  }
+
+  /// Takes in a record that was refused in the first pass for a schema that nobody knew.
+  func refuseAgain(_ header: RecordHeader, in batch: inout ReadingBatch) -> DecodeOutcome {
+    decoder.refuse(
+      header, .unknownSchema, detail: "its schema was not known when it was read first",
+      in: &batch)
   }
 
   /// Whether records had something that the schema does not, since the last report.

@@ -42,7 +42,12 @@ enum StateSnapshot {
   }
 
   /// The state at the start of a partition that has none.
-  static func empty(cut: Int64, key: PartitionKey, source: SourceOptions) -> RestoredState {
+  ///
+  /// - Parameter admission: what records are judged by until the partition stands where the chain
+  ///   does.
+  static func empty(
+    cut: Int64, key: PartitionKey, source: SourceOptions, admission: AdmissionOptions
+  ) -> RestoredState {
     RestoredState(
       cut: cut, vocabulary: Vocabulary(attributeCount: source.plan.schema.attributes.count),
       windows: PartitionWindows(
@@ -51,7 +56,7 @@ enum StateSnapshot {
         schema: source.plan.schema, definitions: source.detectors, origin: AnomalyOrigin(key),
         outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros),
       admission: Admission(
-        source.admission, clock: PartitionClock(),
+        admission, clock: PartitionClock(),
         maxFutureSkewMicros: source.eventTime.maxFutureSkewMicros))
   }
 
@@ -114,8 +119,7 @@ enum StateSnapshot {
 }
 
 extension StateSnapshot {
-  /// What is let in, as it was saved; where it was not, every record counted, and the limits are
-  /// those of today: there were none to be judged by.
+  /// What is let in, as it was saved; where it was not, nothing was judged.
   private static func admission(
     from reader: inout ByteReader, isThere: Bool, clock: PartitionClock, deviceCount: Int,
     source: SourceOptions
@@ -126,9 +130,7 @@ extension StateSnapshot {
         from: &reader, clock: clock, maxFutureSkewMicros: maxFutureSkewMicros,
         deviceCount: deviceCount)
     }
-    var options = source.admission
-    options.duplicates = nil
-    return Admission(options, clock: clock, maxFutureSkewMicros: maxFutureSkewMicros)
+    return Admission(.none, clock: clock, maxFutureSkewMicros: maxFutureSkewMicros)
   }
 }
 

@@ -5,7 +5,8 @@
 /// stand in for one: nothing is owed (every record within reach is committed), a partition's state
 /// is being rebuilt and its position moves, or a named wait for something outside that has not
 /// passed its own limit. Beyond a limit the instance counts as stuck even so: restarting it is the
-/// one thing left to try.
+/// one thing left to try. Brokers and space are waited for by everybody; a schema by some lanes, so
+/// that all other rules hold for what is not theirs meanwhile.
 ///
 /// Pure: the clock is an argument, and counts only time in which the process was awake
 /// (`AwakeClock`): a machine that slept has not been stuck. Asked about once a second.
@@ -15,8 +16,12 @@ struct ProgressRule: Sendable {
     var phase: PipelineStatus.Phase
     /// Nanoseconds of the awake clock, as all times here.
     var phaseSince: Int64
+    /// What everything waits for.
     var wait: PipelineStatus.ExternalWait.Cause?
     var waitSince: Int64
+    /// Since when a lane has waited for the same schema; nil where none does. Commits of others are
+    /// no progress of that lane.
+    var schemaWaitSince: Int64?
     /// When the control thread was seen last.
     var controlSeen: Int64
     /// Since when the client has not been a settled member of its group; nil while it is one, and
@@ -25,9 +30,10 @@ struct ProgressRule: Sendable {
     var lastCommit: Int64?
     /// Since when a commit has been under way; nil while none is.
     var commitSince: Int64?
-    /// Records taken in, or waiting in Kafka where they can be fetched, that no commit covers.
+    /// Records taken in, or waiting in Kafka where they can be fetched, that no commit covers;
+    /// those of lanes that wait for a schema left out.
     var owedRecordCount: Int64
-    /// The sum of positions of partitions that replay; nil when none does.
+    /// The sum of positions of partitions that replay; nil when none does. Without those lanes'.
     var replayPosition: Int64?
     /// Sessions that ended with a fault since the start of the process.
     var failedSessionCount: Int64 = 0
@@ -67,6 +73,7 @@ struct ProgressRule: Sendable {
       }
     }
     return stallOfCommit(facts, now) ?? stallOfSessions(facts, now) ?? stallOfPhase(facts, now)
+      ?? stallOfSchema(facts, now)
   }
 
   // MARK: - What may be stuck
@@ -84,6 +91,13 @@ struct ProgressRule: Sendable {
     return overdue(since: failing.since, limits.failing, now) { span in
       "\(count) sessions failed without progress in \(span), the last because "
         + (facts.failure ?? "of an unknown fault")
+    }
+  }
+
+  private func stallOfSchema(_ facts: Facts, _ now: Int64) -> String? {
+    guard let since = facts.schemaWaitSince else { return nil }
+    return overdue(since: max(since, waitSeenAt), limits.schemaRegistry, now) { span in
+      "waiting for \(PipelineStatus.ExternalWait.Cause.schemaRegistry.text) for \(span)"
     }
   }
 

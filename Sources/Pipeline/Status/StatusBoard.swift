@@ -27,6 +27,8 @@ final class StatusBoard: Sendable {
     var phaseSince: Int64 = 0
     /// Since when each cause has been waited for; `status.wait` is the oldest of them.
     var waits: [PipelineStatus.ExternalWait.Cause: Wait] = [:]
+    /// By lane, the schema that its next record waits for; `waits` has the oldest of them.
+    var schemaWaits: [Int: (schema: AwaitedSchema, wait: Wait)] = [:]
     var controlSeen: Int64 = 0
     var outOfGroupSince: Int64?
     var lastCommit: Int64?
@@ -37,9 +39,10 @@ final class StatusBoard: Sendable {
     var outOfReach: Set<TopicPartition> = []
     var floods: FloodWatch
     var drift: DriftBook
+    let monotonicNanos: @Sendable () -> Int64
 
     /// The awake clock, now.
-    mutating func now() -> Int64 { clock.now(monotonicNanos: MonotonicClock.nowNanos()) }
+    mutating func now() -> Int64 { clock.now(monotonicNanos: monotonicNanos()) }
   }
 
   private struct Wait: Sendable {
@@ -57,7 +60,11 @@ final class StatusBoard: Sendable {
   static let recentCommitCountMax = 60
   static let recentAnomalyCountMax = 200
 
-  init(options: PipelineOptions) {
+  /// - Parameter monotonicNanos: the time that passes; tests let it pass as they like.
+  init(
+    options: PipelineOptions,
+    monotonicNanos: @escaping @Sendable () -> Int64 = { MonotonicClock.nowNanos() }
+  ) {
     let status = PipelineStatus(
       pipeline: options.pipeline, program: options.program,
       configFingerprint: options.configFingerprint, startedAtMicros: WallClock.nowMicros())
@@ -66,8 +73,9 @@ final class StatusBoard: Sendable {
     content = Monitor(
       Content(
         status: status, rule: rule,
-        clock: AwakeClock(monotonicNanos: MonotonicClock.nowNanos()),
-        floods: FloodWatch(options.sources), drift: DriftBook(options.sources)))
+        clock: AwakeClock(monotonicNanos: monotonicNanos()),
+        floods: FloodWatch(options.sources), drift: DriftBook(options.sources),
+        monotonicNanos: monotonicNanos))
   }
 
   // MARK: - Phases and waits
@@ -110,6 +118,29 @@ final class StatusBoard: Sendable {
 
   func endWait(for cause: PipelineStatus.ExternalWait.Cause) {
     content.update { $0.waits[cause] = nil }
+  }
+
+  /// Which lanes wait for a schema now: those before are over where it is another schema.
+  /// - Parameters:
+  ///   - awaitedSchemas: by lane.
+  ///   - trouble: why the registry does not answer.
+  func note(awaitedSchemas: [AwaitedSchema?], trouble: String?) {
+    content.update { content in
+      let now = content.now()
+      var waits: [Int: (schema: AwaitedSchema, wait: Wait)] = [:]
+      for (lane, schema) in awaitedSchemas.enumerated() {
+        guard let schema else { continue }
+        let known = content.schemaWaits[lane].flatMap { $0.schema.id == schema.id ? $0.wait : nil }
+        var wait = known ?? Wait(
+          shown: .init(
+            cause: .schemaRegistry, sinceMicros: WallClock.nowMicros(), detail: ""), since: now)
+        wait.shown.detail = schema.sentence + (trouble.map { ": \($0)" } ?? "")
+        waits[lane] = (schema, wait)
+      }
+      content.schemaWaits = waits
+      content.waits[.schemaRegistry] = waits.values
+        .min { ($0.wait.since, $0.schema.id) < ($1.wait.since, $1.schema.id) }?.wait
+    }
   }
 
   /// A session ended with a fault that recovery shall answer.
@@ -290,7 +321,7 @@ final class StatusBoard: Sendable {
       status.floods = content.floods.floods
       status.drift = content.drift.sources
       Self.merge(progress, sources, content.partitions, into: &status)
-      let facts = Self.facts(status, content, waitSince: oldest?.since ?? 0)
+      let facts = Self.facts(status, content)
       status.stall = content.rule.stall(facts, now: content.now())
       return status
     }
@@ -344,14 +375,18 @@ final class StatusBoard: Sendable {
   }
 
   private static func facts(
-    _ status: PipelineStatus, _ content: Content, waitSince: Int64
+    _ status: PipelineStatus, _ content: Content
   ) -> ProgressRule.Facts {
+    let outage = content.waits.filter { $0.key != .schemaRegistry }
+      .min { $0.value.since < $1.value.since }
     var owed: Int64 = 0
     var replayPosition: Int64?
     let pausedTopics = content.floods.pausedTopics
-    // What is paused on purpose owes nothing.
+    // What is paused on purpose owes nothing, and what waits for a schema has a limit of its own.
     for partition in status.partitions
-    where !pausedTopics.contains(partition.topicPartition.topic) {
+    where !pausedTopics.contains(partition.topicPartition.topic)
+      && content.schemaWaits[partition.lane] == nil
+    {
       if partition.isReplaying {
         replayPosition = (replayPosition ?? 0) + (partition.nextOffset ?? 0)
       }
@@ -361,8 +396,9 @@ final class StatusBoard: Sendable {
       owed += max(0, known - (partition.committedOffset ?? known))
     }
     return ProgressRule.Facts(
-      phase: status.phase, phaseSince: content.phaseSince, wait: status.wait?.cause,
-      waitSince: waitSince, controlSeen: content.controlSeen,
+      phase: status.phase, phaseSince: content.phaseSince, wait: outage?.key,
+      waitSince: outage?.value.since ?? 0,
+      schemaWaitSince: content.waits[.schemaRegistry]?.since, controlSeen: content.controlSeen,
       outOfGroupSince: content.outOfGroupSince, lastCommit: content.lastCommit,
       commitSince: content.commitSince, owedRecordCount: owed, replayPosition: replayPosition,
       failedSessionCount: content.failedSessionCount, failure: content.failure)

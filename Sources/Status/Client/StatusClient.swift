@@ -15,10 +15,21 @@ package enum StatusClient {
   package static func status(
     host: String, port: Int, timeout: Duration = .seconds(5)
   ) async throws(StatusError) -> JSONValue {
+    try await status(host: host, port: port, timeout: timeout) { span in
+      try await Task.sleep(for: span)
+    }
+  }
+
+  /// - Parameter expiry: returns when so much time has passed since the connection was made.
+  static func status(
+    host: String, port: Int, timeout: Duration,
+    expiry: @escaping @Sendable (Duration) async throws -> Void
+  ) async throws(StatusError) -> JSONValue {
     let address = addressText(host, port)
     let answer: Answer
     do {
-      answer = try await get("/status", host: host, port: port, timeout: timeout)
+      answer = try await get(
+        "/status", host: host, port: port, timeout: timeout, expiry: expiry)
     } catch let error as StatusError {
       throw error
     } catch {
@@ -50,7 +61,8 @@ package enum StatusClient {
   private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
 
   private static func get(
-    _ path: String, host: String, port: Int, timeout: Duration
+    _ path: String, host: String, port: Int, timeout: Duration,
+    expiry: @escaping @Sendable (Duration) async throws -> Void
   ) async throws -> Answer {
     let address = addressText(host, port)
     let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -62,11 +74,29 @@ package enum StatusClient {
         }
       }
     // Whoever takes the connection and then says nothing, or too little, is cut off.
-    let deadline = channel.channel.eventLoop.scheduleTask(in: TimeAmount(timeout)) {
+    let hasExpired = Monitor(false)
+    let deadline = Task {
+      try await expiry(timeout)
+      hasExpired.update { $0 = true }
       channel.channel.close(promise: nil)
     }
     defer { deadline.cancel() }
-    return try await channel.executeThenClose { inbound, outbound in
+    do {
+      return try await exchange(path, address, over: channel, timeout)
+    } catch {
+      // Wherever the end has met the exchange.
+      throw hasExpired.update { $0 } ? silence(address, timeout) : error
+    }
+  }
+
+  private static func silence(_ address: String, _ timeout: Duration) -> StatusError {
+    .unreachable(address: address, reason: "it did not answer within \(timeout); see its log")
+  }
+
+  private static func exchange(
+    _ path: String, _ address: String, over channel: Connection, _ timeout: Duration
+  ) async throws -> Answer {
+    try await channel.executeThenClose { inbound, outbound in
       let headers = HTTPHeaders([("Host", address), ("Connection", "close")])
       let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: headers)
       try await outbound.write(.head(head))
@@ -88,8 +118,7 @@ package enum StatusClient {
         throw StatusError.unexpectedAnswer(
           address: address, reason: "it does not speak HTTP (\(error))")
       }
-      throw StatusError.unreachable(
-        address: address, reason: "it did not answer within \(timeout); see its log")
+      throw silence(address, timeout)
     }
   }
 }

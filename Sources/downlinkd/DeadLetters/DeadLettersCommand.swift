@@ -2,6 +2,7 @@ import ArgumentParser
 import Config
 import Logging
 import Pipeline
+import SchemaRegistry
 import Storage
 
 /// `downlinkd dead-letters`: what could not be read, and how it comes back.
@@ -62,17 +63,22 @@ struct DeadLetterChoice: ParsableArguments {
       pipeline: configuration.pipeline)
   }
 
-  /// As `store`, for bringing letters back.
-  func replay(isDry: Bool) throws -> DeadLetterReplay {
+  /// As `store`, for bringing letters back: `body` may use the replay until it returns.
+  func withReplay<Result>(
+    isDry: Bool, _ body: (DeadLetterReplay) throws -> Result
+  ) throws -> Result {
     let (configuration, checked) = try Checked.load(config)
     var log = Logger(label: "dead-letters") { StreamLogHandler.standardError(label: $0) }
     log.logLevel = .warning
     var wiring = checked
-    wiring.pipeline.schemas = RunCommand.schemas(configuration, log)
-    return DeadLetterReplay(
-      options: wiring.pipeline,
-      storage: try Checked.storage(of: configuration, in: config, isDry ? .readOnly : .readWrite),
-      log: log)
+    let schemas = RunCommand.schemas(configuration, log)
+    defer { schemas?.stop() }
+    wiring.pipeline.schemas = schemas
+    return try body(
+      DeadLetterReplay(
+        options: wiring.pipeline,
+        storage: try Checked.storage(of: configuration, in: config, isDry ? .readOnly : .readWrite),
+        log: log))
   }
 
   /// Runs `body`; what it cannot do is said, with exit code 69.

@@ -30,13 +30,14 @@ struct DeadLettersReplayCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let replay = try choice.replay(isDry: dryRun)
-    if !dryRun && !yes { try ask() }
-    let report = try choice.attempt("replay") {
-      try replay.run(choice.filter, isDry: dryRun) { report in
-        if dryRun || json { return }
-        print("entry \(report.versions.last ?? 0): \(report.readingCount) readings so far")
-        fflush(nil)
+    let report = try choice.withReplay(isDry: dryRun) { replay in
+      if !dryRun && !yes { try ask() }
+      return try choice.attempt("replay") {
+        try replay.run(choice.filter, isDry: dryRun) { report in
+          if dryRun || json { return }
+          print("entry \(report.versions.last ?? 0): \(report.readingCount) readings so far")
+          fflush(nil)
+        }
       }
     }
     let text = ReplayText(report, isDry: dryRun)
@@ -80,6 +81,10 @@ struct ReplayText {
     report.withoutSource.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
+  private var withoutSchema: [(id: Int32, count: Int64)] {
+    report.withoutSchema.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
   var text: String {
     var lines: [String] = []
     if isDry { lines.append("nothing was written; a replay would come to this:") }
@@ -99,6 +104,10 @@ struct ReplayText {
     for (topic, count) in withoutSource {
       lines.append("\(count) are of topic \(topic), which no source reads now: left as they are")
     }
+    for (id, count) in withoutSchema {
+      lines.append(
+        "\(count) wait for schema \(id), which the schema registry does not serve: left as they are")
+    }
     if report.salvagedCount > 0 {
       lines.append(
         "\(report.salvagedCount) tell of metrics that could not be read; their rows are there")
@@ -116,6 +125,11 @@ struct ReplayText {
     let topics = withoutSource.map { topic, count in
       JSONValue.object([JSONMember("topic", .string(topic)), JSONMember("letters", .int(count))])
     }
+    let schemas = withoutSchema.map { id, count in
+      JSONValue.object([
+        JSONMember("schema", .int(Int64(id))), JSONMember("letters", .int(count)),
+      ])
+    }
     return [
       "dry_run": .bool(isDry),
       "letters": .int(report.letterCount),
@@ -125,6 +139,7 @@ struct ReplayText {
       "new_letters": .int(report.newLetterCount),
       "still_dead": .array(dead),
       "without_source": .array(topics),
+      "without_schema": .array(schemas),
       "salvaged": .int(report.salvagedCount),
       "entries": .array(report.versions.map { .int($0) }),
       "conflicts": .int(report.conflictCount),

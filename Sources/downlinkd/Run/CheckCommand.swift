@@ -25,6 +25,9 @@ struct CheckCommand: ParsableCommand {
   func run() throws {
     let (configuration, wiring) = try Checked.load(config)
     print("\(config): no faults")
+    if let registry = configuration.schemaRegistry, registry.sendsPasswordInClear {
+      print("warning: \(registry.url) gets the password in clear; use https://")
+    }
     print("pipeline \(configuration.pipeline), fingerprint \(configuration.fingerprint)")
     for (source, plan) in zip(wiring.pipeline.sources, wiring.windowPlans) {
       let schema = source.plan.schema

@@ -62,6 +62,29 @@ enum RegistrySchemas {
     if !faults.isEmpty { throw .configuration(ConfigFaults(faults)) }
   }
 
+  /// The latest definition under a subject, as a descriptor set, for those who have no source yet.
+  static func definition(
+    of subject: String, _ options: RegistryOptions, environment: [String: String]
+  ) throws(DefinitionFailure) -> (bytes: [UInt8], version: Int64) {
+    let schema: SubjectSchema
+    do throws(RegistryError) {
+      schema = try latest(of: subject, options)
+    } catch {
+      throw DefinitionFailure(sentence: "\(error)", isLasting: error.reason == .notFound)
+    }
+    do throws(ProtoTexts.Failure) {
+      return (try schema.descriptorSet(environment: environment), schema.version)
+    } catch {
+      throw DefinitionFailure(sentence: error.message, isLasting: true)
+    }
+  }
+
+  /// Why there is no definition, and whether asking again is no use.
+  struct DefinitionFailure: Error {
+    let sentence: String
+    let isLasting: Bool
+  }
+
   private static func latest(
     of subject: String, _ options: RegistryOptions
   ) throws(RegistryError) -> SubjectSchema {

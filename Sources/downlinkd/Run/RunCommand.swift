@@ -55,7 +55,10 @@ struct RunCommand: AsyncParsableCommand {
     var wiring = try Self.withTestLimits(checked)
     LogOutput.bootstrap(configuration.log)
     let log = Logger(label: "downlinkd")
-    wiring.pipeline.schemas = Self.schemas(configuration, log)
+    let schemas = Self.schemas(configuration, log)
+    // Before the process exits, and behind the pipeline, which asks it.
+    defer { schemas?.stop() }
+    wiring.pipeline.schemas = schemas
     let storage = try Checked.storage(of: configuration, in: config, .readWrite)
     let instance = Self.instance(wiring, storage: storage, log: log, goal: goal)
     let server = try await server(configuration, log: log) { instance.status() }

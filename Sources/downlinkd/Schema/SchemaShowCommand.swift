@@ -48,7 +48,7 @@ struct SchemaShowCommand: ParsableCommand {
     if let config {
       try show(try SourceColumns.all(inFile: config, named: source))
     } else if let descriptorSet {
-      let catalogue = try Self.catalogue(descriptorSet)
+      let catalogue = try CatalogueFile.read(descriptorSet)
       try show(try Self.outline(catalogue, of: message, in: descriptorSet))
     }
   }
@@ -68,31 +68,6 @@ struct SchemaShowCommand: ParsableCommand {
       throw ExitCode(Exit.usage)
     }
     return MessageOutline(root: type)
-  }
-
-  private static func catalogue(_ file: String) throws -> MessageCatalogue {
-    if file == "built-in" { return .builtIn }
-    do {
-      return try MessageCatalogue(descriptorSet: bytes(of: file), path: file)
-    } catch let error as ProduceError {
-      complain("\(error)")
-    } catch let error as DescriptorSetError {
-      complain("\(error)")
-    }
-    throw ExitCode(Exit.configuration)
-  }
-
-  private static func bytes(of file: String) throws(ProduceError) -> [UInt8] {
-    var input = try ByteInput.open(file)
-    var bytes: [UInt8] = []
-    // More than a set may have: the catalogue says so.
-    var chunk: [UInt8] = []
-    while bytes.count <= 64 << 20 {
-      try input.read(into: &chunk)
-      if chunk.isEmpty { break }
-      bytes += chunk
-    }
-    return bytes
   }
 }
 

@@ -88,6 +88,18 @@ import Testing
     #expect(lines.contains { $0.contains("I12") && $0.contains("marked as come back twice") })
   }
 
+  /// Neither `verify` nor a replay may die of what no program of ours would write.
+  @Test func `a mark of an offset that none can be is found`() throws {
+    let storage = try Self.made()
+    var mark = Self.mark(1)
+    mark.place.offset = .max
+    try Self.put([mark], storage)
+    let lines = try AuditedRoot(storage).audit().lines
+    #expect(lines.contains { $0.contains("row 0 does not say which letter it marks") }, "\(lines)")
+    let error = #expect(throws: StoredTableError.self) { _ = try LetterRoot.summary(storage) }
+    #expect("\(String(describing: error))".contains("row 0 does not say which letter it marks"))
+  }
+
   @Test func `a mark of no letter is found`() throws {
     let storage = try Self.made()
     var mark = Self.mark(2)

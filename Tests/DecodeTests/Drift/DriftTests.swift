@@ -42,6 +42,13 @@ import Testing
       optional int64 at_ms = 2;
       optional double level = 3;
     }
+    enum Phase { OFF = 0; ON = 1; }
+    message Closed {
+      optional string id = 1;
+      optional int64 at_ms = 2;
+      optional Phase phase = 3;
+      optional Phase other = 4;
+    }
     """
 
   private static let catalogue: Result<MessageCatalogue, any Error> = Result {
@@ -123,6 +130,16 @@ import Testing
   }
 
   // MARK: - Enums
+
+  @Test func `numbers that a closed enum does not have count, though they are not its values`()
+    throws
+  {
+    var fixture = try makeFixture("fleet.Closed", metrics: [.init(field: "phase")])
+    let message =
+      Self.head + Wire.integer(3, 7) + Wire.integer(3, 1) + Wire.integer(3, 7)
+      + Wire.integer(4, 9)
+    #expect(fixture.drift(message) == "fleet.Closed:3:7=2")
+  }
 
   @Test func `unknown numbers of mapped enums count by number`() throws {
     var fixture = try makeFixture(metrics: [.init(field: "mode")])

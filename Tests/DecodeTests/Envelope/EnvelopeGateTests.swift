@@ -181,4 +181,19 @@ private final class ArrayGate {
     gate.prepare([0, 0])
     #expect(directory.asked == [3])
   }
+
+  @Test func `what a registry says is shortened and cannot move a cursor`() {
+    let nasty = "\u{1B}[2J\n" + String(repeating: "x", count: 1 << 20)
+    let outline = SchemaOutline(package: "", messages: [.init(name: nasty)])
+    let answers: [SchemaAnswer] = [.unreadable(nasty), .otherKind(nasty), .protobuf(outline)]
+    for answer in answers {
+      guard case .dead(_, let detail) = gate(ScriptedDirectory([7: answer])).judge(value(7, [0]))
+      else {
+        Issue.record("nothing of it is right")
+        continue
+      }
+      #expect(detail.unicodeScalars.count < 250 && detail.contains("?[2J?xxx"), "\(detail)")
+      #expect(detail.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control })
+    }
+  }
 }

@@ -118,6 +118,21 @@ import Testing
     }
   }
 
+  @Test(arguments: ["oneof a {", "extend a {", "optional group A = 1 {", "message M { oneof a {"])
+  func `depth is bounded whatever nests`(opening: String) throws {
+    let deep = "message M { " + String(repeating: opening, count: 100_000)
+    #expect(throws: SchemaOutline.Fault.self) { try SchemaOutline(text: deep) }
+  }
+
+  @Test func `what nests as deep as may be is read`() throws {
+    let count = SchemaOutline.depthMax
+    let text = String(repeating: "message A {", count: count) + String(repeating: "}", count: count)
+    #expect(try SchemaOutline(text: text).names(at: Array(repeating: 0, count: count)).count == 1)
+    let oneof = String(repeating: "message A {", count: count - 1) + "oneof b { int32 c = 1; }"
+      + String(repeating: "}", count: count - 1)
+    #expect(throws: Never.self) { try SchemaOutline(text: oneof) }
+  }
+
   @Test(arguments: [
     [0xFF], [0x22, 0x05, 0x0A], [0x23],
     [0x22, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80],

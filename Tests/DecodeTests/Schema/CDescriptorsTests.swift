@@ -52,6 +52,28 @@ import Testing
     #expect(byteCount == 96)
   }
 
+  @Test func `numbers that follow each other are one range, as protoc-c has them`() throws {
+    func ranges(_ type: MessageType) throws -> [[Int]] {
+      let descriptors = CDescriptors(type)
+      let descriptor = unsafe descriptors.descriptor(of: type).pointee
+      return unsafe (0...Int(descriptor.n_field_ranges)).map { index in
+        let range = unsafe descriptor.field_ranges[index]
+        return [Int(range.start_value), Int(range.orig_index)]
+      }
+    }
+    // `protoc-c --c_out` of telemetry.proto makes these tables: one range, and the end.
+    let catalogue = MessageCatalogue.builtIn
+    let wide = try #require(catalogue.type(named: "fleet.telemetry.v1.DeviceTelemetry"))
+    let batch = try #require(catalogue.type(named: "fleet.telemetry.v1.TelemetryBatch"))
+    #expect(try ranges(wide) == [[1, 0], [0, wide.fieldCount]])
+    #expect(try ranges(batch) == [[1, 0], [0, batch.fieldCount]])
+    var builder = DescriptorBuilder()
+    let numbers: [UInt32] = [1, 2, 5, 7, 8, 9, 536_870_911]
+    builder.add("M", numbers.map { .init(name: "f\($0)", number: $0, type: .int32) })
+    let type = try #require(builder.catalogue().type(named: "M"))
+    #expect(try ranges(type) == [[1, 0], [5, 2], [7, 3], [536_870_911, 6], [0, 7]])
+  }
+
   private static func bytes(ofHex text: Substring) -> [UInt8] {
     let digits = Array(text.utf8)
     return stride(from: 0, to: digits.count, by: 2).map { index in

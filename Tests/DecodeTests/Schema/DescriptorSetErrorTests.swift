@@ -131,6 +131,20 @@ import Testing
     #expect(complaint(sets[row.0]) == row.1)
   }
 
+  @Test func `full names are bounded, however deep types nest`() {
+    func nest(_ names: [String]) -> [UInt8] {
+      names.reversed().reduce([]) { inner, name in
+        Wire.text(1, name) + (inner.isEmpty ? [] : Wire.bytes(3, inner))
+      }
+    }
+    let long = String(repeating: "a", count: 511)
+    // Eight names of 511 bytes and seven dots between them.
+    #expect(complaint(file([nest(Array(repeating: long, count: 8))])) == nil)
+    let tooLong = complaint(file([nest(Array(repeating: long, count: 8) + ["b"])]))
+    #expect(tooLong?.contains("full name that is too long") == true, "\(tooLong ?? "taken")")
+    #expect(tooLong.map { $0.utf8.count < 300 } == true)
+  }
+
   @Test func `names without a leading dot are looked up from the inside out`() throws {
     let inner = Wire.text(1, "B")
     let outer = message("A", field("x", 1, type: 11, typeName: "B")) + Wire.bytes(3, inner)

@@ -42,6 +42,10 @@ struct WireFuzzer {
     if field.parent.isMapEntry, field.number == 1 { return mapKey(of: field) }
     switch field.type {
     case .string, .bytes: return Wire.bytes(number, text())
+    case .enumeration where Int.random(in: 0..<3, using: &random) > 0:
+      let numbers = field.enumType?.values.map(\.number) ?? []
+      let known = numbers.randomElement(using: &random) ?? 0
+      return Wire.integer(number, UInt64(bitPattern: Int64(known)))
     case .message:
       guard depth < 3, let type = field.messageType else { return [] }
       return Wire.bytes(number, fields(of: type, depth: depth + 1))

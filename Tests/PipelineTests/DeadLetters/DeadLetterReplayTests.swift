@@ -1,3 +1,4 @@
+import Decode
 import Ledger
 import Storage
 import Testing
@@ -104,6 +105,41 @@ import Testing
     ).run(.init())
     #expect(report.withoutSource == ["samples": Int64(LetterRoot.sampleCount)])
     #expect(try LetterRoot.summary(storage, .init(topic: "samples")).total.replayed == 0)
+  }
+
+  @Test func `where nothing was read, nothing is begun`() throws {
+    for isDry in [false, true] {
+      let storage = MemoryStorage()
+      let replay = try LetterRoot.replay(storage)
+      let error = #expect(throws: ReplayRefusal.self) { try replay.run(.init(), isDry: isDry) }
+      #expect(error == .nothingWasRead)
+      #expect(storage.paths == [])
+    }
+  }
+
+  /// One of three schemas has come up since, one is still not there, one is not served.
+  @Test func `a schema that is not served leaves its letters, and no others`() throws {
+    let storage = MemoryStorage()
+    let directory = TestDirectory()
+    let options = try LetterRoot.envelopedOptions(directory)
+    for id in [Int32(7), 8, 9] { directory.say(.notFound, of: id) }
+    try LetterRoot.makeEnveloped(storage, options, ids: [7, 8, 9, 8, 7, 9])
+    try directory.know(7)
+    directory.say(nil, of: 8)
+    func replay() throws -> ReplayReport {
+      try DeadLetterReplay(
+        options: options, storage: storage, log: TestSources.silentLog, schemaMillisMax: 0
+      ).run(.init())
+    }
+    let report = try replay()
+    #expect(report.readCount == 2)
+    #expect(report.withoutSchema == [8: 2])
+    #expect(report.stillDead.mapValues(\.count) == ["unknown_schema": 2])
+    #expect(try LetterRoot.marks(storage).count == 4, "what waits has no mark")
+    try directory.know(8)
+    let later = try replay()
+    #expect(later.readCount == 2 && later.withoutSchema.isEmpty)
+    #expect(try LetterRoot.summary(storage).total.pending == 2)
   }
 
   @Test func `a letter that stays dead for another reason is marked anew`() throws {

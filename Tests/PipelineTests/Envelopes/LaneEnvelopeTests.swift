@@ -38,7 +38,7 @@ import Testing
     let lane = try lane()
     lane.start(0)
     lane.deliver([record(0, 1), record(1, 7), record(2, 1), record(3, 8), record(4, 7)])
-    lane.waitForProgress { $0.awaitedSchemaID == 7 }
+    lane.waitForProgress { $0.awaitedSchema?.id == 7 }
     #expect(outcomes(try lane.cut()) == ["0: 0-1 0 read"])
     // What lies behind was asked for along with it, and nothing more is drained.
     #expect(directory.asked == [1, 7, 8])
@@ -50,10 +50,10 @@ import Testing
     #expect(try lane.cut().isEmpty)
 
     try directory.know(7)
-    lane.waitForProgress { $0.awaitedSchemaID == 8 }
+    lane.waitForProgress { $0.awaitedSchema?.id == 8 }
     #expect(outcomes(try lane.cut()) == ["0: 1-3 1 read, 2 read"])
     try directory.know(8)
-    lane.waitForProgress { $0.awaitedSchemaID == nil }
+    lane.waitForProgress { $0.awaitedSchema == nil }
     lane.settle()
     lane.settle()
     #expect(outcomes(try lane.cut()) == ["0: 3-6 3 read, 4 read, 5 read"])
@@ -66,9 +66,9 @@ import Testing
     lane.start(0)
     lane.start(1)
     lane.deliver([record(0, 7), record(0, 1, partition: 1), record(1, 7), record(2, 1)])
-    lane.waitForProgress { $0.awaitedSchemaID == 7 }
+    lane.waitForProgress { $0.awaitedSchema?.id == 7 }
     lane.forget([0])
-    lane.waitForProgress { $0.awaitedSchemaID == nil }
+    lane.waitForProgress { $0.awaitedSchema == nil }
     #expect(outcomes(try lane.cut()) == ["1: 0-1 0 read"])
     // It comes back, and is read from where the chain has it.
     try directory.know(7)
@@ -81,11 +81,11 @@ import Testing
     let lane = try lane()
     lane.start(0)
     lane.deliver([record(0, 7), record(1, 7), record(2, 7)])
-    lane.waitForProgress { $0.awaitedSchemaID == 7 }
+    lane.waitForProgress { $0.awaitedSchema?.id == 7 }
     lane.forget([0])
     lane.start(0)
     try directory.know(7)
-    lane.waitForProgress { $0.awaitedSchemaID == nil }
+    lane.waitForProgress { $0.awaitedSchema == nil }
     lane.settle()
     // The old batch may have been dropped or read; either way nothing is missing or doubled.
     lane.deliver([record(0, 7), record(1, 7), record(2, 7), record(3, 7)])
@@ -99,11 +99,11 @@ import Testing
     lane.start(0)
     lane.start(1)
     lane.deliver([record(3, 1), record(0, 7, partition: 1), record(4, 1)])
-    lane.waitForProgress { $0.awaitedSchemaID == 7 }
+    lane.waitForProgress { $0.awaitedSchema?.id == 7 }
     lane.settle()
     #expect(lane.refetches == [])
     try directory.know(7)
-    lane.waitForProgress { $0.awaitedSchemaID == nil }
+    lane.waitForProgress { $0.awaitedSchema == nil }
     lane.settle()
     #expect(lane.refetches == ["telemetry[0] from 0"])
     lane.deliver([record(0, 1), record(1, 1)])
@@ -116,10 +116,10 @@ import Testing
     lane.start(0)
     lane.start(1)
     lane.deliver([record(3, 1), record(0, 7, partition: 1)])
-    lane.waitForProgress { $0.awaitedSchemaID == 7 }
+    lane.waitForProgress { $0.awaitedSchema?.id == 7 }
     lane.forget([0])
     try directory.know(7)
-    lane.waitForProgress { $0.awaitedSchemaID == nil }
+    lane.waitForProgress { $0.awaitedSchema == nil }
     lane.settle()
     #expect(lane.refetches == [])
     #expect(lane.failures == [])
@@ -129,7 +129,7 @@ import Testing
     let lane = try lane()
     lane.start(0)
     lane.deliver([record(0, 7)])
-    lane.waitForProgress { $0.awaitedSchemaID == 7 }
+    lane.waitForProgress { $0.awaitedSchema?.id == 7 }
     lane.stop()
     #expect(lane.failures == [])
   }
@@ -146,23 +146,25 @@ import Testing
     let sent = TestRecord.wide("sat-1", second: 2).inEnvelope(2)
     #expect(cut.output.deadLetters[1].record.payload == sent.payload)
     // Ids never change their meaning: a replay says the same.
-    #expect(cut.state == nil)
-    #expect(cut.needsState == nil)
+    #expect(cut.unknownSchemas.isEmpty)
   }
 
-  @Test func `no replay begins before a record that nobody knew the schema of`() throws {
+  @Test func `a cut lists the records that nobody knew the schema of, and needs no state`() throws {
     try directory.know(1)
     directory.say(.notFound, of: 7)
+    directory.say(.unreadable("no brace"), of: 8)
     let lane = try lane()
     lane.start(0)
-    lane.deliver([record(0, 1), record(1, 7), record(2, 1)])
+    lane.deliver([record(0, 1)])
+    _ = try lane.cut()
+    lane.deliver([record(1, 7), record(2, 1), record(3, 8), record(4, 7)])
     let cut = try #require(try lane.cut().first)
-    #expect(outcomes([cut]) == ["0: 0-3 0 read, 1 dead, 2 read"])
-    #expect(cut.output.deadLetters.map(\.reason) == ["unknown_schema"])
-    #expect(cut.needsState != nil)
-    #expect(cut.state?.reference.cut == 3)
-    lane.deliver([record(3, 1)])
-    #expect(try lane.cut().first?.needsState == nil)
+    #expect(outcomes([cut]) == ["0: 1-5 1 dead, 2 read, 3 dead, 4 dead"])
+    #expect(cut.output.deadLetters.allSatisfy { $0.reason == "unknown_schema" })
+    #expect(cut.unknownSchemas.runs == [1..<2, 3..<5])
+    #expect(cut.stateNeed == nil && cut.state == nil)
+    lane.deliver([record(5, 1)])
+    #expect(try lane.cut().first?.unknownSchemas.isEmpty == true)
   }
 
   @Test func `what a replay needs and the registry has forgotten is waited for`() throws {
@@ -170,9 +172,12 @@ import Testing
     let lane = try lane()
     lane.start(0, to: 2)
     lane.deliver([record(0, 7), record(1, 7), record(2, 7)])
-    lane.waitForProgress { $0.awaitedSchemaID == 7 }
+    lane.waitForProgress { $0.awaitedSchema?.id == 7 }
+    let awaited = try #require(lane.progress?.awaitedSchema)
+    #expect(awaited.isDenied && awaited.offset == 0)
+    #expect(awaited.sentence.contains("telemetry[0] offset 0 was read with it"))
     try directory.know(7)
-    lane.waitForProgress { $0.awaitedSchemaID == nil }
+    lane.waitForProgress { $0.awaitedSchema == nil }
     #expect(outcomes(try lane.cut()) == ["0: 2-3 2 read"])
   }
 

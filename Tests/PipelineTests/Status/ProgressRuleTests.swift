@@ -77,7 +77,6 @@ import Testing
   @Test func `a wait is borne up to its own limit`() {
     for (cause, limit) in [
       (PipelineStatus.ExternalWait.Cause.brokersAway, Int64(1800)), (.diskFull, 3600),
-      (.schemaRegistry, 1800),
     ] {
       let found = sentences(until: 5000) { facts, now in
         facts.owedRecordCount = 1
@@ -86,6 +85,40 @@ import Testing
       }
       #expect(found.keys.sorted() == [51 + limit], "\(cause)")
     }
+  }
+
+  /// The other lanes commit, and nothing else is wrong.
+  @Test func `a lane that waits for a schema for ever is overdue in the end`() {
+    let found = sentences(until: 5000) { facts, now in
+      facts.owedRecordCount = 1
+      facts.lastCommit = now / 10 * 10 * Self.second
+      facts.schemaWaitSince = now >= 50 ? 50 * Self.second : nil
+    }
+    #expect(found == [1851: "waiting for the schema registry for 1801 s"])
+  }
+
+  @Test func `a wait for a schema hides nothing else`() {
+    func stall(_ change: (inout ProgressRule.Facts, Int64) -> Void) -> [Int64: String] {
+      sentences(until: 1000) { facts, now in
+        facts.schemaWaitSince = 0
+        change(&facts, now)
+      }
+    }
+    #expect(stall { $0.commitSince = $1 >= 20 ? 20 * Self.second : nil }.keys.sorted() == [141])
+    #expect(stall { $0.controlSeen = min($1, 300) * Self.second }.keys.sorted() == [421])
+    #expect(stall { facts, _ in facts.owedRecordCount = 1 }.keys.sorted() == [121])
+    #expect(stall { $0.replayPosition = min($1, 500) }.keys.sorted() == [621])
+    #expect(stall { facts, _ in facts.outOfGroupSince = 0 }.keys.sorted() == [421])
+  }
+
+  @Test func `brokers that are away are waited for, whoever waits for a schema`() {
+    let found = sentences(until: 2500) { facts, now in
+      facts.schemaWaitSince = 0
+      facts.wait = now < 1000 ? .brokersAway : nil
+      facts.owedRecordCount = now < 1000 ? 1 : 0
+    }
+    // From the end of the outage the schema has all its time.
+    #expect(found.isEmpty)
   }
 
   @Test func `after a wait the span for a commit begins anew`() {

@@ -109,41 +109,79 @@ import Testing
     func wait() -> PipelineStatus.ExternalWait? {
       board.status(progress: [], sources: sources).wait
     }
-    board.wait(for: .schemaRegistry, "schema 7")
+    board.wait(for: .diskFull, "7 bytes left")
     board.wait(for: .brokersAway, "b:1 DOWN")
     let first = wait()
-    #expect(first?.cause == .schemaRegistry)
+    #expect(first?.cause == .diskFull)
     // Whoever goes on waiting says so again and again.
     for _ in 0..<3 {
       board.wait(for: .brokersAway, "b:1 DOWN")
-      board.wait(for: .schemaRegistry, "schema 7: no answer")
+      board.wait(for: .diskFull, "6 bytes left")
     }
-    #expect(wait()?.cause == .schemaRegistry)
+    #expect(wait()?.cause == .diskFull)
     #expect(wait()?.sinceMicros == first?.sinceMicros)
-    #expect(wait()?.detail == "schema 7: no answer")
-    board.endWait(for: .schemaRegistry)
+    #expect(wait()?.detail == "6 bytes left")
+    board.endWait(for: .diskFull)
     #expect(wait()?.cause == .brokersAway)
     board.endWait(for: .brokersAway)
     #expect(wait() == nil)
   }
 
-  /// A board whose limits are a second, so that a test can see them pass.
+  /// The time of a board; passes when it is told to.
+  private let time = Monitor<Int64>(0)
+
+  /// A board whose limits are a second.
   private func impatientBoard() throws -> (StatusBoard, [SourceOptions]) {
     var options = try TestSources.options(intervalMillis: 100)
     options.progressLimits = try #require(
-      ProgressLimits(text: "commit=1,failing=1,joining=1,control=60"))
-    return (StatusBoard(options: options), options.sources)
+      ProgressLimits(text: "commit=1,failing=1,joining=1,control=60,schema_registry=1"))
+    let time = time
+    let board = StatusBoard(options: options) { time.update { $0 } }
+    return (board, options.sources)
   }
 
-  /// The stall as it is after two seconds of looking, as the service does.
+  /// The stall as it is within two seconds of looking, as the service does.
   private func stallInTime(
     _ board: StatusBoard, _ sources: [SourceOptions], progress: [LaneProgress] = []
   ) -> String? {
     for _ in 0..<22 {
       if let stall = board.status(progress: progress, sources: sources).stall { return stall }
-      _ = Monitor(0).wait(timeoutMillis: 100) { _ -> Bool? in nil }
+      time.update { $0 += 100_000_000 }
     }
     return nil
+  }
+
+  /// A lane that waits for a schema owes nothing but that; the others go on owing theirs.
+  @Test func `a lane that waits for a schema has a limit of its own`() throws {
+    let (board, sources) = try impatientBoard()
+    board.enter(.running)
+    let other = TopicPartition(topic: "telemetry", partition: 1)
+    board.take(.test(to: 40), lane: 0)
+    board.take(.test("telemetry", 1, to: 40), lane: 1)
+    var (waiting, working) = (LaneProgress(), LaneProgress())
+    waiting.partitions[Self.partition] = PartitionProgress(position: 90, isReplaying: true)
+    working.partitions[other] = PartitionProgress(position: 40)
+    func note(_ id: Int32) {
+      let schema = AwaitedSchema(
+        id: id, isDenied: false, topicPartition: Self.partition, offset: 90)
+      board.note(awaitedSchemas: [schema, nil], trouble: nil)
+    }
+    // Every second another one.
+    for id in Int32(0)..<5 {
+      note(id)
+      for _ in 0..<9 {
+        time.update { $0 += 100_000_000 }
+        #expect(board.status(progress: [waiting, working], sources: sources).stall == nil)
+      }
+    }
+    note(4)
+    #expect(
+      stallInTime(board, sources, progress: [waiting, working])
+        == "waiting for the schema registry for 1 s")
+    working.partitions[other] = PartitionProgress(position: 47)
+    note(5)
+    let stall = stallInTime(board, sources, progress: [waiting, working])
+    #expect(stall == "no commit for 1 s while 7 records wait")
   }
 
   @Test func `a commit under way is watched until it ends`() throws {

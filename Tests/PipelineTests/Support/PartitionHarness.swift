@@ -23,15 +23,22 @@ final class PartitionHarness {
   convenience init(_ start: PartitionStart, source: SourceOptions) {
     self.init(
       start, source: source,
-      state: StateSnapshot.empty(cut: start.openedAt, key: start.key, source: source))
+      state: StateSnapshot.empty(
+        cut: start.openedAt, key: start.key, source: source, admission: source.admission))
   }
 
-  init(_ start: PartitionStart, source: SourceOptions, state: consuming RestoredState) {
+  /// - Parameter asksForFirstState: whether cuts say that a first state is missing; most tests look
+  ///   at rows and bring none.
+  init(
+    _ start: PartitionStart, source: SourceOptions, state: consuming RestoredState,
+    asksForFirstState: Bool = false, schemas: (any SchemaDirectory)? = nil
+  ) {
     self.source = source
     partition = LanePartition(
       start: start, source: source, state: state,
       output: PartitionOutput(schema: source.plan.schema))
-    reader = RecordReader(source.plan, limits: source.limits, schemas: nil)
+    reader = RecordReader(source.plan, limits: source.limits, schemas: schemas)
+    if !asksForFirstState { partition.hasState = true }
   }
 
   /// Offers one run and says how each event was answered: "", "refetch" or "lost: …".

@@ -21,6 +21,7 @@ SCENARIOS = [
     "duplicates",
     "envelope",
     "evolution",
+    "schema_infer",
     "stop",
     "service",
     "liveness",
