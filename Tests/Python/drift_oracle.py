@@ -42,6 +42,8 @@ class Drift:
         self.inside = {path[:count] for path in paths for count in range(len(path) + 1)}
         if self.rows:
             self.inside.add(tuple(self.rows.split(".")))
+        # Maps whose values are columns: their entries' values are mapped.
+        self.keyed = {path for path, key in self.reader.targets if key is not None}
         self.enums = {(".".join(path), None) for path, key in self.reader.targets if key is None}
         self.enums |= {(metric["path"], metric["key"])
                        for metric in mapping["metrics"] if metric.get("key") is not None}
@@ -64,7 +66,7 @@ class Drift:
             field = descriptor.fields_by_number.get(unknown.field_number)
             if field is not None and field.type == ENUM and unknown.wire_type == 0:
                 # The number of a closed enum.
-                if path + (field.name,) in self.inside:
+                if path + (field.name,) in self.inside or path in self.keyed:
                     number = (unknown.data + 2**31) % 2**32 - 2**31
                     self.counts["%s:%d:%d" % (descriptor.full_name, field.number, number)] += 1
                 continue

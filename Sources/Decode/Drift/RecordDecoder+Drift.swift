@@ -6,14 +6,24 @@ extension WireDecoder {
   /// Notes a field that its message does not declare, or not with that wire type, where something
   /// of the message is mapped. `range` is its value's, behind the tag.
   func noteUnknown(
-    _ tag: UInt32, _ enumNumber: Int32?, node: Int, _ range: Range<Int>, _ slots: inout SlotMemory
+    _ tag: UInt32, node: Int, _ range: Range<Int>, _ slots: inout SlotMemory
   ) {
     guard let type = plan.mappedType(ofNode: node) else { return }
     let number = tag >> 3
     if tag & 7 == 3, plan.declaresGroup(number, node: node) { return }
     slots.drift.note(
+      DriftTally.Key(messageIndex: type, fieldNumber: number), wireType: UInt8(tag & 7), range)
+  }
+
+  /// Notes a number that a closed enum does not have: no slot ever has it.
+  func noteUnknownNumber(
+    _ enumNumber: Int32, of number: UInt32, node: Int, _ range: Range<Int>,
+    _ slots: inout SlotMemory
+  ) {
+    guard let type = plan.mappedType(ofNode: node) else { return }
+    slots.drift.note(
       DriftTally.Key(messageIndex: type, fieldNumber: number, enumNumber: enumNumber),
-      wireType: UInt8(tag & 7), range)
+      wireType: 0, range)
   }
 }
 

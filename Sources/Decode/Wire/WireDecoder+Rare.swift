@@ -83,20 +83,23 @@ extension WireDecoder {
     var field = unsafe declared(tag, table, node: place.node)
     let begin = unsafe start - bytes.base
     let isRight = UInt32(field.wireType) == tag & 7
-    var unknownNumber: Int32?
+    var isReadOver = !isRight
     if isRight, field.action == WireField.Action.closed.rawValue {
-      (field, unknownNumber) = unsafe known(field, behindTag, end, &slots)
+      if let known = unsafe known(field, tag, place, bytes, &slots) {
+        field = known
+      } else {
+        isReadOver = true
+        slots.fault = unsafe Self.skipValue(0, tag >> 3, begin, &place, bytes)
+      }
     }
-    if field.action == WireField.Action.choice.rawValue, isRight {
+    if !isReadOver, field.action == WireField.Action.choice.rawValue {
       field = unsafe choose(field, scope, &slots)
     }
-    if !isRight || field.wireType == WireField.noWireType {
-      slots.fault = unsafe unexpected(tag, field, begin, &place, bytes, unknownNumber, &slots)
-    }
+    if !isRight { slots.fault = unsafe unexpected(tag, field, begin, &place, bytes, &slots) }
     if slots.isSpent { slots.fault = place.fault(.tooLarge, at: begin, tag >> 3) }
     if slots.fault != nil { return nil }
-    if isRight, field.wireType != WireField.noWireType { return unsafe (field, behindTag) }
-    return unsafe (WireField(word: 0), bytes.base + place.position)
+    return isReadOver
+      ? unsafe (WireField(word: 0), bytes.base + place.position) : unsafe (field, behindTag)
   }
 
   /// The field that a node has for a tag's number, whatever its wire type.
@@ -129,30 +132,36 @@ extension WireDecoder {
     return choice.field
   }
 
-  /// What is to be done with a closed enum whose number lies at `at`: nothing is declared for one
-  /// without a name, which is returned.
+  /// What is to be done with a closed enum whose number lies at a place; nil if that has no name,
+  /// so that the field is an unknown one, and drift if something is wanted of it.
   @unsafe
   private func known(
-    _ field: WireField, _ at: UnsafeRawPointer, _ end: UnsafeRawPointer,
+    _ field: WireField, _ tag: UInt32, _ place: WirePlace, _ bytes: WireBytes,
     _ slots: inout SlotMemory
-  ) -> (field: WireField, unknownNumber: Int32?) {
+  ) -> WireField? {
     let closed = plan.closedFields[field.target]
+    let at = unsafe bytes.base + place.position
     // One that does not end is found out by whoever reads it.
-    guard let (value, _) = unsafe WireBytes.longVarint(at, end) else { return (closed.field, nil) }
+    guard let (value, next) = unsafe WireBytes.longVarint(at, bytes.base + place.end) else {
+      return closed.field
+    }
     let number = Int32(truncatingIfNeeded: value)
-    if closed.knows(number) { return (closed.field, nil) }
+    if closed.knows(number) { return closed.field }
     if closed.isOfEntry { slots.isUnknownEntry = true }
-    return (.unknown, number)
+    if closed.isWanted {
+      let range = unsafe place.position..<next - bytes.base
+      noteUnknownNumber(number, of: tag >> 3, node: place.node, range, &slots)
+    }
+    return nil
   }
 
   // MARK: - Unknown and wrong fields
 
-  /// Reads over a field whose wire type its declaration does not have, or which is not declared,
-  /// or whose number its closed enum does not have. The place stands behind its tag, and then
-  /// behind it.
+  /// Reads over a field whose wire type its declaration does not have, or which is not declared.
+  /// The place stands behind its tag, and then behind it.
   private func unexpected(
     _ tag: UInt32, _ field: WireField, _ start: Int, _ place: inout WirePlace, _ bytes: WireBytes,
-    _ enumNumber: Int32?, _ slots: inout SlotMemory
+    _ slots: inout SlotMemory
   ) -> WireFault? {
     let number = tag >> 3
     guard number != 0 else { return place.fault(.malformed, at: start, 0) }
@@ -164,7 +173,7 @@ extension WireDecoder {
     let fault = tag & 7 == 3
       ? unsafe skipGroup(number, start, &place, bytes)
       : unsafe Self.skipValue(tag & 7, number, start, &place, bytes)
-    noteUnknown(tag, enumNumber, node: place.node, behindTag..<place.position, &slots)
+    noteUnknown(tag, node: place.node, behindTag..<place.position, &slots)
     return fault
   }
 

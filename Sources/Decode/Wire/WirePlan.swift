@@ -232,6 +232,8 @@ struct WireClosedField: Sendable {
   var numbers: [Int32]
   /// Whether it is the value of a map's entry, which is then an unknown field as a whole.
   var isOfEntry: Bool
+  /// Whether something is wanted of it, so that such a number is drift.
+  var isWanted: Bool
 
   /// Whether a number has a name.
   func knows(_ number: Int32) -> Bool { numbers.holds(number) }

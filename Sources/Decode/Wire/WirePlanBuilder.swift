@@ -209,7 +209,9 @@ struct WirePlanBuilder {
     let numbers = enumNumbers[type.name] ?? Set(type.values.map(\.number)).sorted()
     enumNumbers[type.name] = numbers
     closedFields.append(
-      WireClosedField(field: entry, numbers: numbers, isOfEntry: isOfEntry))
+      WireClosedField(
+        field: entry, numbers: numbers, isOfEntry: isOfEntry,
+        isWanted: place.steps[field.number] != nil))
     var closed = WireField(.closed, wireType: entry.wireType)
     closed.setTarget(closedFields.count - 1)
     return closed

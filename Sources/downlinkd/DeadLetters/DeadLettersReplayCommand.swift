@@ -30,14 +30,13 @@ struct DeadLettersReplayCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let report = try choice.withReplay(isDry: dryRun) { replay in
-      if !dryRun && !yes { try ask() }
-      return try choice.attempt("replay") {
-        try replay.run(choice.filter, isDry: dryRun) { report in
-          if dryRun || json { return }
-          print("entry \(report.versions.last ?? 0): \(report.readingCount) readings so far")
-          fflush(nil)
-        }
+    let replay = try choice.replay(isDry: dryRun)
+    if !dryRun && !yes { try ask() }
+    let report = try choice.attempt("replay") {
+      try replay.run(choice.filter, isDry: dryRun) { report in
+        if dryRun || json { return }
+        print("entry \(report.versions.last ?? 0): \(report.readingCount) readings so far")
+        fflush(nil)
       }
     }
     let text = ReplayText(report, isDry: dryRun)
@@ -106,7 +105,7 @@ struct ReplayText {
     }
     for (id, count) in withoutSchema {
       lines.append(
-        "\(count) wait for schema \(id), which the schema registry does not serve: left as they are")
+        "\(count) wait for schema \(id), which the registry does not serve: left as they are")
     }
     if report.salvagedCount > 0 {
       lines.append(
