@@ -171,7 +171,7 @@ let package = Package(
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Parquet",
         "DeltaLog", "Ledger", "Pipeline", .product(name: "Logging", package: "swift-log"),
       ]),
-    tests("Simulator", uses: ["Base", "Telemetry", "Storage", "Kafka", "Pipeline"]),
+    tests("Simulator", uses: ["Base", "Telemetry", "Storage", "Kafka", "Decode", "Pipeline"]),
     tests("Config", uses: ["Base", "Telemetry"]),
     tests(
       "Status",

@@ -1,3 +1,5 @@
+import Base
+import Kafka
 import Ledger
 import Storage
 import Telemetry
@@ -49,4 +51,40 @@ import Testing
     #expect(harness.partition.takeShare() == DeadShare(recordCount: 6, deadCount: 2))
     #expect(harness.partition.takeShare() == DeadShare())
   }
+
+  @Test func `a partition that is given back is not left paused`() throws {
+    let partition = TopicPartition(topic: "telemetry", partition: 0)
+    let topics = RecordedTopics(partitions: [partition: (0..<3).map(Self.record)])
+    let consumer = RecordedConsumer(topics, laneCount: 1, seed: 1, delegate: FromTheStart())
+    let options = try TestSources.options(sources: [try TestSources.wide()])
+    let storage = MemoryStorage()
+    let committer = Committer(
+      options: options, storage: storage, pool: .test, incarnation: "i",
+      log: TestSources.silentLog)
+    let session = Session(
+      options: options, storage: storage, committer: Monitor(committer), pool: .test, goal: .run,
+      memory: SessionMemory(), status: StatusBoard(options: options), log: TestSources.silentLog)
+    #expect(session.prepare(consumer) == nil)
+    try consumer.subscribe(["telemetry"])
+    _ = consumer.poll(timeoutMillis: 0)
+    func drained() -> Int {
+      var batch = RecordBatch()
+      consumer.records(ofLane: 0).drain(into: &batch, countMax: 10, timeoutMillis: 0)
+      return batch.count
+    }
+    try consumer.pause([partition])
+    session.heldPartitions = [partition]
+    #expect(drained() == 0)
+    session.forgetHeld([partition])
+    #expect(session.heldPartitions.isEmpty)
+    #expect(drained() > 0)
+  }
+}
+
+private final class FromTheStart: RebalanceDelegate {
+  func assigned(_ partitions: [TopicPartition]) -> [StartPosition]? {
+    partitions.map { StartPosition(partition: $0, offset: 0, lane: 0) }
+  }
+  func revoked(_ partitions: [TopicPartition]) {}
+  func lost(_ partitions: [TopicPartition]) {}
 }
