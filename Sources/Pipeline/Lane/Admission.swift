@@ -279,7 +279,7 @@ extension Admission {
       options[keyPath: limit] = value
     }
     // No decoder can go by others.
-    guard options.messageByteCountMax < 1 << 24, options.depthMax <= 64 else {
+    guard options.messageByteCountMax < 1 << 31, options.depthMax <= 64 else {
       throw .malformed(filePosition: reader.filePosition)
     }
     switch try reader.readByte() {

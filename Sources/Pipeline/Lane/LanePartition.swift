@@ -252,7 +252,7 @@ final class LanePartition {
     if dropsOutput, knownRefusals.contains(header.offset) {
       return .outcome(reader.refuseAgain(header, in: &output.readings))
     }
-    reader.goBy(dropsOutput ? admission.options.decoding : nil)
+    let reader = dropsOutput ? reader.replaying(by: admission.options.decoding) : reader
     // Beside those, a schema that is not found now was found then: such records end no replay.
     return reader.read(
       header, key: key, payload: payload, into: &output.readings, vocabulary: &vocabulary,

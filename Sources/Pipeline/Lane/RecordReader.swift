@@ -12,18 +12,28 @@ final class RecordReader {
   }
 
   private let plan: DecodePlan
-  /// Those of today, and others while a replay goes by others.
-  private let usual: RecordDecoder.Options
-  private var other: RecordDecoder.Options?
+  private let options: RecordDecoder.Options
+  private let schemas: (any SchemaDirectory)?
+  /// By other bounds than these, where a replay needs it.
+  private var replayReader: RecordReader?
   private var decoder: RecordDecoder
   private var gate: EnvelopeGate
   private let headerNames: [HeaderName]
   private var headers = HeaderValues()
 
-  init(_ plan: DecodePlan, limits: RecordLimits, schemas: (any SchemaDirectory)?) {
+  convenience init(
+    _ plan: DecodePlan, limits: RecordLimits, schemas: (any SchemaDirectory)?
+  ) {
+    self.init(plan, options: RecordDecoder.Options(limits), schemas: schemas)
+  }
+
+  init(
+    _ plan: DecodePlan, options: RecordDecoder.Options, schemas: (any SchemaDirectory)?
+  ) {
     self.plan = plan
-    usual = RecordDecoder.Options(limits)
-    decoder = RecordDecoder(plan, options: usual)
+    self.options = options
+    self.schemas = schemas
+    decoder = RecordDecoder(plan, options: options)
     gate = EnvelopeGate(
       envelope: plan.mapping.envelope, messageName: plan.mapping.messageName, directory: schemas)
     headerNames = plan.mapping.headerNames.map { HeaderName($0) }
@@ -60,16 +70,21 @@ final class RecordReader {
         vocabulary: &vocabulary, faults: &faults, countsDrift: countsDrift))
   }
 
-  /// What the next records are decoded by: these bounds in a replay, nil for today's.
+  /// Whether records had something that the schema does not, since the last report.
+  var hasDrift: Bool { decoder.hasDrift }
+
+  /// What they had of it since the last report.
+  func takeDrift() -> DriftReport { decoder.takeDrift() }
+
+  /// The same reader by these bounds, which is itself where they are its own.
   ///
-  /// Cost: where a replay goes by other bounds than today's, a decoder, and another one where it
-  /// ends.
-  func goBy(_ replayed: RecordDecoder.Options?) {
-    if replayed == nil && other == nil { return }
-    let wanted = replayed == usual ? nil : replayed
-    if wanted == other { return }
-    other = wanted
-    decoder = RecordDecoder(plan, options: wanted ?? usual)
+  /// Cost: a decoder where the bounds are others than those asked for last.
+  func replaying(by options: RecordDecoder.Options) -> RecordReader {
+    if options == self.options { return self }
+    if let replayReader, replayReader.options == options { return replayReader }
+    let reader = RecordReader(plan, options: options, schemas: schemas)
+    replayReader = reader
+    return reader
   }
 
   /// Takes in a record that was refused in the first pass for a schema that nobody knew.
@@ -78,12 +93,6 @@ final class RecordReader {
       header, .unknownSchema, detail: "its schema was not known when it was read first",
       in: &batch)
   }
-
-  /// Whether records had something that the schema does not, since the last report.
-  var hasDrift: Bool { decoder.hasDrift }
-
-  /// What they had of it since the last report.
-  func takeDrift() -> DriftReport { decoder.takeDrift() }
 
   /// Begins to ask what the envelope of a record to come means, where that is not known.
   func prepare(_ payload: RawSpan?) {
