@@ -30,13 +30,14 @@ struct DeadLettersReplayCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let replay = try choice.replay(isDry: dryRun)
-    if !dryRun && !yes { try ask() }
-    let report = try choice.attempt("replay") {
-      try replay.run(choice.filter, isDry: dryRun) { report in
-        if dryRun || json { return }
-        print("entry \(report.versions.last ?? 0): \(report.readingCount) readings so far")
-        fflush(nil)
+    let report = try choice.withReplay(isDry: dryRun) { replay in
+      if !dryRun && !yes { try ask() }
+      return try choice.attempt("replay") {
+        try replay.run(choice.filter, isDry: dryRun) { report in
+          if dryRun || json { return }
+          print("entry \(report.versions.last ?? 0): \(report.readingCount) readings so far")
+          fflush(nil)
+        }
       }
     }
     let text = ReplayText(report, isDry: dryRun)
