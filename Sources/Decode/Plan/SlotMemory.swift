@@ -41,6 +41,8 @@ struct SlotMemory: ~Copyable {
   private var rowCapacity: Int
   private let rowCapacityMax: Int
   private let rowCountMax: Int
+  /// Rows whose memory is kept from one record to the next.
+  private let keptRowCount: Int
   /// Slots that a field with a wrong wire type was for.
   private(set) var faults: SlotFaults
   /// The first field with a wrong wire type where the rows should be.
@@ -69,6 +71,7 @@ struct SlotMemory: ~Copyable {
     unsafe self.record = .allocate(capacity: max(1, record.wordCount))
     unsafe self.record.initialize(repeating: 0, count: max(1, record.wordCount))
     rowStride = max(1, row.wordCount)
+    keptRowCount = max(16, Self.keptByteCountMax / (max(1, row.wordCount) * 8))
     self.rowCountMax = rowCountMax
     let rowByteCount =
       max(1, row.wordCount) * 8 + SlotFaults.byteCount(ofRowWords: row.presenceCount)
@@ -93,15 +96,23 @@ struct SlotMemory: ~Copyable {
   }
 
   /// Forgets the record before; the next one has so many bytes.
+  @inline(__always)
   mutating func begin(payloadByteCount: Int) {
-    for word in 0..<recordLayout.presenceCount { unsafe record[word] = 0 }
-    removeRows()
-    faults.removeAll(keptByteCountMax: Self.keptByteCountMax)
+    unsafe record[0] = 0
+    if recordLayout.presenceCount > 1 { unsafe recordLayout.clearAll(record) }
+    rowCount = 0
     fault = nil
     stepCount = 0
-    stepCountMax = freeStepCount + payloadByteCount * Self.stepsPerByte
-    let keptCount = max(16, Self.keptByteCountMax / (rowStride * 8))
-    if rowCapacity > keptCount { resize(toRows: keptCount) }
+    stepCountMax = freeStepCount &+ payloadByteCount &* Self.stepsPerByte
+    if faults.isAny || wrongRows != nil || rowCapacity > keptRowCount { cleanUp() }
+  }
+
+  /// After a record that was large, or had wrong wire types.
+  @inline(never)
+  private mutating func cleanUp() {
+    wrongRows = nil
+    faults.removeAll(keptByteCountMax: Self.keptByteCountMax)
+    if rowCapacity > keptRowCount { resize(toRows: keptRowCount) }
   }
 
   // MARK: - Steps
@@ -126,13 +137,8 @@ struct SlotMemory: ~Copyable {
     let row = unsafe rows + rowCount &* rowStride
     rowCount &+= 1
     unsafe row[0] = 0
-    if rowLayout.presenceCount > 1 { unsafe clearPresence(row) }
+    if rowLayout.presenceCount > 1 { unsafe rowLayout.clearAll(row) }
     return unsafe row
-  }
-
-  @unsafe @inline(never)
-  private func clearPresence(_ row: UnsafeMutablePointer<UInt64>) {
-    for word in 0..<rowLayout.presenceCount { unsafe row[word] = 0 }
   }
 
   /// Drops the row at hand: it is none.
@@ -207,7 +213,8 @@ struct SlotMemory: ~Copyable {
   }
 
   /// All rows are there.
-  mutating func settleFaults() { faults.settle() }
+  @inline(__always)
+  mutating func settleFaults() { if faults.isAny { faults.settle() } }
 }
 
 extension SlotMemory.Layout {
@@ -241,6 +248,12 @@ extension SlotMemory.Layout {
       absent &= absent &- 1
     }
     return count
+  }
+
+  /// Makes all slots absent.
+  @unsafe @inline(never)
+  func clearAll(_ words: UnsafeMutablePointer<UInt64>) {
+    for word in 0..<presenceCount { unsafe words[word] = 0 }
   }
 
   /// Makes slots absent.

@@ -35,6 +35,8 @@ struct SlotFaults {
   /// By presence word.
   private(set) var record: [UInt64]
   private(set) var isInRecord = false
+  /// Whether anything was noted since all was removed.
+  private(set) var isAny = false
   private var row: [UInt64]
   private var rowAtHand = -1
   /// Rows with such slots, but for the one at hand.
@@ -51,12 +53,14 @@ struct SlotFaults {
 
   mutating func noteInRecord(_ slots: SlotSet) {
     isInRecord = true
+    isAny = true
     for word in slots.words { record[word.index] |= word.bits }
   }
 
   mutating func note(_ slots: SlotSet, inRow index: Int) {
     if rowAtHand != index { settle() }
     rowAtHand = index
+    isAny = true
     for word in slots.words { row[word.index] |= word.bits }
   }
 
@@ -85,6 +89,7 @@ struct SlotFaults {
   }
 
   /// No row is at hand any more.
+  @inline(never)
   mutating func settle() {
     if rowAtHand < 0 { return }
     if row.contains(where: { $0 != 0 }) {
@@ -113,6 +118,7 @@ struct SlotFaults {
 
   mutating func removeAll(keptByteCountMax: Int) {
     removeRows(keptByteCountMax: keptByteCountMax)
+    isAny = false
     if !isInRecord { return }
     for word in record.indices { record[word] = 0 }
     isInRecord = false

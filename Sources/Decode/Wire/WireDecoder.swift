@@ -44,14 +44,15 @@ struct WireDecoder: ~Copyable {
   /// is sound. Slots are in no particular state if it is not.
   func read(_ payload: RawSpan, into slots: inout SlotMemory) -> WireFault? {
     slots.begin(payloadByteCount: payload.byteCount)
-    defer { slots.settleFaults() }
-    return unsafe payload.withUnsafeBytes { bytes in
+    let fault: WireFault? = unsafe payload.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress, bytes.count > 0 else {
         unsafe zero(plan[0], in: slots.record, &slots)
         return nil
       }
       return unsafe walk(WireBytes(base: base, count: bytes.count), &slots)
     }
+    slots.settleFaults()
+    return fault
   }
 
   // MARK: - Hot loops
@@ -191,9 +192,10 @@ struct WireDecoder: ~Copyable {
     if unsafe at == end { return .unknown }
     let second = unsafe at.load(as: UInt8.self)
     unsafe at += 1
+    // A third byte follows from 0x80 on; with 0 it is a short number, written long.
+    if second &- 1 >= 0x7F { return .unknown }
     let tag = Int(first & 0x7F) | Int(second) << 7
     let number = tag >> 3
-    if second >= 0x80 || number < WireNode.shortNumberEnd { return .unknown }
     if unsafe UInt64(number) >= table[-1] & 0xFFFF_FFFF { return .unknown }
     let field = WireField(word: unsafe table[number &+ WireNode.byNumber])
     return Int(field.wireType) == tag & 7 ? field : .unknown
