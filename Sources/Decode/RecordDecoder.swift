@@ -173,8 +173,9 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
 
   /// Reads only, into slots: what the wire plan does before any check, for benchmarks.
   package mutating func readSlots(_ payload: RawSpan) -> Bool {
-    defer { slots.drift.drop() }
-    return wire.read(payload, into: &slots) == nil
+    let isSound = wire.read(payload, into: &slots) == nil
+    if slots.drift.isPending { slots.drift.drop() }
+    return isSound
   }
 
   /// Judges what was read, and appends it. `texts` are the bytes that words of texts count in.

@@ -43,12 +43,20 @@ struct WireBytes {
   }
 
   /// What lies behind a varint; nil if it does not end.
+  ///
+  /// Lengths up to four are told apart by branches: a field's values mostly have the same length,
+  /// so that the processor goes on to the next field before it has seen this one. Counting the
+  /// zeros of every word had 40 % of the fields of a message wait for each other.
   @inline(__always)
   static func behindVarint(
     _ at: UnsafeRawPointer, _ end: UnsafeRawPointer, _ wordLimit: UnsafeRawPointer
   ) -> UnsafeRawPointer? {
     if unsafe at <= wordLimit {
       let word = unsafe UInt64(littleEndian: at.loadUnaligned(as: UInt64.self))
+      if word & 0x80 == 0 { return unsafe end - at < 1 ? nil : at + 1 }
+      if word & 0x8000 == 0 { return unsafe end - at < 2 ? nil : at + 2 }
+      if word & 0x80_0000 == 0 { return unsafe end - at < 3 ? nil : at + 3 }
+      if word & 0x8000_0000 == 0 { return unsafe end - at < 4 ? nil : at + 4 }
       let stops = ~word & 0x8080_8080_8080_8080
       if stops != 0 {
         let next = unsafe at + ((stops.trailingZeroBitCount >> 3) &+ 1)
