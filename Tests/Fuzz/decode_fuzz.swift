@@ -79,48 +79,10 @@ nonisolated(unsafe) private let targets: [FuzzTarget] = {
     let catalogue = try? MessageCatalogue(
       descriptorSet: Array(bytes[..<count]), path: "fuzz.binpb")
   else { fatalError("the fuzzer's schema cannot be read") }
-  return mappings().map { FuzzTarget($0, $0.messageName.hasPrefix("fuzz") ? catalogue : .builtIn) }
+  return FuzzMappings.all.map { mapping in
+    FuzzTarget(mapping, mapping.messageName.hasPrefix("fuzz") ? catalogue : .builtIn)
+  }
 }()
-
-private func mappings() -> [MessageMapping] {
-  let wide = MessageMapping(
-    source: "s", messageName: "fleet.telemetry.v1.DeviceTelemetry", device: .field("device_id"),
-    time: .init(field: "time_unix_ms", unit: .milliseconds), sequence: "sequence",
-    attributes: [.init(field: "region")], plausibleFromMicros: 0)
-  let narrow = MessageMapping(
-    source: "s", messageName: "fleet.telemetry.v1.TelemetryBatch", rows: "samples",
-    device: .field("device_id"), time: .init(field: "samples.time_unix_us", unit: .microseconds),
-    narrowMetric: .init(nameField: "samples.metric", valueField: "samples.value"),
-    plausibleFromMicros: 0)
-  let paths = [
-    "place.altitude_km", "place.site", "place.known_mode", "uptime", "level", "is_ok",
-    "other.inner.orbit", "note", "place.label",
-  ].map { $0 == "place.known_mode" ? "place.mode" : $0 }
-  var all = MessageMapping(
-    source: "s", messageName: "fuzz.Everything", device: .field("id"),
-    time: .init(field: "time_ms", unit: .milliseconds),
-    attributes: [.init(field: "other.mode", name: "mode")],
-    metrics: .list(
-      paths.enumerated().map { .init(field: $1, name: "m\($0)") } + [
-        .init(field: "words", name: "w1", key: "1"), .init(field: "words", name: "w7", key: "7"),
-      ]),
-    plausibleFromMicros: 0)
-  all.implicitZero = true
-  let rows = MessageMapping(
-    source: "s", messageName: "fuzz.Everything", rows: "samples", device: .field("id"),
-    time: .init(field: "samples.at"), attributes: [.init(field: "note")],
-    metrics: .list([
-      .init(field: "samples.kind"), .init(field: "samples.value", name: "v"),
-      .init(field: "samples.more", name: "k", key: "k"), .init(field: "samples.raw"),
-      .init(field: "samples.count"), .init(field: "samples.low"),
-    ]),
-    plausibleFromMicros: 0)
-  var entries = rows
-  entries.rows = "words"
-  entries.time = .init(field: "time_ms", unit: .milliseconds)
-  entries.metrics = .list([.init(field: "words.value", name: "w")])
-  return [wide, narrow, all, rows, entries]
-}
 
 /// Called by libFuzzer for every input.
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -19,48 +19,13 @@ import Testing
     }
   }
 
-  /// The index of a mapping is what an input's first byte picks.
-  private static func mappings() -> [MessageMapping] {
-    var wide = Fixture.snapshots
-    wide.attributes = [.init(field: "region")]
-    let narrow = Fixture.samples
-    let paths = [
-      "place.altitude_km", "place.site", "place.mode", "uptime", "level", "is_ok",
-      "other.inner.orbit", "note", "place.label",
-    ]
-    var all = MessageMapping(
-      source: "s", messageName: "fuzz.Everything", device: .field("id"),
-      time: .init(field: "time_ms", unit: .milliseconds),
-      attributes: [.init(field: "other.mode", name: "mode")],
-      metrics: .list(
-        paths.enumerated().map { .init(field: $1, name: "m\($0)") } + [
-          .init(field: "words", name: "w1", key: "1"), .init(field: "words", name: "w7", key: "7"),
-        ]),
-      plausibleFromMicros: 0)
-    all.implicitZero = true
-    let rows = MessageMapping(
-      source: "s", messageName: "fuzz.Everything", rows: "samples", device: .field("id"),
-      time: .init(field: "samples.at"), attributes: [.init(field: "note")],
-      metrics: .list([
-        .init(field: "samples.kind"), .init(field: "samples.value", name: "v"),
-        .init(field: "samples.more", name: "k", key: "k"), .init(field: "samples.raw"),
-        .init(field: "samples.count"), .init(field: "samples.low"),
-      ]),
-      plausibleFromMicros: 0)
-    var entries = rows
-    entries.rows = "words"
-    entries.time = .init(field: "time_ms", unit: .milliseconds)
-    entries.metrics = .list([.init(field: "words.value", name: "w")])
-    return [wide, narrow, all, rows, entries]
-  }
-
   @Test func `plan and reference agree on every input`() throws {
     let bytes = try Data(contentsOf: Self.folder().appendingPathComponent("fuzz.binpb"))
     let catalogue = try MessageCatalogue(descriptorSet: Array(bytes), path: "fuzz.binpb")
     let inputs = try Self.inputs()
     #expect(inputs.count > 300)
     var tally: [String: Int] = [:]
-    for (index, mapping) in Self.mappings().enumerated() {
+    for (index, mapping) in FuzzMappings.all.enumerated() {
       let types = mapping.messageName.hasPrefix("fuzz.") ? catalogue : .builtIn
       var plan = try Fixture(mapping, catalogue: types)
       var reference = try Fixture(mapping, catalogue: types, usesReference: true)
