@@ -52,18 +52,23 @@ extension Section<SourceKey> {
 extension Format where Value == Double {
   /// `90%`, as a part of one.
   static var share: Format<Double> {
-    let expected = "a share from 1% to 100%"
+    let expected = "a share from 1% to 100%, in whole percent"
     return Format(expected: expected) { (scalar) throws(ValueFault) in
       guard scalar.text.hasSuffix("%"), let percent = Int(scalar.text.dropLast()),
         (1...100).contains(percent)
       else {
-        let isNumber = Double(scalar.text) != nil
         throw ValueFault(
           "is not a share; expected \(expected)",
-          suggestion: isNumber ? "write it with a percent sign: 90%" : nil)
+          suggestion: Double(scalar.text).flatMap(likelyPercent).map { "did you mean `\($0)%`?" })
       }
       return Double(percent) / 100
     }
+  }
+
+  /// `0.9` is a part of one, `90` a percentage without its sign; nil where it could be either.
+  private static func likelyPercent(_ number: Double) -> Int? {
+    let percent = number < 1 ? (number * 100).rounded() : number
+    return number != 1 && (1...100).contains(percent) ? Int(percent) : nil
   }
 
   /// A share as `share` reads it.

@@ -1,12 +1,12 @@
 extension Configuration {
   /// Reads and checks a configuration file.
   ///
-  /// Reads the files it names too: secrets (`file:` in kafka.properties) and descriptor sets. It
+  /// Reads the files it names too: secrets (`file:`, `credential:`) and descriptor sets. It
   /// connects to nothing and writes nothing.
   ///
   /// - Parameters:
   ///   - file: The path, as faults shall name it.
-  ///   - environment: The variables that `${NAME}` may refer to.
+  ///   - environment: The variables that `${NAME}` may refer to, and `CREDENTIALS_DIRECTORY`.
   /// - Throws: Every fault there is, in the order of the file.
   package static func load(
     file: String, environment: [String: String]
@@ -44,7 +44,7 @@ extension Configuration {
       ])
     }
     let reading = Reading(file: file, document: document, environment: environment)
-    reading.redactProperties(in: root)
+    reading.redactSecrets(in: root)
     let start = ConfigPosition(line: 1, column: 1)
     let prepared = reading.prepare(root, path: "", key: start)
     let configuration = Configuration(
@@ -64,10 +64,12 @@ extension Configuration {
 }
 
 extension Reading {
-  /// Hides the values of kafka.properties, all of them: a misspelled `sasl.pasword` is still one.
-  /// So is one in schema_registry, where a password may stand in the URL too.
-  func redactProperties(in root: ConfigNode) {
+  /// Hides the values of keys that speak of a secret, wherever they stand; all values of
+  /// kafka.properties, as a misspelled `sasl.pasword` is still one; and those of schema_registry,
+  /// where a password may stand in the URL too.
+  func redactSecrets(in root: ConfigNode) {
     let keys = root.keyPositions.sorted()
+    for value in root.secretValues { redact(value, keys) }
     let open = [SchemaRegistryKey.user, .ca, .timeout, .cache, .subject].map(\.rawValue)
     for registry in root.entries where registry.key == RootKey.schemaRegistry.rawValue {
       for entry in registry.value.entries where !open.contains(entry.key) {
@@ -92,6 +94,18 @@ extension Reading {
 extension ConfigNode {
   fileprivate var entries: [ConfigEntry] {
     if case .mapping(let entries) = content { entries } else { [] }
+  }
+
+  /// The values at and below this node whose keys speak of a secret.
+  fileprivate var secretValues: [ConfigNode] {
+    switch content {
+    case .mapping(let entries):
+      entries.flatMap { entry in
+        Secret.isSecret(property: entry.key) ? [entry.value] : entry.value.secretValues
+      }
+    case .list(let items): items.flatMap(\.secretValues)
+    case .scalar, .faulty: []
+    }
   }
 
   /// The places of all keys at and below this node.

@@ -75,7 +75,7 @@ let statisticalCases: [FaultCase] = [
       + " false_alarm_every: 30m}}]\n",
     "10:53 detectors[0].shift.half_life: `500d` is out of range; expected 1s to 400d",
     "10:68 detectors[0].shift.warm_up: `0s` is out of range; expected 1s to 400d",
-    "10:84 detectors[0].shift.refractory: `-1s` is not a duration; expected a duration such as"
+    "10:84 detectors[0].shift.refractory: `-1s` is negative; expected a duration such as"
       + " 30s, 5m or 1h30m",
     "10:108 detectors[0].shift.false_alarm_every: `30m` is out of range; expected 1h to 10000d"),
   .appended(

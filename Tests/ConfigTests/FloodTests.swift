@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("{share: 0.9}", "write it with a percent sign"), ("{share: 0%}", "from 1% to 100%"),
+    ("{share: 0.9}", "did you mean `90%`?"), ("{share: 0%}", "from 1% to 100%"),
     ("{share: 101%}", "from 1% to 100%"), ("{for: 0s}", "is out of range"),
     ("{retry: 8d}", "is out of range"), ("{limit: 1}", "unknown key"),
     ("off", "expected a mapping"),

@@ -62,6 +62,69 @@ import Testing
         == ["\(folder)/secret is empty; expected a value"])
   }
 
+  @Test func `credentials are read from the folder of the service manager`() throws {
+    let folder = try temporaryFolder()
+    defer {
+      unsafe unlink(folder + "/kafka")
+      unsafe rmdir(folder)
+    }
+    try write("hunter2\n", to: folder + "/kafka")
+    let environment = ["CREDENTIALS_DIRECTORY": folder, "PW": "credential:kafka"]
+    for (text, shown) in [
+      ("'credential:kafka'", "credential:kafka"), ("'${PW}'", "${PW}"),
+    ] {
+      let kafka = try read(withProperties("sasl.password: \(text)"), environment: environment).kafka
+      #expect(kafka.properties[0].value == "hunter2")
+      #expect(kafka.properties[0].shown == shown)
+      let registry = try read(withRegistry(text), environment: environment)
+      #expect(registry.schemaRegistry?.password == "hunter2")
+      #expect(registry.effective.contains("password: \"\(shown)\""))
+      let again = try read(registry.effective, environment: environment)
+      #expect(again.schemaRegistry?.password == "hunter2")
+    }
+  }
+
+  @Test(arguments: [
+    (
+      "credential:kafka", [:],
+      "`credential:kafka` names the credential kafka, and CREDENTIALS_DIRECTORY is not set, where"
+        + " credentials are = under systemd write LoadCredential=kafka:FILE into the unit;"
+        + " elsewhere set CREDENTIALS_DIRECTORY to a folder with the file kafka, or write"
+        + " file:FILE here"
+    ),
+    (
+      "credential:kafka", ["CREDENTIALS_DIRECTORY": "/nowhere"],
+      "`credential:kafka` names the credential kafka, which is not in /nowhere = the"
+        + " unit needs LoadCredential=kafka:FILE, and that file (docs/INSTALL.md); then restart it"
+    ),
+    (
+      "credential:../passwd", ["CREDENTIALS_DIRECTORY": "/etc/ssl"],
+      "`credential:../passwd` is not credential: and a name such as credential:kafka-password"
+    ),
+    (
+      "credential:..", ["CREDENTIALS_DIRECTORY": "/etc/ssl"],
+      "`credential:..` is not credential: and a name such as credential:kafka-password"
+    ),
+    (
+      "credential:", ["CREDENTIALS_DIRECTORY": "/etc"],
+      "`credential:` is not credential: and a name such as credential:kafka-password"
+    ),
+  ] as [(String, [String: String], String)])
+  func `a credential that is not there is said so`(
+    text: String, environment: [String: String], expected: String
+  ) {
+    for configuration in [withProperties("sasl.password: '\(text)'"), withRegistry("'\(text)'")] {
+      let found = faults(of: configuration, environment: environment).map {
+        $0.message + ($0.suggestion.map { " = \($0)" } ?? "")
+      }
+      #expect(found == [expected])
+    }
+  }
+
+  private func withRegistry(_ password: String) -> String {
+    minimal + "schema_registry: {url: 'https://a', user: u, password: \(password)}\n"
+  }
+
   @Test(arguments: [
     "sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem",
     "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config", "SASL.PASSWORD",
@@ -96,6 +159,8 @@ import Testing
     "kafka:\n  properties:\n    'sasl.password': @hunter2",
     "kafka: {properties: {sasl.password: x, client.id: %hunter2}}",
     "pipeline: ${PASSWORD}",
+    "http:\n  listen: 127.0.0.1:1\n  bearer_tokn: x\n  token: hunter2\n  password: [hunter2]",
+    "alerts: [{secret: hunter2}]",
     "windows: [{size: \"${PASSWORD}\", aggregates: [\"${PASSWORD}\"]}]",
   ])
   func `no fault shows a secret`(text: String) {

@@ -26,6 +26,8 @@ import Testing
   @Test(arguments: [
     ("5", "5s"), ("5 s", "5s"), ("5 minutes", "5m"), ("1 Hour 30 min", "1h30m"), ("10sec", "10s"),
     ("2 days", "2d"), ("5µs", "5us"), ("1_000ms", "1000ms"),
+    ("90 s", "90s"), ("1w", "7d"), (".5h", "0.5h"), ("1,5h", "1.5h"),
+    ("1,000s", "1000s"), ("PT1H30M", "1h30m"), ("P2D", "2d"), ("1.5 hours", "1.5h"),
   ])
   func `a slip in a duration is put right`(text: String, suggestion: String) {
     do {
@@ -48,6 +50,50 @@ import Testing
   @Test(arguments: ["", "64", "64M", "-1B", "1.5B", "MB", "1 MB", "9000000TiB", "1e3B"])
   func `what is no size is refused`(text: String) {
     #expect(throws: ValueFault.self) { try ByteCountText.byteCount(text) }
+  }
+
+  @Test(arguments: [
+    ("64", "64B"), ("64 MiB", "64MiB"), ("10k", "10kB"), ("64M", "64MB"), ("64Mi", "64MiB"),
+    ("1_000MB", "1000MB"), ("1,5 GB", "1.5GB"), ("2 g", "2gB"),
+  ])
+  func `a slip in a size is put right`(text: String, suggestion: String) {
+    do {
+      _ = try ByteCountText.byteCount(text)
+      Issue.record("\(text) was read")
+    } catch {
+      #expect(error.suggestion == "did you mean `\(suggestion)`?")
+    }
+  }
+
+  @Test func `negative measures are called so`() {
+    #expect(throws: ValueFault.self) { try DurationText.micros("-5s") }
+    do { _ = try DurationText.micros("-5s") } catch {
+      #expect(error.message.hasPrefix("is negative"))
+    }
+    do { _ = try ByteCountText.byteCount("-5MB") } catch {
+      #expect(error.message.hasPrefix("is negative"))
+    }
+  }
+
+  @Test(arguments: [
+    ("10k", "10000"), ("2M", "2000000"), ("1e6", "1000000"), ("1.5e3", "1500"), ("1,000", "1000"),
+    ("10 000", "10000"), ("1.5k", "1500"), ("_1", "1"), ("1__0", "10"), ("many", nil),
+    ("900M", nil), ("1e400", nil), ("1.5", nil), ("-5k", nil), ("", nil),
+  ] as [(String, String?)])
+  func `a slip in a count is put right where it is in range`(text: String, suggestion: String?) {
+    let format = Format<Int>.wholeNumber(in: 1...16_000_000)
+    do {
+      _ = try format.read(ConfigScalar(text: text, written: text, isQuoted: false))
+      Issue.record("\(text) was read")
+    } catch {
+      #expect(error.suggestion == suggestion.map { "did you mean `\($0)`?" })
+    }
+  }
+
+  @Test(arguments: [("1_000", 1000), ("16_000_000", 16_000_000), ("7", 7)])
+  func `counts may have underscores between digits`(text: String, count: Int) throws {
+    let format = Format<Int>.wholeNumber(in: 1...16_000_000)
+    #expect(try format.read(ConfigScalar(text: text, written: text, isQuoted: false)) == count)
   }
 
   @Test func `dates are days of the calendar`() throws {

@@ -37,7 +37,7 @@ FILES = [
     ("/etc/downlinkd/downlinkd.yaml", "The configuration of <downlinkd.service>."),
     ("/etc/downlinkd/<name>.yaml", "That of the instance <downlinkd@name.service>."),
     ("/etc/credstore/downlinkd.kafka-password",
-     "A secret that the unit hands over, as <file:${CREDENTIALS_DIRECTORY}/kafka-password>."
+     "A secret that the unit hands over, as <credential:kafka-password>."
      " Others: <kafka-key>, <registry-password>, <http-key>; of an instance"
      " <downlinkd@name.kafka-password>."),
     ("/var/lib/downlinkd", "Ledger, state and tables, where <storage.root> says nothing else."),

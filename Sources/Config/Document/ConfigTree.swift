@@ -53,6 +53,11 @@ struct ConfigScalar: Sendable {
     guard shown.unicodeScalars.count > 60 else { return "`\(shown.escapedControls)`" }
     return "`\(String(shown.unicodeScalars.prefix(57)).escapedControls)…`"
   }
+
+  /// The same of a value that may be a secret: only a reference is quoted.
+  var shownAsSecret: String {
+    isFromEnvironment || SecretReference(text) != nil ? shown : "the value"
+  }
 }
 
 extension String {

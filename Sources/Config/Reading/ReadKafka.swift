@@ -94,14 +94,17 @@ extension Section<KafkaKey> {
       reading.report(path, "the value contains a NUL character")
       return nil
     }
-    guard scalar.text.hasPrefix("file:") else {
+    guard let reference = SecretReference(scalar.text) else {
       let shown = isSecret ? Secret.mask : scalar.isFromEnvironment ? scalar.written : scalar.text
       return Configuration.Property(key: key, value: scalar.text, shown: shown)
     }
-    let file = PathText.resolve(String(scalar.text.dropFirst(5)), in: reading.folder)
-    guard let value = secret(inFile: file, path: path) else { return nil }
-    // The reference is no secret, and tells where to look.
-    let shown = scalar.isFromEnvironment ? scalar.written : "file:" + file
-    return Configuration.Property(key: key, value: value, shown: shown)
+    do {
+      return Configuration.Property(
+        key: key, value: try reading.secret(reference), shown: reading.shown(reference, scalar))
+    } catch {
+      reading.report(
+        path, error.sentence(about: scalar.shownAsSecret), suggestion: error.suggestion)
+      return nil
+    }
   }
 }

@@ -6,7 +6,7 @@ extension Configuration.SchemaRegistry {
   init(_ section: Section<SchemaRegistryKey>) {
     url = section.url()
     user = section.optional(.user, .userName)
-    let secret = section.password()
+    let secret = section.optional(.password, .secret(in: section.reading))
     password = secret?.value
     shownPassword = secret?.shown
     authorityFile = section.optional(.ca, .path(in: section.reading.folder))
@@ -30,33 +30,6 @@ extension Section<SchemaRegistryKey> {
       return ""
     }
     return required(.url, placeholder: "", .registryURL)
-  }
-
-  /// From a file, or from the environment; a password in the configuration itself is refused.
-  fileprivate func password() -> (value: String, shown: String)? {
-    guard let node = node(.password) else { return nil }
-    guard case .scalar(let scalar) = node.content, !scalar.isNull else {
-      report(.password, "expected file: and the path of a file with the password in it")
-      return nil
-    }
-    let path = path(of: .password)
-    if scalar.text.hasPrefix("file:") {
-      let file = PathText.resolve(String(scalar.text.dropFirst(5)), in: reading.folder)
-      guard let value = secret(inFile: file, path: path) else { return nil }
-      // The reference is no secret, and tells where to look.
-      return (value, scalar.isFromEnvironment ? scalar.written : "file:" + file)
-    }
-    guard scalar.isFromEnvironment else {
-      report(
-        .password, "a password does not belong in this file",
-        suggestion: "write it into a file of its own, and file: and its path here")
-      return nil
-    }
-    guard !scalar.text.isEmpty, !scalar.text.utf8.contains(0) else {
-      report(.password, "the password is empty, or contains a NUL character")
-      return nil
-    }
-    return (scalar.text, scalar.written)
   }
 }
 
@@ -101,29 +74,5 @@ extension Format where Value == String {
       else { throw ValueFault("is not \(expected)") }
       return scalar.text
     }
-  }
-}
-
-extension Section {
-  /// The text of a secret's file without the newline that editors put at its end.
-  func secret(inFile file: String, path: String) -> String? {
-    let bytes: [UInt8]
-    do {
-      bytes = try FileBytes.read(file, byteCountMax: Allowed.secretByteCountMax)
-    } catch {
-      reading.report(path, error.message)
-      return nil
-    }
-    guard var text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
-      reading.report(path, "\(file) is not text")
-      return nil
-    }
-    // "\r\n" is a single character.
-    if let last = text.last, last == "\n" || last == "\r\n" { text.removeLast() }
-    guard !text.isEmpty else {
-      reading.report(path, "\(file) is empty; expected a value")
-      return nil
-    }
-    return text
   }
 }

@@ -112,7 +112,9 @@ struct Section<Key: ConfigKey> {
       } catch {
         // A suggestion made from the text would show what the environment holds.
         let suggestion = scalar.isFromEnvironment ? nil : error.suggestion
-        reading.report(path, "\(scalar.shown) \(error.message)", suggestion: suggestion)
+        reading.report(
+          path, error.sentence(about: format.isSecret ? scalar.shownAsSecret : scalar.shown),
+          suggestion: format.isSecret ? error.suggestion : suggestion)
       }
     case .list, .mapping:
       reading.report(path, "expected \(format.expected); found \(node.kindText)")

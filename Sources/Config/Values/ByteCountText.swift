@@ -34,7 +34,10 @@ enum ByteCountText {
     if DecimalText.scaled(text[...], by: 1) != nil {
       return ValueFault("has no unit; expected \(example)", suggestion: "did you mean `\(text)B`?")
     }
-    let squeezed = text.filter { $0 != " " && $0 != "_" }
+    if text.hasPrefix("-"), parse(String(text.dropFirst())) != nil {
+      return ValueFault("is negative; expected \(example)")
+    }
+    let squeezed = DecimalText.squeezed(text)
     let rewritten = [squeezed, squeezed + "B"].first { parse($0) != nil }
     return ValueFault(
       "is not a size; expected \(example)", suggestion: rewritten.map { "did you mean `\($0)`?" })

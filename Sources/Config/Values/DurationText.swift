@@ -57,17 +57,35 @@ enum DurationText {
     if DecimalText.scaled(text[...], by: 1) != nil {
       return ValueFault("has no unit; expected \(example)", suggestion: "did you mean `\(text)s`?")
     }
-    let squeezed = text.lowercased().filter { $0 != " " && $0 != "_" }
+    if text.hasPrefix("-"), parse(String(text.dropFirst())) != nil {
+      return ValueFault("is negative; expected \(example)")
+    }
+    let suggestion = rewritten(text).map { "did you mean `\($0)`?" }
+    return ValueFault("is not a duration; expected \(example)", suggestion: suggestion)
+  }
+
+  /// What a text that is none most likely means: `1.5 hours`, `2w`, `,5h`, `PT1H30M` (ISO 8601).
+  private static func rewritten(_ text: String) -> String? {
+    var squeezed = DecimalText.squeezed(text).lowercased()
+    if squeezed.hasPrefix("p"), squeezed.last?.isLetter == true {
+      squeezed = squeezed.filter { $0 != "p" && $0 != "t" }
+    }
     var rewritten = ""
     var rest = squeezed[...]
     while !rest.isEmpty {
       let number = rest.prefix { !$0.isLetter }
       let word = rest.dropFirst(number.count).prefix(while: \.isLetter)
-      rewritten += number + (synonyms[String(word)] ?? String(word))
+      if ["w", "wk", "wks", "week", "weeks"].contains(word), let weeks = Int64(number),
+        weeks < 1_000_000
+      {
+        rewritten += "\(weeks * 7)d"
+      } else {
+        rewritten += (number.hasPrefix(".") ? "0" : "") + number
+        rewritten += synonyms[String(word)] ?? String(word)
+      }
       rest = rest.dropFirst(number.count + word.count)
     }
-    let suggestion = parse(rewritten) == nil ? nil : "did you mean `\(rewritten)`?"
-    return ValueFault("is not a duration; expected \(example)", suggestion: suggestion)
+    return parse(rewritten) == nil ? nil : rewritten
   }
 }
 
@@ -90,11 +108,48 @@ enum DecimalText {
     guard parts[1].utf8.count <= 6, let fraction = digits(parts[1]) else { return nil }
     var power: Int64 = 1
     for _ in parts[1].utf8 { power *= 10 }
-    // fraction < 10^6 and unit ≤ 2^40 or a day in microseconds: the product stays below 2^63.
-    let product = fraction * unit
-    guard product % power == 0 else { return nil }
+    // fraction < 10^6 and unit ≤ 2^40 or a day in microseconds: the product stays below 2^63; a
+    // unit of a slip may be larger.
+    let (product, isTooLarge) = fraction.multipliedReportingOverflow(by: unit)
+    guard !isTooLarge, product % power == 0 else { return nil }
     let (sum, sumOverflow) = scaled.addingReportingOverflow(product / power)
     return sumOverflow ? nil : sum
+  }
+
+  /// Without spaces, underscores and the commas between thousands; a decimal comma becomes a point.
+  static func squeezed(_ text: String) -> String {
+    let plain = text.filter { $0 != " " && $0 != "_" }
+    let parts = plain.split(separator: ",", omittingEmptySubsequences: false)
+    guard parts.count > 1 else { return plain }
+    let areThousands = parts.dropFirst().allSatisfy { part in
+      part.prefix { $0.isNumber }.count == 3
+    }
+    return parts.joined(separator: areThousands ? "" : ".")
+  }
+
+  /// Digits with `_` between them, as in `1_000_000`; nil for other texts with underscores.
+  static func withoutUnderscores(_ text: String) -> String? {
+    guard text.contains("_") else { return text }
+    let bytes = Array(text.utf8)
+    let isDigit = { (0...9).contains(Int(bytes[$0]) - 0x30) }
+    for index in bytes.indices where bytes[index] == UInt8(ascii: "_") {
+      guard index > 0, index + 1 < bytes.count, isDigit(index - 1), isDigit(index + 1) else {
+        return nil
+      }
+    }
+    return text.replacing("_", with: "")
+  }
+
+  /// The whole number that a text that is none most likely means: `10k`, `2M`, `1e6`, `1,000`.
+  static func likelyWholeNumber(_ text: String) -> Int64? {
+    let plain = squeezed(text)
+    let letters: [Character: Int64] = ["k": 1000, "K": 1000, "M": 1_000_000, "G": 1_000_000_000]
+    if let last = plain.last, let unit = letters[last] { return scaled(plain.dropLast(), by: unit) }
+    let parts = plain.lowercased().split(separator: "e", omittingEmptySubsequences: false)
+    if parts.count == 2, let exponent = Int(parts[1]), (0...15).contains(exponent) {
+      return scaled(parts[0], by: (0..<exponent).reduce(1) { power, _ in power * 10 })
+    }
+    return scaled(plain[...], by: 1)
   }
 
   private static func digits(_ text: Substring) -> Int64? {

@@ -26,7 +26,9 @@ extension Format where Value == Endpoint? {
     return Format(expected: expected) { (scalar) throws(ValueFault) in
       if scalar.text == "none" { return nil }
       guard let parts = HostPort(scalar.text) else {
-        throw ValueFault("is not \(expected)", suggestion: HostPort.schemeHint(scalar.text))
+        throw ValueFault(
+          "is not \(expected)",
+          suggestion: HostPort.schemeHint(scalar.text) ?? HostPort.hostHint(scalar.text))
       }
       guard let port = parts.port else {
         throw ValueFault("has no port; expected \(expected)")
@@ -81,6 +83,15 @@ private struct HostPort {
       else { return nil }
       port = number
     }
+  }
+
+  /// `:9479` and `*:9479`, as other programs write all addresses of a machine.
+  static func hostHint(_ text: String) -> String? {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[0].isEmpty || parts[0] == "*", UInt16(parts[1]) != nil else {
+      return nil
+    }
+    return "write 127.0.0.1:\(parts[1]) for this machine only, 0.0.0.0:\(parts[1]) for all"
   }
 
   static func schemeHint(_ text: String) -> String? {

@@ -30,6 +30,12 @@ enum FileBytes {
     }
   }
 
+  /// Whether there is something by this name, readable or not.
+  static func exists(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0
+  }
+
   private static func failure(_ path: String, code: CInt) -> Failure {
     let reason = unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
     return Failure(message: "cannot read \(path): \(reason)")

@@ -4,11 +4,23 @@ internal import Base
 struct ValueFault: Error {
   /// `is not a duration; expected …`.
   let message: String
+  /// Whether `message` is the whole sentence, which names its subject itself.
+  var isSentence = false
   let suggestion: String?
 
   init(_ message: String, suggestion: String? = nil) {
     self.message = message
     self.suggestion = suggestion
+  }
+
+  init(sentence: String, suggestion: String? = nil) {
+    self.init(sentence, suggestion: suggestion)
+    isSentence = true
+  }
+
+  /// The whole sentence about a value that is shown as `subject`.
+  func sentence(about subject: String) -> String {
+    isSentence ? message : "\(subject) \(message)"
   }
 }
 
@@ -16,11 +28,13 @@ struct ValueFault: Error {
 struct Format<Value> {
   /// For `expected …`: `a duration such as 30s`.
   let expected: String
+  /// Whether a value is never quoted in a fault.
+  var isSecret = false
   let read: (ConfigScalar) throws(ValueFault) -> Value
 
   /// The same format with a further condition or conversion.
   func then<Other>(_ next: @escaping (Value) throws(ValueFault) -> Other) -> Format<Other> {
-    Format<Other>(expected: expected) { (scalar) throws(ValueFault) in
+    Format<Other>(expected: expected, isSecret: isSecret) { (scalar) throws(ValueFault) in
       try next(try read(scalar))
     }
   }
@@ -133,9 +147,13 @@ extension Format where Value == Int {
     let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
     return Format(expected: expected) { (scalar) throws(ValueFault) in
       try refuseQuotedNumber(scalar)
-      let digits = scalar.text.replacing("_", with: "")
-      guard let value = Int(digits), !digits.hasPrefix("+") else {
-        throw ValueFault("is not a whole number; expected \(expected)")
+      guard let digits = DecimalText.withoutUnderscores(scalar.text), let value = Int(digits),
+        !digits.hasPrefix("+")
+      else {
+        let likely = DecimalText.likelyWholeNumber(scalar.text).map { Int($0) }
+        throw ValueFault(
+          "is not a whole number; expected \(expected)",
+          suggestion: likely.flatMap { range.contains($0) ? "did you mean `\($0)`?" : nil })
       }
       guard range.contains(value) else { throw ValueFault("is out of range; expected \(expected)") }
       return value
@@ -150,7 +168,12 @@ extension Format where Value == Double {
       // `Double` also reads hexadecimal, `inf` and `nan`, which no limit should be.
       let isDecimal = scalar.text.utf8.allSatisfy { "0123456789+-.eE".utf8.contains($0) }
       guard isDecimal, let value = Double(scalar.text), value.isFinite else {
-        throw ValueFault("is not a number; expected a number such as 45 or -0.5")
+        let plain = DecimalText.squeezed(scalar.text)
+        throw ValueFault(
+          "is not a number; expected a number such as 45 or -0.5",
+          suggestion: Double(plain) != nil && plain != scalar.text
+            && plain.utf8.allSatisfy { "0123456789-.".utf8.contains($0) }
+            ? "did you mean `\(plain)`?" : nil)
       }
       return value
     }
