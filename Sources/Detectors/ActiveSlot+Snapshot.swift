@@ -12,6 +12,21 @@ extension ReadingRun {
   }
 }
 
+extension LastStep {
+  // NaN stands for what is not there.
+  fileprivate func encode(into writer: inout ByteWriter) {
+    writer.append(littleEndian: openedAt)
+    writer.append(value ?? .nan)
+    writer.append(expected ?? .nan)
+  }
+
+  fileprivate init(from reader: inout ByteReader) throws(ByteReaderError) {
+    openedAt = try PartitionDetectors.readTime(from: &reader)
+    value = try reader.readDouble().ifFinite
+    expected = try reader.readDouble().ifFinite
+  }
+}
+
 extension ActiveSlot {
   func encode(into writer: inout ByteWriter) {
     writer.append(littleEndian: key.metric)
@@ -23,9 +38,11 @@ extension ActiveSlot {
     for run in [violating, critical, clear] { run.encode(into: &writer) }
     writer.append(worst)
     writer.append(littleEndian: violationCount)
+    told.encode(into: &writer)
   }
 
-  init(from reader: inout ByteReader) throws(ByteReaderError) {
+  /// - Parameter isTold: whether the state says what rows said last; older programs' do not.
+  init(from reader: inout ByteReader, isTold: Bool) throws(ByteReaderError) {
     self.init(key: Key(metric: try reader.read(), definition: try reader.read()))
     let severity = try reader.readByte()
     self.severity = AnomalyEvent.Severity(rawValue: severity)
@@ -40,5 +57,6 @@ extension ActiveSlot {
     clear = try ReadingRun(from: &reader)
     worst = try reader.readDouble()
     violationCount = try reader.read()
+    if isTold { told = try LastStep(from: &reader) }
   }
 }

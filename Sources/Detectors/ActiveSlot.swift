@@ -23,6 +23,8 @@ struct ActiveSlot: Equatable, Sendable {
   /// Event time since when it lasts: of the earliest violating reading, of the bucket that opened
   /// it, or the partition's clock when a silent device was last heard.
   var since: Int64 = 0
+  /// What its rows said last; nothing while nothing is open.
+  var told = LastStep()
 
   // Limits only.
   var violating = ReadingRun()
@@ -34,6 +36,22 @@ struct ActiveSlot: Equatable, Sendable {
   var violationCount: Int64 = 0
 
   init(key: Key) { self.key = key }
+}
+
+/// What the rows of an open anomaly have said, for whoever asks what is open.
+struct LastStep: Equatable, Sendable {
+  /// Event time of the row that opened it; `EventTime.none` in states of older programs.
+  var openedAt = EventTime.none
+  /// What was judged in the last step, and what it was held against: finite, or nil.
+  var value: Double?
+  var expected: Double?
+
+  /// Takes the step that opened the anomaly, or a later one.
+  mutating func take(_ finding: Finding) {
+    if finding.state == .opened { openedAt = finding.eventTime }
+    value = finding.value?.ifFinite
+    expected = finding.expected?.ifFinite
+  }
 }
 
 extension ActiveSlot {

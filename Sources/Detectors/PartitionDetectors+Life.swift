@@ -145,10 +145,7 @@ extension PartitionDetectors {
   ) {
     let openCount = states[definition].openCount
     let openCountMax = set.definitions[definition].openCountMax
-    var evidence: [JSONMember] = [
-      JSONMember("kind", "cap"), JSONMember("open", .int(openCount)),
-      JSONMember("open_max", .int(openCountMax)),
-    ]
+    var evidence = Self.capEvidence(openCount: openCount, openCountMax: openCountMax)
     if let ending {
       evidence.append(JSONMember("refused", .int(cap.refusedCount)))
       evidence.append(JSONMember("ended", .string(ending)))
@@ -161,12 +158,20 @@ extension PartitionDetectors {
       vocabulary, &events)
   }
 
+  static func capEvidence(openCount: Int, openCountMax: Int) -> [JSONMember] {
+    [
+      JSONMember("kind", "cap"), JSONMember("open", .int(openCount)),
+      JSONMember("open_max", .int(openCountMax)),
+    ]
+  }
+
   // MARK: - Rows
 
   /// Appends the row of a step.
   mutating func emit(
     _ finding: Finding, _ vocabulary: borrowing Vocabulary, _ events: inout [AnomalyEvent]
   ) {
+    stepCount &+= 1
     switch finding.state {
     case .opened: counts.opened += 1
     case .escalated: counts.escalated += 1

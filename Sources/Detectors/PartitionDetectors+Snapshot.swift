@@ -4,7 +4,7 @@ package import Telemetry
 // The state of a partition as bytes, every value bit for bit. Device, attribute and metric indexes
 // are those of the partition's `Vocabulary`, so the two are saved together. In order:
 //
-//     format            4 bytes "DET1"
+//     format            4 bytes "DET2"; "DET1" of older programs lacks what rows said last
 //     what it is of     source, narrow or wide, attributes, metrics
 //     definitions       all of them, in their order
 //     clock             the partition's, after the last record
@@ -14,7 +14,8 @@ package import Telemetry
 //
 // Counts of what is open follow from the rest and are not saved.
 extension PartitionDetectors {
-  private static let format: UInt32 = 0x3154_4544
+  private static let format: UInt32 = 0x3254_4544
+  private static let formatWithoutTold: UInt32 = 0x3154_4544
 
   /// Appends the whole state. Cost: about its `byteCount`, at memory speed.
   package func encode(into writer: inout ByteWriter) {
@@ -48,7 +49,7 @@ extension PartitionDetectors {
     schema: ReadingSchema, origin: AnomalyOrigin, outOfOrdernessMicros: Int64,
     from reader: inout ByteReader
   ) throws(DetectorsError) {
-    let (saved, fault) = Self.savedSchema(schema, from: &reader)
+    let (saved, isTold, fault) = Self.savedSchema(schema, from: &reader)
     self.init(
       schema: saved, definitions: [], origin: origin, outOfOrdernessMicros: outOfOrdernessMicros)
     if let fault { throw fault }
@@ -59,7 +60,7 @@ extension PartitionDetectors {
     do throws(ByteReaderError) {
       clockMicros = try Self.readTime(from: &reader)
       for device in 0..<(try reader.readCount(elementByteCount: 24)) {
-        try decodeDevice(device, from: &reader)
+        try decodeDevice(device, isTold: isTold, from: &reader)
       }
       try decodeQueue(from: &reader)
       for definition in states.indices { try states[definition].decodeCap(from: &reader) }
@@ -120,35 +121,41 @@ extension PartitionDetectors {
     ]
   }
 
-  /// The schema that the state was saved with; a fault, where there is one, with today's.
+  /// The schema that the state was saved with, and whether it says what rows said last; a fault,
+  /// where there is one, with today's schema.
   private static func savedSchema(
     _ schema: ReadingSchema, from reader: inout ByteReader
-  ) -> (schema: ReadingSchema, fault: DetectorsError?) {
+  ) -> (schema: ReadingSchema, isTold: Bool, fault: DetectorsError?) {
     var saved: [(what: String, value: String)] = []
+    var isTold = false
     do throws(ByteReaderError) {
-      guard try reader.read(UInt32.self) == Self.format else {
+      let format = try reader.read(UInt32.self)
+      guard format == Self.format || format == Self.formatWithoutTold else {
         throw .malformed(filePosition: reader.filePosition)
       }
+      isTold = format == Self.format
       for _ in 0..<(try reader.readCount(elementByteCount: 2)) {
         saved.append((try reader.readText(), try reader.readText()))
       }
     } catch {
-      return (schema, .damagedState(detail: "\(error)"))
+      return (schema, isTold, .damagedState(detail: "\(error)"))
     }
     let configured = settings(of: schema)
     guard saved.count == configured.count, zip(saved, configured).allSatisfy({ $0.what == $1.what })
-    else { return (schema, .damagedState(detail: "the list of settings is another one")) }
+    else {
+      return (schema, isTold, .damagedState(detail: "the list of settings is another one"))
+    }
     var savedSchema = schema
     for (before, now) in zip(saved, configured) where before.value != now.value {
       guard now.what == metricsSetting, let shrunk = schema.shrunk(toMetricList: before.value)
       else {
         let fault = DetectorsError.incompatibleState(
           what: now.what, saved: before.value, configured: now.value)
-        return (schema, fault)
+        return (schema, isTold, fault)
       }
       savedSchema = shrunk
     }
-    return (savedSchema, nil)
+    return (savedSchema, isTold, nil)
   }
 
   private static func readDefinitions(
@@ -191,7 +198,7 @@ extension PartitionDetectors {
   }
 
   private mutating func decodeDevice(
-    _ device: Int, from reader: inout ByteReader
+    _ device: Int, isTold: Bool, from reader: inout ByteReader
   ) throws(ByteReaderError) {
     meet(UInt32(device))
     devices[device].newest = try Self.readTime(from: &reader)
@@ -200,7 +207,7 @@ extension PartitionDetectors {
     let width = set.schema.attributes.count
     for column in 0..<width { attributes[device * width + column] = try reader.read() }
     for _ in 0..<(try reader.readCount(elementByteCount: 12)) {
-      let slot = try ActiveSlot(from: &reader)
+      let slot = try ActiveSlot(from: &reader, isTold: isTold)
       guard isPossible(slot), slots[device].append(slot) else {
         throw .malformed(filePosition: reader.filePosition)
       }

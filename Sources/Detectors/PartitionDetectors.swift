@@ -68,6 +68,9 @@ package struct PartitionDetectors: ~Copyable, Sendable {
   private var touched = 0
   /// Running totals; the caller may reset them. No part of the state.
   package var counts = DetectorCounts()
+  /// Steps in the lives of anomalies since this value was made; no part of the state. While it does
+  /// not move, neither does `openAnomalies`.
+  package internal(set) var stepCount: UInt64 = 0
 
   /// Starts without any knowledge. Names of definitions differ, and their numbers were checked.
   package init(

@@ -153,18 +153,18 @@ extension PartitionDetectors {
       slot.severity = judgement.severity
       slot.openingOffset = place.offset
       slot.since = bucketStart
-      let opened = open(
-        finding(judgement, slot, .opened, place, bucketStart: bucketStart), row: bucketStart,
-        vocabulary, &events)
-      guard let id = opened else { return false }
+      let finding = finding(judgement, slot, .opened, place, bucketStart: bucketStart)
+      guard let id = open(finding, row: bucketStart, vocabulary, &events) else { return false }
       slot.id = id
+      slot.told.take(finding)
       slots[device].insert(slot, at: index)
     }
     if judgement.step == .escalated, exists, slots[device][index].severity == .warning {
       slots[device][index].severity = .critical
-      escalate(
-        finding(judgement, slots[device][index], .escalated, place, bucketStart: bucketStart),
-        vocabulary, &events)
+      let finding = finding(
+        judgement, slots[device][index], .escalated, place, bucketStart: bucketStart)
+      slots[device][index].told.take(finding)
+      escalate(finding, vocabulary, &events)
     }
     if judgement.step == .closed, exists {
       let slot = slots[device][index]

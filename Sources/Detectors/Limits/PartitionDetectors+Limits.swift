@@ -50,9 +50,10 @@ extension PartitionDetectors {
       return
     case .escalate:
       slots[device][index].severity = .critical
-      escalate(
-        finding(plan, slots[device][index], .escalated, value, reading, ending: nil),
-        vocabulary, &events)
+      let escalated = finding(
+        plan, slots[device][index], .escalated, value, reading, ending: nil)
+      slots[device][index].told.take(escalated)
+      escalate(escalated, vocabulary, &events)
       return
     case .close:
       close(
@@ -76,11 +77,10 @@ extension PartitionDetectors {
     if isAtCap(definition), slot.id == states[definition].cap?.id { return }
     slot.severity = severity
     slot.openingOffset = reading.place.offset
-    let opened = open(
-      finding(plan, slot, .opened, value, reading, ending: nil), row: Int64(reading.rowIndex),
-      vocabulary, &events)
-    if let id = opened {
+    let finding = finding(plan, slot, .opened, value, reading, ending: nil)
+    if let id = open(finding, row: Int64(reading.rowIndex), vocabulary, &events) {
       slot.id = id
+      slot.told.take(finding)
       slots[device][index] = slot
     } else {
       slots[device][index].id = states[definition].cap?.id ?? 0

@@ -106,6 +106,7 @@ extension PartitionDetectors {
     let opened = open(finding, row: Self.silenceRow, vocabulary, &events)
     guard let id = opened else { return }
     slot.id = id
+    slot.told.take(finding)
     let (index, exists) = slots[Int(device)].find(slot.key)
     precondition(!exists, "a silent device falls silent again only after it was heard")
     slots[Int(device)].insert(slot, at: index)
@@ -228,7 +229,7 @@ extension PartitionDetectors {
       evidence: .object(evidence), offset: offset, id: summary.id)
   }
 
-  private static func summaryEvidence(_ summary: SilenceSummary) -> [JSONMember] {
+  static func summaryEvidence(_ summary: SilenceSummary) -> [JSONMember] {
     [
       JSONMember("kind", "silence_summary"), JSONMember("devices", .int(summary.deviceCount)),
       JSONMember("first_due", .time(summary.firstDue)),

@@ -88,6 +88,8 @@ struct PartitionProgress: Sendable {
   /// As of the last cut: it costs a walk over all devices.
   var stateByteCount = 0
   var openAnomalies: [OpenAnomalyCount] = []
+  /// See `OpenAnomalyList`.
+  var openDetails: [PipelineStatus.OpenAnomaly] = []
 }
 
 /// One worker thread of the data path: drains records, decodes, keeps windows, hands over cuts.

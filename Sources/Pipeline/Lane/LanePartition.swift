@@ -58,6 +58,7 @@ final class LanePartition {
   var refusalRunCount = 0
   /// As of the last cut, for the status.
   var stateByteCountAtCut = 0
+  private var openList = OpenAnomalyList()
   /// What the chain says must lie at the witness's offset; nil once seen.
   private(set) var unverifiedWitness: Witness?
   private(set) var witness: Witness?
@@ -129,7 +130,9 @@ final class LanePartition {
       watermarkMicros: newest.map { $0 - source.eventTime.outOfOrdernessMicros },
       deviceCount: vocabulary.devices.count, duplicates: admission.status,
       stateByteCount: stateByteCountAtCut,
-      openAnomalies: detectors.openCounts)
+      openAnomalies: detectors.openCounts,
+      openDetails: openList.anomalies(
+        in: detectors, of: source.plan.schema.source, vocabulary: vocabulary))
   }
 
   // MARK: - Records

@@ -20,13 +20,14 @@ struct RestoredState: ~Copyable {
 }
 
 /// The file of a state snapshot: a header that names what it is, the vocabulary, the windows, the
-/// detectors, what is let in. The last is absent from the second format, which older programs
-/// wrote.
+/// detectors, what is let in. Older programs wrote the third format, whose detectors say less, and
+/// the second, which says nothing of what is let in.
 ///
 /// Bit for bit: restoring and going on gives the rows an undisturbed run gives (I9). The entry
 /// holds the file's checksum; the file is not trusted without it.
 enum StateSnapshot {
-  private static let magic: [UInt8] = Array("DLSTATE3".utf8)
+  private static let magic: [UInt8] = Array("DLSTATE4".utf8)
+  private static let magicOfThirdFormat: [UInt8] = Array("DLSTATE3".utf8)
   private static let magicWithoutAdmission: [UInt8] = Array("DLSTATE2".utf8)
 
   static func encode(
@@ -79,7 +80,7 @@ enum StateSnapshot {
     var reader = ByteReader(bytes)
     do {
       let format = try reader.readBytes(count: magic.count)
-      guard format == magic || format == magicWithoutAdmission else {
+      guard [magic, magicOfThirdFormat, magicWithoutAdmission].contains(format) else {
         throw StateError.incompatible("\(reference.path) has another format")
       }
       let cut = try reader.read(Int64.self)
@@ -96,7 +97,7 @@ enum StateSnapshot {
         schema: source.plan.schema, origin: AnomalyOrigin(key),
         outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros, from: &reader)
       let admission = try admission(
-        from: &reader, isThere: format == magic, clock: windows.clock,
+        from: &reader, isThere: format != magicWithoutAdmission, clock: windows.clock,
         deviceCount: vocabulary.devices.count, source: source)
       guard reader.isAtEnd, windows.fits(vocabulary), detectors.fits(vocabulary) else {
         throw StateError.damaged("\(reference.path): its parts do not fit together")

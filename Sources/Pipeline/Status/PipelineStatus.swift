@@ -219,6 +219,8 @@ package struct PipelineStatus: Sendable {
   package var schemaRegistry: SchemaRegistry?
 
   package var openAnomalies: [OpenCount] = []
+  /// The worst of them, then the newest: at most `OpenAnomaly.countMax`.
+  package var openDetails: [OpenAnomaly] = []
   /// The newest steps, oldest first.
   package var recentAnomalies: [AnomalyNote] = []
   package var lastReload: Reload?

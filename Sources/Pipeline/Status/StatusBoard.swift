@@ -307,7 +307,7 @@ final class StatusBoard: Sendable {
 
   /// Everything, with what the lanes said last.
   func status(progress: [LaneProgress], sources: [SourceOptions]) -> PipelineStatus {
-    content.update { content in
+    var status = content.update { content in
       var status = content.status
       status.nowMicros = WallClock.nowMicros()
       status.rebalanceCount = content.earlierRebalanceCount + content.sessionRebalanceCount
@@ -325,6 +325,13 @@ final class StatusBoard: Sendable {
       status.stall = content.rule.stall(facts, now: content.now())
       return status
     }
+    // Not under the lock, which lanes ask for: with many partitions that takes a while.
+    let known = Set(status.partitions.map(\.topicPartition))
+    status.openDetails = PipelineStatus.OpenAnomaly.worst(
+      of: progress.flatMap { lane in
+        lane.partitions.filter { known.contains($0.key) }.map(\.value.openDetails)
+      })
+    return status
   }
 
   private static func merge(

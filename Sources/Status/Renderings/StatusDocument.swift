@@ -149,6 +149,7 @@ package enum StatusDocument {
             "severity": .string($0.severity), "count": .int($0.count),
           ]
         }),
+      "open_details": .array(status.openDetails.map(detail)),
       "steps": .array(
         steps.map {
           [
@@ -158,6 +159,18 @@ package enum StatusDocument {
           ]
         }),
       "recent": .array(status.recentAnomalies.map(note)),
+    ]
+  }
+
+  /// One that is open, as `GET /anomalies/<id>` has it too.
+  static func detail(_ anomaly: PipelineStatus.OpenAnomaly) -> JSONValue {
+    [
+      "id": .string(anomaly.id), "source": .string(anomaly.source),
+      "device": .string(anomaly.device), "metric": .optional(anomaly.metric),
+      "detector": .string(anomaly.detector), "rule": .string(anomaly.rule),
+      "severity": .string(anomaly.severity), "opened_at": time(anomaly.openedAtMicros),
+      "value": number(anomaly.value), "expected": number(anomaly.expected),
+      "evidence": evidence(anomaly.evidence),
     ]
   }
 

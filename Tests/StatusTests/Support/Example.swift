@@ -61,6 +61,13 @@ enum Example {
     status.openAnomalies = [
       .init(source: "buses", detector: "too_hot", severity: "critical", count: 1)
     ]
+    status.openDetails = [
+      .init(
+        id: "00000000000000a1", source: "buses", device: hostileDevice, metric: "temperature",
+        detector: "too_hot", rule: "limits", severity: "critical",
+        openedAtMicros: now - second(5), value: 91.5, expected: 90,
+        evidence: #"{"kind":"limits","worst":93}"#)
+    ]
     status.recentAnomalies = [note(device: hostileDevice)]
     status.lastReload = .init(
       atMicros: now - second(30), isAccepted: false, detail: "kafka.brokers cannot change")
