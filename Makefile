@@ -31,7 +31,8 @@ PACKAGE_PACKAGES := dpkg-dev binutils python3-minimal
 PACKAGE_TEST_PACKAGES := lintian man-db debootstrap systemd-container
 
 # The steps of `make test` in order. .ci/run asks for this list and times each.
-TEST_STEPS := test-setup test-build test-swift test-python test-fuzz test-simulate test-blackbox
+TEST_STEPS := test-setup test-build test-swift test-python test-deploy test-docs test-fuzz \
+  test-simulate test-blackbox test-package test-systemd
 
 # Self-tests of the oracles: an oracle that cannot fail proves nothing.
 PYTHON_SELF_TESTS := reference anomaly_reference verify_tables wind_farm detector_scores \
@@ -43,7 +44,7 @@ SEED ?=
 
 .PHONY: setup setup-build setup-debian setup-python setup-deb setup-package-tests setup-roots \
   build proto demo bench simulate clean install uninstall deb \
-  test $(TEST_STEPS) test-package test-systemd print-test-steps
+  test $(TEST_STEPS) print-test-steps
 
 # ---- setup -------------------------------------------------------------------------------------
 
@@ -231,7 +232,14 @@ test-python:
 	  echo "$$oracle.py --self-test"; \
 	  $(PYTHON) $(SOURCES_PYTHON)/$$oracle.py --self-test; \
 	done
+
+# Every file of deploy/ that no engine runs here, the rules and alerts by promtool.
+test-deploy:
 	DOWNLINKD=$(CURDIR)/.build/debug/downlinkd $(PYTHON) $(SOURCES_PYTHON)/deploy/deploy.py
+
+# What the pages tell people to type is typed. Needs namespaces: root, or those of users.
+test-docs:
+	DOWNLINKD=$(CURDIR)/.build/debug/downlinkd $(PYTHON) $(SOURCES_PYTHON)/docs/docs_commands.py
 
 # The wire plan against libprotobuf-c, guided by coverage, for a bounded time; any difference ends it.
 FUZZ_SECONDS ?= 60

@@ -1,0 +1,158 @@
+"""The machine that most pages suppose: Kafka with telemetry of some minutes and some bad records in
+it, downlinkd set up as the package does it and running, and a folder with the files the pages name.
+"""
+
+import contextlib
+import datetime
+import subprocess
+import time
+from pathlib import Path
+
+import yaml
+from confluent_kafka import Producer
+from deltalake import DeltaTable
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+import harness
+import world
+from documents import CHECKOUT
+from harness import require
+
+CONFIG = Path("/etc/downlinkd/downlinkd.yaml")
+ROOT = Path("/var/lib/downlinkd")
+SECRETS = ["kafka-password", "registry-password", "kafka-key", "http-key"]
+DEVICES, MINUTES = 50, 12
+
+ORBIT = """syntax = "proto3";
+package acme;
+import "google/protobuf/timestamp.proto";
+message Header { google.protobuf.Timestamp stamp = 1; string region = 2; }
+message Battery { double voltage = 1; double temperature_c = 2; }
+message Position { double altitude_km = 1; }
+message Orbit { Header header = 1; Battery battery = 2; Position position = 3; }
+"""
+
+
+class Standing:
+    """Everything is there when it is made; `folder` is where the commands are run."""
+
+    def __init__(self, folder):
+        self.folder = folder / "work"
+        self.folder.mkdir()
+        self.logs = folder
+        self.processes = []
+        self.write_files()
+        broker = self.start(
+            "broker", "broker", *self.words("--topic", "telemetry:4", "orbit-v2:2", "samples:2"),
+            "--port-file", "/run/broker.port",
+        )  # fmt: skip
+        port_file = Path("/run/broker.port")
+        world.wait_until("the broker is there", lambda: port_file.exists() or broker.code)
+        self.brokers = port_file.read_text().strip()
+        world.Forwarder(self.brokers, world.KAFKA_PORTS)
+        self.produce()
+        self.start_instance()
+
+    def start_instance(self):
+        self.instance = self.start(f"instance-{len(self.processes)}", "run", "--config", CONFIG)
+        Path(world.INSTANCE_PID).write_text(f"{self.instance.popen.pid}\n")
+        world.wait_until("the instance is ready and has committed", self.has_committed)
+
+    @contextlib.contextmanager
+    def without_instance(self):
+        """For a command that takes its place."""
+        self.instance.stop()
+        try:
+            yield
+        finally:
+            self.start_instance()
+
+    @staticmethod
+    def words(flag, *values):
+        return [word for value in values for word in (flag, value)]
+
+    def start(self, name, *arguments):
+        process = harness.Process(name, arguments, self.logs)
+        self.processes.append(process)
+        return process
+
+    def write_files(self):
+        example = (CHECKOUT / "config/downlinkd.yaml").read_text(encoding="utf-8")
+        config = yaml.safe_load(example)
+        # As harness.py says of the embedded broker.
+        config["kafka"]["properties"] = {
+            "session.timeout.ms": harness.SESSION_TIMEOUT_MS, "heartbeat.interval.ms": 500,
+        }  # fmt: skip
+        config["storage"].update(root=str(ROOT), commit={"interval": "1s"}, state_interval="1s")
+        ROOT.mkdir()
+        CONFIG.parent.mkdir()
+        write_yaml(CONFIG, config)
+        (self.folder / "data").symlink_to(ROOT)
+        protos = self.folder / "protos"
+        protos.mkdir()
+        (protos / "orbit.proto").write_text(ORBIT, encoding="utf-8")
+        harness.call(
+            ["protoc", f"--proto_path={protos}", "--include_imports",
+             f"--descriptor_set_out={self.folder}/acme.binpb", protos / "orbit.proto"]
+        )  # fmt: skip
+        config["sources"].append({
+            "name": "orbit", "topics": ["orbit-v2"], "message": "acme.Orbit",
+            "descriptor_set": "acme.binpb", "device": "$key", "time": {"field": "header.stamp"},
+            "attributes": ["header.region"],
+        })  # fmt: skip
+        # A pipeline of its own, for the instance has the other one.
+        config.update(pipeline="orbit", http={"listen": "none"})
+        config["storage"]["root"] = "./orbit"
+        for name in ("downlinkd.yaml", "FILE"):
+            write_yaml(self.folder / name, config)
+        (self.folder / "F").symlink_to(CONFIG)
+        secrets = Path("/run/credentials/downlinkd.service")
+        secrets.mkdir(parents=True)
+        for name in SECRETS:
+            (secrets / name).write_text(f"not the real {name}\n")
+
+    def produce(self):
+        start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=MINUTES)
+        harness.call(
+            [harness.binary(), "produce", "--brokers", self.brokers, "--topic", "telemetry",
+             "--fleet", DEVICES, "--seconds", MINUTES * 60, "--period", "10s", "--bad-share",
+             "0.002", "--start-time", start.isoformat()]
+        )  # fmt: skip
+        files = descriptor_pb2.FileDescriptorSet()
+        files.ParseFromString((self.folder / "acme.binpb").read_bytes())
+        pool = descriptor_pool.DescriptorPool()
+        for one in files.file:
+            pool.Add(one)
+        orbit_type = message_factory.GetMessageClass(pool.FindMessageTypeByName("acme.Orbit"))
+        producer = Producer({"bootstrap.servers": self.brokers})
+        now = time.time()
+        for number in range(400):
+            orbit = orbit_type()
+            orbit.header.stamp.FromNanoseconds(int((now - 400 + number) * 1e9))
+            orbit.header.region = "north" if number % 8 < 4 else "south"
+            orbit.battery.voltage = 28 + number % 7 / 10
+            orbit.battery.temperature_c = 20 + number % 11
+            orbit.position.altitude_km = 500 + number % 13
+            producer.produce("orbit-v2", orbit.SerializeToString(), f"sat-{number % 8:05}")
+        require(producer.flush(60) == 0, "records of orbit-v2 were not delivered")
+
+    def has_committed(self):
+        require(
+            self.instance.is_running,
+            f"the instance ended with {self.instance.code}:\n{self.instance.last_lines()}",
+        )
+        done = subprocess.run(
+            [harness.binary(), "status", "--config", CONFIG], capture_output=True, timeout=30
+        )
+        return done.returncode == 0 and self.count_readings() >= DEVICES * MINUTES * 6 * 0.99
+
+    @staticmethod
+    def count_readings():
+        path = ROOT / "tables/readings_snapshots"
+        if not (path / "_delta_log").is_dir():
+            return 0
+        return DeltaTable(str(path)).to_pyarrow_dataset().count_rows()
+
+
+def write_yaml(path, config):
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
