@@ -183,11 +183,12 @@ install:
 	$(MANUAL) downlinkd.yaml.5 <docs/CONFIG.md >$(MANDIR)/man5/downlinkd.yaml.5
 	install -m 0644 README.md LICENSE $(DOCDIR)
 	install -m 0644 docs/*.md $(DOCDIR)/docs
-	install -D -m 0644 config/downlinkd.yaml $(DOCDIR)/downlinkd.yaml
+	install -m 0644 config/downlinkd.yaml config/downlinkd.schema.json $(DOCDIR)
+	install -m 0644 config/downlinkd.schema.json $(DATADIR)
 	if [ ! -e $(CONFIG) ]; then \
 	  install -d $(dir $(CONFIG)); \
-	  sed 's|root: \./data .*|root: $(STATEDIR)  # the tables are in tables/<table>|' \
-	    config/downlinkd.yaml >$(CONFIG); \
+	  sed -e 's|root: \./data .*|root: $(STATEDIR)  # the tables are in tables/<table>|' \
+	    -e '1s|=downlinkd|=$(PREFIX)/share/downlinkd/downlinkd|' config/downlinkd.yaml >$(CONFIG); \
 	  grep -q 'root: $(STATEDIR)' $(CONFIG); \
 	fi
 	@if ldd $(INSTALLED_BINARY) | grep -qE '=> /(home|root)/'; then \

@@ -48,6 +48,7 @@ enum Default {
 
   /// A registry answers in milliseconds; one that takes longer than this is in trouble.
   static let registryTimeout: Int64 = 5 * seconds
+  static let registrySubject = "{topic}-value"
 
   static let listen = Endpoint(host: "127.0.0.1", port: 9479)
   /// The bucket of the statistical detectors. Their other defaults follow from it: see

@@ -60,7 +60,7 @@ struct FaultCase: CustomTestStringConvertible {
   }
 }
 
-private let keyCases: [FaultCase] = [
+let keyCases: [FaultCase] = [
   .changed(
     "pipeline: fleet\n", "",
     "1:1 : `pipeline` is missing; expected a name of letters, digits, `_` and `-`"),
@@ -103,7 +103,7 @@ private let keyCases: [FaultCase] = [
   .appended("${KEY}: 1\n", "10:1 ${KEY}: references to the environment work in values only"),
 ]
 
-private let kafkaCases: [FaultCase] = [
+let kafkaCases: [FaultCase] = [
   .changed(
     "kafka: {brokers: [b:9092]}\n", "",
     "1:1 kafka: `brokers` is missing; expected a list of host:port"),
@@ -169,7 +169,7 @@ private let kafkaCases: [FaultCase] = [
       + " directory"),
 ]
 
-private let sourceCases: [FaultCase] = [
+let sourceCases: [FaultCase] = [
   .changed("name: snapshots", "name: Snap-1", "4:11 sources[0].name: `Snap-1` may only contain"
     + " lower-case letters, digits and `_` = did you mean `snap_1`?"),
   .changed("[telemetry]", "[]", "5:13 sources[0].topics: the list is empty; expected at least one:"
@@ -239,7 +239,7 @@ private let sourceCases: [FaultCase] = [
       + " topic has one source = remove it from one of the two"),
 ]
 
-private let admissionCases: [FaultCase] = [
+let admissionCases: [FaultCase] = [
   .changed("device: device_id", "device: d\n    deduplicate: {}",
     "8:18 sources[0].deduplicate: `by` is missing; expected one of sequence, payload"),
   .changed("device: device_id", "device: d\n    deduplicate: {by: sequence}",
@@ -269,7 +269,7 @@ private let admissionCases: [FaultCase] = [
       + " 100000000"),
 ]
 
-private let eventTimeCases: [FaultCase] = [
+let eventTimeCases: [FaultCase] = [
   .appended("event_time: {device_idle: 0s, out_of_orderness: 5}\n",
     "10:27 event_time.device_idle: `0s` is out of range; expected 1s to 400d",
     "10:49 event_time.out_of_orderness: `5` has no unit; expected a duration such as 30s, 5m or"
@@ -284,7 +284,7 @@ private let eventTimeCases: [FaultCase] = [
     + " `1969-12-31` is out of range; expected 1970-01-01 to 2100-01-01"),
 ]
 
-private let windowCases: [FaultCase] = [
+let windowCases: [FaultCase] = [
   .appended("windows: [{name: 5m, size: 5 min, slide: 1M}]\n",
     "10:28 windows[0].size: `5 min` is not a duration; expected a duration such as 30s, 5m or 1h30m"
       + " = did you mean `5m`?",
@@ -325,7 +325,7 @@ private let windowCases: [FaultCase] = [
     + " {name: 5m, size: 5m, slide: 1m}; found a mapping = begin each item with `- `"),
 ]
 
-private let storageCases: [FaultCase] = [
+let storageCases: [FaultCase] = [
   .changed("storage: {root: /srv/downlink}\n", "",
     "1:1 : `storage` is missing; expected a mapping with root: the folder of the tables"),
   .changed("{root: /srv/downlink}", "{}",

@@ -13,7 +13,8 @@ extension Configuration.SchemaRegistry {
     timeoutMicros = section.value(
       .timeout, default: Default.registryTimeout, .duration(in: Allowed.registryTimeout))
     cacheFolder = section.optional(.cache, .path(in: section.reading.folder))
-    subjectPattern = section.value(.subject, default: "{topic}-value", .subjectPattern)
+    subjectPattern = section.value(
+      .subject, default: Default.registrySubject, .subjectPattern)
     if section.has(.password), !section.has(.user) {
       section.report(.password, atKey: true, "a password without `user`")
     }

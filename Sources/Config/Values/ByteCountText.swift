@@ -5,6 +5,9 @@
 enum ByteCountText {
   static let example = "a size such as 64MB or 1GiB"
 
+  /// Largest first.
+  static var unitNames: [String] { units.map(\.name) }
+
   private static let units: [(name: String, byteCount: Int64)] = [
     ("TiB", 1 << 40), ("TB", 1_000_000_000_000), ("GiB", 1 << 30), ("GB", 1_000_000_000),
     ("MiB", 1 << 20), ("MB", 1_000_000), ("KiB", 1 << 10), ("kB", 1000), ("B", 1),

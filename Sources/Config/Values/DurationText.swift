@@ -5,6 +5,9 @@
 enum DurationText {
   static let example = "a duration such as 30s, 5m or 1h30m"
 
+  /// Largest first, as they must be written.
+  static var unitNames: [String] { units.map(\.name) }
+
   private static let units: [(name: String, micros: Int64)] = [
     ("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000),
     ("ms", 1000), ("us", 1),

@@ -11,10 +11,18 @@ import Windows
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check", abstract: "Check a configuration and show what it comes to.",
-    discussion: "Reports every fault at once, with its place and a suggestion; exit code 78 then.")
+    discussion: """
+      Reports every fault at once, with its place and a suggestion; exit code 78 then.
+
+      With --schema it prints the JSON Schema of the configuration, by which editors complete and \
+      mark faults; no file is needed for that.
+      """)
 
   @Option(name: .long, help: "The configuration file.")
-  var config: String
+  var config: String?
+
+  @Flag(name: .long, help: "Print the JSON Schema (draft 2020-12) of the configuration.")
+  var schema = false
 
   @Option(name: .long, help: "Devices of each source, for the sizes shown.")
   var devices = 1000
@@ -22,7 +30,13 @@ struct CheckCommand: ParsableCommand {
   @Option(name: .long, help: "Metrics of each device of a narrow source, for the sizes shown.")
   var metrics = 10
 
+  func validate() throws {
+    if config == nil, !schema { throw ValidationError("--config is missing: the file to check") }
+  }
+
   func run() throws {
+    if schema { return print(Configuration.jsonSchema, terminator: "") }
+    guard let config else { return }
     let (configuration, wiring) = try Checked.load(config)
     print("\(config): no faults")
     if let registry = configuration.schemaRegistry, registry.sendsPasswordInClear {

@@ -197,6 +197,8 @@ class Scenario:
         daemon = self.daemon(config, "--until-caught-up", *flags)
         code = daemon.wait(seconds)
         require(code == EXIT_OK, f"--until-caught-up ended with {code}:\n{daemon.last_lines()}")
+        faults = config_schema().faults_of_text(Path(config).read_text(encoding="utf-8"))
+        require(not faults, f"{config} was run, and the JSON Schema refuses it: {faults}")
         return daemon
 
     def end_everything(self):
@@ -257,6 +259,13 @@ def binary():
     if not path or not os.access(path, os.X_OK):
         raise Failure("set DOWNLINKD to the path of the program (after `make build`)")
     return path
+
+
+def config_schema():
+    """The JSON Schema of configurations."""
+    from validate_config import ConfigSchema
+
+    return ConfigSchema(ORACLES.parent.parent / "config/downlinkd.schema.json")
 
 
 def base_config(brokers, root, sources, **sections):

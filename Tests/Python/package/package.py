@@ -136,6 +136,10 @@ def contents(tree, deb):
     require(conffiles == ["/etc/downlinkd/downlinkd.yaml"], f"conffiles: {conffiles}")
     config = (tree / "etc/downlinkd/downlinkd.yaml").read_text()
     require("root: /var/lib/downlinkd" in config, "the example keeps its tables elsewhere")
+    schema = config.splitlines()[0].partition("$schema=/")[2]
+    require(schema and (tree / schema).is_file(), f"there is no schema at /{schema}")
+    examples = tree / "usr/share/doc/downlinkd/examples"
+    require((examples / "downlinkd.schema.json").is_file(), "the example has no schema beside it")
     for script in ("postinst", "prerm", "postrm"):
         text = succeed("dpkg-deb", "--info", deb, script)
         require(text.startswith("#!/bin/sh\n"), f"{script} is no script of sh")
