@@ -69,6 +69,7 @@ class Fragments:
         done = subprocess.run(
             [binary(), "check", "--config", path], capture_output=True, text=True, timeout=60,
             cwd=self.folder,
+            env={**os.environ, "CREDENTIALS_DIRECTORY": str(standing.CREDENTIALS)},
         )  # fmt: skip
         said = done.stdout + done.stderr
         # A registry that the world has not: no fault of the block.

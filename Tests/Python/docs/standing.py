@@ -20,6 +20,7 @@ from harness import require
 
 CONFIG = Path("/etc/downlinkd/downlinkd.yaml")
 ROOT = Path("/var/lib/downlinkd")
+CREDENTIALS = Path("/run/credentials/downlinkd.service")
 SECRETS = ["kafka-password", "registry-password", "kafka-key", "http-key"]
 DEVICES, MINUTES = 50, 12
 
@@ -106,10 +107,9 @@ class Standing:
         for name in ("downlinkd.yaml", "FILE"):
             write_yaml(self.folder / name, config)
         (self.folder / "F").symlink_to(CONFIG)
-        secrets = Path("/run/credentials/downlinkd.service")
-        secrets.mkdir(parents=True)
+        CREDENTIALS.mkdir(parents=True)
         for name in SECRETS:
-            (secrets / name).write_text(f"not the real {name}\n")
+            (CREDENTIALS / name).write_text(f"not the real {name}\n")
 
     def produce(self):
         start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=MINUTES)
