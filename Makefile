@@ -1,9 +1,11 @@
-# make setup   once: Debian packages and the Python readers of the tests (fast when all is there)
+# make setup   once: Debian packages, the Python readers of the tests, the machines that the package
+#              is tried on (fast when all is there)
 # make demo    the whole path on this machine, broker included
 # make simulate SEEDS=100000, or SEED=7 to see one: the pipeline through simulated disasters
 # make test    everything that must hold before a commit; .ci/run runs the same steps, timed
 # make install after make build: the program, its units, an example configuration (DESTDIR, PREFIX)
 # make deb     the same as a Debian package, in .build/deb; test-package and test-systemd try it
+# make test-docs   the commands of README.md and docs/, typed; after make test-build
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -48,7 +50,7 @@ SEED ?=
 
 # ---- setup -------------------------------------------------------------------------------------
 
-setup: setup-debian setup-python
+setup: setup-debian setup-python setup-package-tests setup-roots
 
 # Asks apt only for what is missing, and refreshes its lists only when it cannot find that.
 setup-build: packages := $(BUILD_PACKAGES)
@@ -91,6 +93,12 @@ ROOT_PACKAGES := \
   systemd systemd-sysv ca-certificates librdkafka1 libprotobuf-c1 libsnappy1v5 libcurl4
 ROOT_PACKAGES_trixie := $(ROOT_PACKAGES:libcurl4=libcurl4t64)
 setup-roots: setup-package-tests
+	@for program in debootstrap systemd-nspawn; do \
+	  PATH=$$PATH:/usr/sbin:/sbin; command -v $$program >/dev/null || { \
+	    echo "setup-roots: there is no $$program here. test-systemd boots Debian 12 and 13" \
+	      "and needs a Debian that can install $(PACKAGE_TEST_PACKAGES)" >&2; exit 1; }; done
+	@if [ "$$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then \
+	  echo "setup-roots: test-systemd boots machines: be root, or have sudo" >&2; exit 1; fi
 	@mkdir -p $(ROOTS); exec 9>$(ROOTS)/lock; flock 9; \
 	as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; fi; \
 	$(foreach suite,$(ROOT_SUITES),( \
@@ -183,6 +191,8 @@ install:
 	$(MANUAL) downlinkd.yaml.5 <docs/CONFIG.md >$(MANDIR)/man5/downlinkd.yaml.5
 	install -m 0644 README.md LICENSE $(DOCDIR)
 	install -m 0644 docs/*.md $(DOCDIR)/docs
+	install -d $(DOCDIR)/docs/how-to
+	install -m 0644 docs/how-to/*.md $(DOCDIR)/docs/how-to
 	install -m 0644 config/downlinkd.yaml config/downlinkd.schema.json $(DOCDIR)
 	install -m 0644 config/downlinkd.schema.json $(DATADIR)
 	if [ ! -e $(CONFIG) ]; then \

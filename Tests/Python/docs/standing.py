@@ -4,6 +4,7 @@ it, downlinkd set up as the package does it and running, and a folder with the f
 
 import contextlib
 import datetime
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -21,7 +22,8 @@ from harness import require
 CONFIG = Path("/etc/downlinkd/downlinkd.yaml")
 ROOT = Path("/var/lib/downlinkd")
 CREDENTIALS = Path("/run/credentials/downlinkd.service")
-SECRETS = ["kafka-password", "registry-password", "kafka-key", "http-key"]
+SECRETS = ["kafka-password", "registry-password", "http-key"]
+CERTIFICATES = [CONFIG.parent / name for name in ("kafka-ca.pem", "kafka-client.pem")]
 DEVICES, MINUTES = 50, 12
 
 ORBIT = """syntax = "proto3";
@@ -107,9 +109,18 @@ class Standing:
         for name in ("downlinkd.yaml", "FILE"):
             write_yaml(self.folder / name, config)
         (self.folder / "F").symlink_to(CONFIG)
+        (self.folder / "kafka-password").write_text("not the real one\n")
         CREDENTIALS.mkdir(parents=True)
         for name in SECRETS:
             (CREDENTIALS / name).write_text(f"not the real {name}\n")
+
+        # An authority, and a client's certificate with its key: the same one for all.
+        harness.call(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=kafka-1",
+             "-days", "2", "-keyout", CREDENTIALS / "kafka-key", "-out", CERTIFICATES[0]]
+        )  # fmt: skip
+        for path in CERTIFICATES[1:]:
+            shutil.copy(CERTIFICATES[0], path)
 
     def produce(self):
         start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=MINUTES)
