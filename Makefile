@@ -250,6 +250,7 @@ test-deploy:
 
 # What the pages tell people to type is typed. Needs namespaces: root, or those of users.
 test-docs:
+	$(PYTHON) $(SOURCES_PYTHON)/docs/docs_self_test.py
 	DOWNLINKD=$(CURDIR)/.build/debug/downlinkd $(PYTHON) $(SOURCES_PYTHON)/docs/docs_commands.py
 
 # The wire plan against libprotobuf-c, guided by coverage, for a bounded time; any difference ends it.

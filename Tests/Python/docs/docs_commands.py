@@ -304,7 +304,8 @@ def run_standing(folder, pages, known):
         for command in [*commands, *lone]:
             seen.add(command.text)
             alone = re.match(INSTEAD_OF_INSTANCE, command.text)
-            with collected(faults), machine.without_instance() if alone else contextlib.nullcontext():
+            place = machine.without_instance() if alone else contextlib.nullcontext()
+            with collected(faults), place:
                 count += judge(command, known)
                 run_command(shell, command)
         shell.close()
@@ -312,7 +313,8 @@ def run_standing(folder, pages, known):
             with collected(faults):
                 checked.check(block)
     require(not faults, "\n".join(faults))
-    require(machine.instance.is_running, f"the instance has ended:\n{machine.instance.last_lines()}")
+    instance = machine.instance
+    require(instance.is_running, f"the instance has ended:\n{instance.last_lines()}")
     blocks = ", ".join(f"{number} of {kind}" for kind, number in sorted(checked.counts.items()))
     note(f"{count} commands of downlinkd were run on {len(pages)} pages; blocks: {blocks}")
 

@@ -65,7 +65,9 @@ class Page:
 
 def pages():
     """Every page that people read, by its path in the checkout."""
-    paths = [CHECKOUT / "README.md", *CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("deploy/**/*.md")]
+    paths = [CHECKOUT / "README.md"]
+    for folder in ("docs", "deploy"):
+        paths += CHECKOUT.glob(f"{folder}/**/*.md")
     return {str(path.relative_to(CHECKOUT)): read(path) for path in sorted(paths)}
 
 
@@ -174,21 +176,23 @@ def console_commands(block):
 
 # Thousands are divided by commas or by spaces that do not break.
 FIGURE = r"[-+−]?\d[\d,.:\u00a0\u2009\u202f]*(?:T[\d:.]+Z?)?(?:[eE][-+]?\d+)?(?:-\d[\d:.T]*Z?)*"
-UNIT = r"(?: ?(?:[kMGT]i?B|B|ms|us|ns|s|min|h|m|d|%)\b)?"
+UNIT = r"(?: ?(?:[kKMGT]i?B|B|ms|us|ns|s|min|h|m|d|%)\b)?"
 
 
 def shape(line):
     """A line without what differs from run to run: figures and their units, ids, boxes."""
-    line = re.sub(r"\b(?=\w*\d)[0-9a-f]{8,}\b", "#", line)
     line = re.sub(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", "#", line)
+    line = re.sub(r"\b(?=\w*\d)[0-9a-f]{8,}\b", "#", line)
     line = re.sub(r"[─┌┐└┘├┤┬┴┼═╞╡-]{3,}", "─", line)
     line = re.sub(FIGURE + UNIT, "#", line)
+    # One file, two files.
+    line = re.sub(r"# ([a-z]+?)s\b", r"# \1", line)
     return " ".join(line.split())
 
 
 def shows(documented, real):
-    """Whether the lines of a page are the real ones but for their figures: in their order, `…` for
-    any part of a line or, alone, for any lines. Returns the first that is not, or None."""
+    """The first line of a page that is not the real one, but for its figures, or None: in their
+    order, `…` for any part of a line or, alone, for any lines."""
     shapes = [shape(line) for line in real]
     at, may_skip = 0, False
     for line in documented:

@@ -188,7 +188,8 @@ def programs(folder, not_run):
                   '  case "$1" in -u|-g) shift ;; esac; shift\ndone\nexec "$@"\n')  # fmt: skip
     write_program(folder, "python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     here = Path(__file__).resolve().parent
-    write_program(folder, "duckdb", f'#!/bin/sh\nexec {sys.executable} {here}/duckdb_shell.py "$@"\n')
+    shell = f'#!/bin/sh\nexec {sys.executable} {here}/duckdb_shell.py "$@"\n'
+    write_program(folder, "duckdb", shell)
     for name in not_run:
         write_program(folder, name, "#!/bin/sh\nexit 0\n")
     # The one thing that a service manager does here: a signal for the instance that runs.
