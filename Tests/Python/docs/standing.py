@@ -4,6 +4,7 @@ it, downlinkd set up as the package does it and running, and a folder with the f
 
 import contextlib
 import datetime
+import os
 import shutil
 import subprocess
 import time
@@ -39,7 +40,10 @@ message Orbit { Header header = 1; Battery battery = 2; Position position = 3; }
 class Standing:
     """Everything is there when it is made; `folder` is where the commands are run."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, bin_folder):
+        self.bin = bin_folder
+        # The script that stands in for systemctl finds the program beside it.
+        os.environ["PATH"] = f"{bin_folder}:{os.environ['PATH']}"
         self.folder = folder / "work"
         self.folder.mkdir()
         self.logs = folder
@@ -56,19 +60,33 @@ class Standing:
         self.produce()
         self.start_instance()
 
+    def systemctl(self, verb):
+        return subprocess.run([self.bin / "systemctl", verb, "downlinkd"], timeout=120).returncode
+
     def start_instance(self):
-        self.instance = self.start(f"instance-{len(self.processes)}", "run", "--config", CONFIG)
-        Path(world.INSTANCE_PID).write_text(f"{self.instance.popen.pid}\n")
-        world.wait_until("the instance is ready and has committed", self.has_committed)
+        code = self.systemctl("start")
+        log = Path(world.INSTANCE_LOG)
+        require(code == 0, f"the instance has ended:\n{log.read_text()[-2000:]}")
+        world.wait_until("every record is committed", self.has_committed)
 
     @contextlib.contextmanager
     def without_instance(self):
         """For a command that takes its place."""
-        self.instance.stop()
+        self.systemctl("stop")
         try:
             yield
         finally:
             self.start_instance()
+
+    def lose_a_position(self):
+        """The instance is away while the topic gets more than a partition of the embedded broker
+        keeps, as retention would have it."""
+        self.systemctl("stop")
+        harness.call(
+            [harness.binary(), "produce", "--brokers", self.brokers, "--topic", "telemetry",
+             "--fleet", 8, "--seconds", 40_000, "--compression", "none", "--period", "1s"],
+            seconds=120,
+        )  # fmt: skip
 
     @staticmethod
     def words(flag, *values):
@@ -148,14 +166,8 @@ class Standing:
         require(producer.flush(60) == 0, "records of orbit-v2 were not delivered")
 
     def has_committed(self):
-        require(
-            self.instance.is_running,
-            f"the instance ended with {self.instance.code}:\n{self.instance.last_lines()}",
-        )
-        done = subprocess.run(
-            [harness.binary(), "status", "--config", CONFIG], capture_output=True, timeout=30
-        )
-        return done.returncode == 0 and self.count_readings() >= DEVICES * MINUTES * 6 * 0.99
+        require(self.systemctl("is-active") == 0, "the instance has ended")
+        return self.count_readings() >= DEVICES * MINUTES * 6 * 0.99
 
     @staticmethod
     def count_readings():

@@ -27,7 +27,7 @@ KAFKA_PORTS = [9092]
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 PR_SET_PDEATHSIG = 1
 SECONDS_MAX = 180
-INSTANCE_PID = "/run/instance.pid"
+INSTANCE_PID, INSTANCE_LOG = "/run/instance.pid", "/run/instance.log"
 
 
 def inside(arguments):
@@ -168,6 +168,37 @@ class Shell:
         self.bash.wait()
 
 
+# As much of a service manager as pages need: one unit, whatever its name, started in the background
+# until it is ready, or has ended.
+SYSTEMCTL = f"""#!/bin/bash
+alive() {{
+  pid=$(cat {INSTANCE_PID} 2>/dev/null) && [ -d /proc/$pid ] &&
+    ! grep -q '^State:.Z' /proc/$pid/status
+}}
+stop() {{
+  alive && kill $pid
+  while alive; do sleep 0.1; done
+}}
+start() {{
+  alive && return
+  unset DOCS_STOP_AFTER
+  downlinkd run --config /etc/downlinkd/downlinkd.yaml </dev/null >>{INSTANCE_LOG} 2>&1 &
+  echo $! >{INSTANCE_PID}
+  until downlinkd status --config /etc/downlinkd/downlinkd.yaml >/dev/null 2>&1; do
+    alive || return 1
+    sleep 0.2
+  done
+}}
+case "$1" in
+  start) start ;;
+  stop) stop ;;
+  restart) stop; start ;;
+  reload) alive && kill -HUP $pid ;;
+  is-active) alive ;;
+esac
+"""
+
+
 def write_program(folder, name, text):
     path = folder / name
     path.write_text(text, encoding="utf-8")
@@ -192,12 +223,7 @@ def programs(folder, not_run):
     write_program(folder, "duckdb", shell)
     for name in not_run:
         write_program(folder, name, "#!/bin/sh\nexit 0\n")
-    # The one thing that a service manager does here: a signal for the instance that runs.
-    write_program(
-        folder, "systemctl",
-        "#!/bin/sh\n"
-        f'case "$1" in reload) kill -HUP "$(cat {INSTANCE_PID})" ;; esac\nexit 0\n',
-    )  # fmt: skip
+    write_program(folder, "systemctl", SYSTEMCTL)
     return folder
 
 
