@@ -4,7 +4,7 @@
 
 Rules by promtool, their unit tests in alerts.test.yaml; metric names and labels in rules and
 dashboard against docs/METRICS.md; Kubernetes and compose files against themselves; every
-configuration in them by `downlinkd check`; the units by systemd-analyze security.
+configuration in them by `downlinkd check`; the units by systemd-analyze security and verify.
 """
 
 import json
@@ -258,6 +258,18 @@ def units():
         last = done.stdout.strip().splitlines()[-1]
         require(done.returncode == 0, f"{name}: above {EXPOSURE_MAX / 10}: {last}")
         note(last.strip("→ "))
+    spelling_of_units()
+
+
+def spelling_of_units():
+    """Keys and values, by systemd; with this program in place of the installed one."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("downlinkd.service", "downlinkd@.service"):
+            text = (DEPLOY / name).read_text().replace("/usr/local/bin/downlinkd", binary())
+            (Path(folder) / name).write_text(text)
+            call(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no",
+                  f"{folder}/{name.replace('@', '@wind')}"])  # fmt: skip
+    note("systemd-analyze verify takes both units")
 
 
 def every_file_is_read():

@@ -213,6 +213,7 @@ def check_text(pages, known):
     """Links, the reference, the spelling of every call; the counts as a sentence."""
     links = fragments.check_links(pages)
     fragments.check_index(pages)
+    named = fragments.check_names(pages)
     reference = (CHECKOUT / program.CLI_PAGE).read_text(encoding="utf-8")
     program.check_reference(reference, known)
     spelled = 0
@@ -228,7 +229,8 @@ def check_text(pages, known):
             except Failure as reason:
                 raise Failure(f"{page.path}:{line}: {reason}") from None
             spelled += 1
-    note(f"{len(pages)} pages, {links} links; {spelled} commands in the text are the program's")
+    note(f"{len(pages)} pages, {links} links, {named} names of files and of make's targets")
+    note(f"{spelled} commands in the text are the program's")
     note(f"{program.CLI_PAGE} has all of {len(known)} commands and their options")
 
 

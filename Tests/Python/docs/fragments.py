@@ -11,7 +11,7 @@ import yaml
 
 import delta_tables
 import standing
-from documents import CHECKOUT
+from documents import CHECKOUT, SHELL
 from duckdb_shell import statements
 from harness import binary, require
 
@@ -142,6 +142,9 @@ def merged(base, fragment):
 
 # ---- links
 
+FOLDERS = ["Sources", "Tests", "deploy", "docs", "config", "Benchmarks"]
+
+
 
 def check_links(pages):
     """Every link between our files leads to a file and, where it says so, to a heading."""
@@ -160,6 +163,31 @@ def check_links(pages):
                 other = pages.get(str(path.relative_to(CHECKOUT)))
                 require(other, f"{place}: {name} is no page of ours")
                 require(anchor in other.anchors, f"{place}: {name or page.path} has no #{anchor}")
+    return count
+
+
+def check_names(pages):
+    """Files of the checkout and targets of make that are named as code are there."""
+    makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"(?m)^([a-z][\w -]*?):(?!=)", makefile.replace("\\\n", " ")))
+    targets = {name for names in targets for name in names.split()}
+    targets |= set(re.search(r"TEST_STEPS := ((?:.*\\\n)*.*)", makefile)[1].split())
+    count = 0
+    for page in pages.values():
+        lines = [*page.inline]
+        for block in page.blocks:
+            if block.language in SHELL:
+                lines += enumerate(block.lines, block.line)
+        for line, text in lines:
+            place = f"{page.path}:{line}"
+            for name in re.findall(r"(?<![\w./])((?:%s)/[\w./+-]+)" % "|".join(FOLDERS), text):
+                found = (CHECKOUT / name.rstrip(".")).exists() or list(CHECKOUT.glob(name + "*"))
+                require(found, f"{place}: there is no {name}")
+                count += 1
+            for names in re.findall(r"(?:^|&& |sudo )make((?: (?!-)[a-z][a-z-]*(?![\w=]))+)", text):
+                unknown = set(names.split()) - targets
+                require(not unknown, f"{place}: make has no target {unknown}")
+                count += 1
     return count
 
 
