@@ -17,6 +17,7 @@ actor Renderings {
   private let connections: ConnectionTable
   private let status: @Sendable () -> PipelineStatus
   private var made: [Route: (rendering: Rendering, atNanos: Int64)] = [:]
+  private var history = StatusHistory()
 
   init(
     ageMax: Duration, connections: ConnectionTable,
@@ -32,9 +33,18 @@ actor Renderings {
   func rendering(of route: Route) -> Rendering {
     let now = MonotonicClock.nowNanos()
     if let last = made[route], now - last.atNanos < ageMaxNanos { return last.rendering }
-    let rendering = make(route, StatusView(status(), .current(), connections.counts))
+    let view = StatusView(status(), .current(), connections.counts, history: history.points)
+    let rendering = make(route, view)
     made[route] = (rendering, now)
     return rendering
+  }
+
+  /// Adds a point to the history every five seconds, until it is cancelled.
+  func keepHistory() async {
+    while !Task.isCancelled {
+      history.note(status(), nowNanos: MonotonicClock.nowNanos())
+      try? await Task.sleep(for: .nanoseconds(StatusHistory.intervalNanos))
+    }
   }
 
   private func make(_ route: Route, _ view: StatusView) -> Rendering {
@@ -46,7 +56,7 @@ actor Renderings {
         type: "application/json",
         body: ByteBuffer(bytes: StatusDocument.value(view).bytes + [UInt8(ascii: "\n")]))
     case .html:
-      Rendering(type: "text/html; charset=utf-8", body: ByteBuffer(string: HTMLDocument.text(view)))
+      Rendering(type: "text/html; charset=utf-8", body: ByteBuffer(string: Page.text(view)))
     case .alive, .ready:
       preconditionFailure("\(route) is answered by the responder")
     }
@@ -59,13 +69,25 @@ struct StatusView: Sendable {
   /// Nil where the system does not say.
   let process: ProcessUsage?
   let connections: ConnectionTable.Counts
+  /// Oldest first.
+  let history: [StatusHistory.Point]
+  /// Of the status, worst first.
+  let openAnomalies: [OpenAnomaly]
+  /// Windows around openings, by the anomaly's id, as far as they have been read.
+  let plots: [String: [PlotPoint]]
+  let tables: [TableSize]
 
   init(
     _ status: PipelineStatus, _ process: ProcessUsage? = nil,
-    _ connections: ConnectionTable.Counts = .init()
+    _ connections: ConnectionTable.Counts = .init(), history: [StatusHistory.Point] = [],
+    plots: [String: [PlotPoint]] = [:], tables: [TableSize] = []
   ) {
     self.status = status
     self.process = process
     self.connections = connections
+    self.history = history
+    self.plots = plots
+    self.tables = tables
+    openAnomalies = OpenAnomaly.open(after: status.recentAnomalies)
   }
 }

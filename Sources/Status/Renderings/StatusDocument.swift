@@ -46,6 +46,7 @@ package enum StatusDocument {
         JSONMember("brokers", .array(status.brokers.map(broker))),
         JSONMember("partitions", .array(status.partitions.map { partition($0, status) })),
         JSONMember("process", process(view.process)),
+        JSONMember("history", .array(view.history.map(point))),
       ],
     ]
     return .object(members.flatMap { $0 })
@@ -245,6 +246,17 @@ package enum StatusDocument {
       "resident_peak_bytes": .int(usage.residentByteCountMax),
       "cpu_seconds": seconds(usage.cpuSeconds), "threads": .int(usage.threadCount),
       "open_fds": .int(usage.openFileCount), "max_fds": .int(usage.openFileCountMax),
+    ]
+  }
+
+  private static func point(_ point: StatusHistory.Point) -> JSONValue {
+    func tenths(_ value: Double?) -> JSONValue { number(value.map { ($0 * 10).rounded() / 10 }) }
+    return [
+      "at": time(point.atMicros), "records_per_second": tenths(point.recordsPerSecond),
+      "received_bytes_per_second": tenths(point.bytesPerSecond),
+      "lag_records": int(point.lagRecords), "lag_seconds": tenths(point.lagSeconds),
+      "watermark_lag_seconds": tenths(point.watermarkLagSeconds),
+      "dead_letters": .int(point.deadLetterCount),
     ]
   }
 

@@ -47,7 +47,7 @@ struct StatusResponder: HTTPResponder {
       .contentLength: String(rendering.body.readableBytes),
       .cacheControl: "no-store",
       .xContentTypeOptions: "nosniff",
-      .contentSecurityPolicy: HTMLDocument.contentSecurityPolicy,
+      .contentSecurityPolicy: Page.contentSecurityPolicy,
       .referrerPolicy: "no-referrer",
     ]
     let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: rendering.body)

@@ -92,6 +92,8 @@ package final class StatusServer: Service, Sendable {
         services: [.init(service: application)], logger: quiet))
     // Detached: the graceful shutdown of the process must not reach it before its turn.
     let ended = Task<StatusError?, Never>.detached {
+      let history = Task { await renderings.keepHistory() }
+      defer { history.cancel() }
       var failure: (any Error)?
       do { try await group.run() } catch { failure = error }
       try? await loops.shutdownGracefully()

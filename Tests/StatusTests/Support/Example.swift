@@ -142,7 +142,11 @@ enum Example {
   static func big(partitionCount: Int32 = 256) -> PipelineStatus {
     var status = busy()
     status.partitions = (0..<partitionCount).map { partition($0, behind: Int64($0)) }
-    status.recentAnomalies = (0..<200).map { note(device: "device-\($0)") }
+    status.recentAnomalies = (0..<200).map { number in
+      var note = note(device: "device-\(number)")
+      note.id = "a\(number)"
+      return note
+    }
     return status
   }
 
@@ -151,6 +155,20 @@ enum Example {
     threadCount: 14, openFileCount: 40, openFileCountMax: 1024)
 
   static func view(_ status: PipelineStatus) -> StatusView {
-    StatusView(status, process, .init(open: 2, accepted: 31, evicted: 1, silenced: 4, flooded: 0))
+    StatusView(
+      status, process, .init(open: 2, accepted: 31, evicted: 1, silenced: 4, flooded: 0),
+      history: history())
+  }
+
+  /// Two minutes of a pipeline whose lag is `lag(seconds ago)`; a dead letter a minute ago.
+  static func history(
+    seconds: Int64 = 120, lag: (Int64) -> Int64 = { _ in 340 }
+  ) -> [StatusHistory.Point] {
+    stride(from: seconds, through: 0, by: -5).map { ago in
+      .init(
+        atMicros: now - second(Double(ago)), recordsPerSecond: ago == seconds ? nil : 120,
+        bytesPerSecond: ago == seconds ? nil : 4096, lagRecords: lag(ago), lagSeconds: 1.5,
+        watermarkLagSeconds: 34, deadLetterCount: ago > 60 ? 2 : 3)
+    }
   }
 }
