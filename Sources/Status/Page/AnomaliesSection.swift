@@ -8,15 +8,15 @@ enum AnomaliesSection {
   static let silentShownMax = 40
 
   static func markup(_ view: StatusView) -> Markup {
-    let known = view.openAnomalies.filter { !$0.isSilence }
-    let silent = view.openAnomalies.filter(\.isSilence)
+    let known = view.status.openDetails.filter { !$0.isSilence }
+    let silent = view.status.openDetails.filter(\.isSilence)
     return "\(anomalies(view, known, silentCount: silent.count))\n\(silence(view, silent))"
   }
 
   // MARK: - Of values
 
   static func anomalies(
-    _ view: StatusView, _ known: [OpenAnomaly], silentCount: Int
+    _ view: StatusView, _ known: [PipelineStatus.OpenAnomaly], silentCount: Int
   ) -> Markup {
     let open = view.status.openAnomalyCount
     var lines: [Markup] = []
@@ -50,7 +50,7 @@ enum AnomaliesSection {
     return "\(Quantity.count(Int64(status.openAnomalyCount))) \(words): \(first)\(others)."
   }
 
-  private static func card(_ anomaly: OpenAnomaly, _ view: StatusView) -> Markup {
+  private static func card(_ anomaly: PipelineStatus.OpenAnomaly, _ view: StatusView) -> Markup {
     let now = view.status.nowMicros
     let tone: Verdict.Tone = anomaly.isCritical ? .bad : .warning
     let metric: Markup = anomaly.metric.map { "<span class=\"metric\">\($0)</span> of " } ?? .none
@@ -69,25 +69,26 @@ enum AnomaliesSection {
       """
   }
 
-  private static func figures(_ anomaly: OpenAnomaly) -> Markup {
+  private static func figures(_ anomaly: PipelineStatus.OpenAnomaly) -> Markup {
     let value: Markup = anomaly.value.map { "<b>\(Quantity.figure($0))</b>" } ?? "<b>–</b>"
     guard let expected = anomaly.expected else { return value }
     return "\(value) expected \(Quantity.figure(expected))"
   }
 
   /// Windows around the opening, where they have been read.
-  private static func plot(_ anomaly: OpenAnomaly, _ view: StatusView) -> Markup {
+  private static func plot(_ anomaly: PipelineStatus.OpenAnomaly, _ view: StatusView) -> Markup {
     guard let points = view.plots[anomaly.id], let first = points.first, let last = points.last
     else { return .none }
     let opened = anomaly.openedAtMicros
     var plot = Plot(
       points: points, fromMicros: min(first.atMicros, opened),
-      toMicros: max(last.atMicros, opened), label: "")
-    plot = Plot(
-      points: points, fromMicros: plot.fromMicros, toMicros: plot.toMicros,
-      label: label(anomaly, points, plot.range), isAmount: false, level: anomaly.expected,
+      toMicros: max(last.atMicros, opened), label: "", isAmount: false, level: anomaly.expected,
       mark: PlotPoint(at: opened, anomaly.value))
     guard let range = plot.range else { return .none }
+    plot.label =
+      "Windows of \(anomaly.metric ?? "the device") around the opening: "
+      + "\(Quantity.count(Int64(points.count), of: "window")) between "
+      + "\(Quantity.figure(range.lowerBound)) and \(Quantity.figure(range.upperBound))"
     let now = view.status.nowMicros
     return """
       \(plot.markup)
@@ -97,18 +98,8 @@ enum AnomaliesSection {
       """
   }
 
-  private static func label(
-    _ anomaly: OpenAnomaly, _ points: [PlotPoint], _ range: ClosedRange<Double>?
-  ) -> String {
-    let between = range.map {
-      "between \(Quantity.figure($0.lowerBound)) and \(Quantity.figure($0.upperBound))"
-    }
-    return "Windows of \(anomaly.metric ?? "the device") around the opening: "
-      + "\(Quantity.count(Int64(points.count), of: "window")) \(between ?? "without values")"
-  }
-
-  private static func evidence(_ anomaly: OpenAnomaly) -> Markup {
-    let members = anomaly.evidence.filter { $0.name != "kind" }
+  private static func evidence(_ anomaly: PipelineStatus.OpenAnomaly) -> Markup {
+    let members = anomaly.evidenceMembers.filter { $0.name != "kind" }
     guard !members.isEmpty else { return .none }
     let rows: [Markup] = members.prefix(16).map { member in
       "<dt>\(member.name)</dt><dd>\(text(member.value))</dd>"
@@ -144,7 +135,7 @@ enum AnomaliesSection {
 
   // MARK: - Silence
 
-  static func silence(_ view: StatusView, _ silent: [OpenAnomaly]) -> Markup {
+  static func silence(_ view: StatusView, _ silent: [PipelineStatus.OpenAnomaly]) -> Markup {
     guard !silent.isEmpty else {
       return .section(
         "silent", "Silent devices", "<p class=\"note\">None that a detector watches for.</p>")
@@ -155,7 +146,7 @@ enum AnomaliesSection {
       ($0.openedAtMicros, $0.id) < ($1.openedAtMicros, $1.id)
     }
     let rows: [[Markup]] = ordered.prefix(silentShownMax).map { anomaly in
-      let heard = anomaly.evidence.first { $0.name == "last_heard" }?.value.stringValue
+      let heard = anomaly.evidenceMembers.first { $0.name == "last_heard" }?.value.stringValue
       let device: Markup = anomaly.device.isEmpty
         ? "\(Quantity.count(Int64(anomaly.value ?? 0), of: "device")) in the same minute"
         : "\(anomaly.device)"
@@ -172,5 +163,14 @@ enum AnomaliesSection {
       "silent", caption: "Devices that went silent, the longest first",
       [".Device", "Last heard", "Silent for", ".Detector"], rows)
     return .section("silent", "Silent devices", "\(table)\n\(more)")
+  }
+}
+
+extension PipelineStatus.OpenAnomaly {
+  fileprivate var isCritical: Bool { severity == "critical" }
+
+  /// Nothing where the text is no object.
+  fileprivate var evidenceMembers: [JSONMember] {
+    (try? JSONValue(parsing: Array(evidence.utf8)))?.members ?? []
   }
 }

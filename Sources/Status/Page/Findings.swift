@@ -44,7 +44,7 @@ extension Finding {
     let open = view.status.openAnomalyCount
     guard open > 0 else { return nil }
     let critical = view.status.openCount(severity: "critical")
-    let silent = view.openAnomalies.count { $0.isSilence }
+    let silent = view.status.openDetails.count { $0.isSilence }
     var parts: [String] = []
     if critical > 0 { parts.append("\(Quantity.count(Int64(critical))) critical") }
     if open > critical { parts.append("\(Quantity.count(Int64(open - critical))) warning") }

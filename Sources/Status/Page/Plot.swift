@@ -31,7 +31,7 @@ struct Plot {
   let fromMicros: Int64
   let toMicros: Int64
   /// What a screen reader says.
-  let label: String
+  var label: String
   /// Whether the axis begins at 0: amounts do, measurements do not.
   var isAmount = true
   /// A level: what was expected.

@@ -71,8 +71,6 @@ struct StatusView: Sendable {
   let connections: ConnectionTable.Counts
   /// Oldest first.
   let history: [StatusHistory.Point]
-  /// Of the status, worst first.
-  let openAnomalies: [OpenAnomaly]
   /// Windows around openings, by the anomaly's id, as far as they have been read.
   let plots: [String: [PlotPoint]]
   let tables: [TableSize]
@@ -88,6 +86,5 @@ struct StatusView: Sendable {
     self.history = history
     self.plots = plots
     self.tables = tables
-    openAnomalies = OpenAnomaly.open(after: status.recentAnomalies)
   }
 }

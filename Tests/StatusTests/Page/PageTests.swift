@@ -48,18 +48,16 @@ import Testing
     status.partitions[0].topicPartition = TopicPartition(topic: bad, partition: 0)
     status.schemaRegistry?.url = bad
     status.schemaRegistry?.trouble = bad
-    status.recentAnomalies = [
-      Example.note(device: bad), Example.note(device: bad), Example.note(device: bad),
-    ]
-    let silence = #"{"kind":"silence","last_heard":"<b\"'>"}"#
-    for (index, evidence) in [#"{"<b\"'>":"<b\"'>","a":["<b\"'>"]}"#, silence, bad].enumerated() {
-      status.recentAnomalies[index].id = index == 0 ? bad : "\(index)\(bad)"
-      status.recentAnomalies[index].metric = bad
-      status.recentAnomalies[index].detector = bad
-      status.recentAnomalies[index].source = bad
-      status.recentAnomalies[index].state = bad
-      status.recentAnomalies[index].severity = bad
-      status.recentAnomalies[index].evidence = evidence
+    status.recentAnomalies = [Example.note(device: bad)]
+    status.recentAnomalies[0].metric = bad
+    status.recentAnomalies[0].detector = bad
+    status.recentAnomalies[0].state = bad
+    status.recentAnomalies[0].severity = bad
+    let evidence = #"{"<b\"'>":"<b\"'>","last_heard":"<b\"'>"}"#
+    status.openDetails = [("limits", bad), ("silence", "s" + bad)].map { rule, id in
+      .init(
+        id: id, source: bad, device: bad, metric: bad, detector: bad, rule: rule, severity: bad,
+        openedAtMicros: 0, value: 1, expected: 2, evidence: evidence)
     }
     status.drift[0].source = bad
     status.drift[0].found[0].messageName = bad
@@ -145,7 +143,7 @@ import Testing
     let plot = (0..<40).map {
       PlotPoint(at: Example.now - Int64($0) * 60_000_000, 20.5, low: 18.2, high: 23)
     }
-    let plots = Dictionary(uniqueKeysWithValues: status.recentAnomalies.map { ($0.id, plot) })
+    let plots = Dictionary(uniqueKeysWithValues: status.openDetails.map { ($0.id, plot) })
     let page = Page.text(
       StatusView(status, Example.process, history: history, plots: plots))
     #expect(page.utf8.count < 100_000, "\(page.utf8.count) bytes")

@@ -5,41 +5,22 @@ import Testing
 
 @Suite struct AnomaliesSectionTests {
   private func anomaly(
-    _ id: String, _ severity: String = "warning", state: String = "opened", ago: Double = 10,
+    _ id: String, _ severity: String = "warning", ago: Double = 10, rule: String = "limits",
     evidence: String = #"{"kind":"limits","worst":95.25}"#, device: String = "sat-1"
-  ) -> PipelineStatus.AnomalyNote {
+  ) -> PipelineStatus.OpenAnomaly {
     .init(
       id: id, source: "buses", device: device, metric: "temperature", detector: "too_hot",
-      severity: severity, state: state, eventTimeMicros: Example.now - Example.second(ago),
+      rule: rule, severity: severity, openedAtMicros: Example.now - Example.second(ago),
       value: 91.5, expected: 20, evidence: evidence)
   }
 
   private func view(
-    _ steps: [PipelineStatus.AnomalyNote], open: Int? = nil, plots: [String: [PlotPoint]] = [:]
+    _ open: [PipelineStatus.OpenAnomaly], count: Int? = nil, plots: [String: [PlotPoint]] = [:]
   ) -> StatusView {
     var status = Example.busy()
-    status.recentAnomalies = steps
-    status.openAnomalies[0].count = open ?? steps.count
+    status.openDetails = open
+    status.openAnomalies[0].count = count ?? open.count
     return StatusView(status, plots: plots)
-  }
-
-  @Test func `worst first, then the newest`() {
-    let steps = [
-      anomaly("a", ago: 5), anomaly("b", "critical", ago: 60), anomaly("c", ago: 1),
-      anomaly("d", "critical", ago: 2),
-    ]
-    #expect(view(steps).openAnomalies.map(\.id) == ["d", "b", "c", "a"])
-  }
-
-  @Test func `steps make lives`() {
-    let steps = [
-      anomaly("a", ago: 50), anomaly("b", ago: 40), anomaly("a", "critical", state: "escalated"),
-      anomaly("b", state: "closed", ago: 5), anomaly("c", state: "closed", ago: 4),
-    ]
-    let open = view(steps).openAnomalies
-    #expect(open.map(\.id) == ["a"])
-    #expect(open[0].isCritical)
-    #expect(open[0].openedAtMicros == Example.now - Example.second(50))
   }
 
   @Test func `an open anomaly is shown with what it is about`() {
@@ -55,36 +36,36 @@ import Testing
   }
 
   @Test func `many are summed up in words`() {
-    let steps = (0..<200).map { anomaly("a\($0)", device: "sat-\($0)") }
-    let text = AnomaliesSection.markup(view(steps, open: 1234)).text
+    let open = (0..<200).map { anomaly("a\($0)", device: "sat-\($0)") }
+    let text = AnomaliesSection.markup(view(open, count: 1234)).text
     #expect(text.components(of: #"<li id="a-"#).count == AnomaliesSection.shownMax + 1)
     #expect(text.contains("1 234 open in all, silence included: 1 234 critical of too_hot (bus"))
   }
 
   @Test func `none is said in words`() {
-    let text = AnomaliesSection.markup(view([], open: 0)).text
+    let text = AnomaliesSection.markup(view([], count: 0)).text
     #expect(text.contains("None: every series that is watched is as usual."))
     #expect(text.contains("None that a detector watches for."))
-    // Known by count only: opened before the instance was.
-    let counted = AnomaliesSection.markup(view([], open: 3)).text
+    // Known by count only: the lane has not said more yet.
+    let counted = AnomaliesSection.markup(view([], count: 3)).text
     #expect(counted.contains("3 open: 3 critical of too_hot (buses)."))
   }
 
   @Test func `silence has a list of its own, the longest first`() {
     let heard = #"{"kind":"silence","last_heard":"2026-11-21T07:02:00.000000Z"}"#
     let many = #"{"kind":"silence_summary","devices":91}"#
-    let steps = [
-      anomaly("s1", ago: 1800, evidence: heard, device: "sat-9"),
-      anomaly("s2", ago: 60, evidence: many, device: ""), anomaly("a"),
+    let open = [
+      anomaly("a"), anomaly("s2", ago: 60, rule: "silence", evidence: many, device: ""),
+      anomaly("s1", ago: 1800, rule: "silence", evidence: heard, device: "sat-9"),
     ]
-    let text = AnomaliesSection.markup(view(steps)).text
+    let text = AnomaliesSection.markup(view(open)).text
     #expect(text.components(of: #"<li id="a-"#).count == 2)
     #expect(text.contains(">sat-9</th><td><time datetime=\"2026-11-21T07:02:00Z\">07:02:00</time>"))
     #expect(text.contains("<td>30 min 0 s</td>"))
     #expect(text.contains("91 devices in the same minute"))
     let place = { (word: String) in text.components(of: word)[0].count }
     #expect(place("sat-9") < place("in the same minute"))
-    let crowd = (0..<100).map { anomaly("s\($0)", evidence: heard, device: "sat-\($0)") }
+    let crowd = (0..<100).map { anomaly("s\($0)", rule: "silence", evidence: heard) }
     let crowded = AnomaliesSection.markup(view(crowd)).text
     #expect(crowded.contains("and 60 more."))
   }

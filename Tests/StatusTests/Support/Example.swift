@@ -142,10 +142,13 @@ enum Example {
   static func big(partitionCount: Int32 = 256) -> PipelineStatus {
     var status = busy()
     status.partitions = (0..<partitionCount).map { partition($0, behind: Int64($0)) }
-    status.recentAnomalies = (0..<200).map { number in
-      var note = note(device: "device-\(number)")
-      note.id = "a\(number)"
-      return note
+    status.recentAnomalies = (0..<200).map { note(device: "device-\($0)") }
+    status.openDetails = (0..<200).map { number in
+      .init(
+        id: "a\(number)", source: "buses", device: "device-\(number)", metric: "temperature",
+        detector: "too_hot", rule: "limits", severity: "critical",
+        openedAtMicros: now - second(5), value: 91.5, expected: nil,
+        evidence: #"{"kind":"limits","side":"high","bound":90,"worst":91.5}"#)
     }
     return status
   }
