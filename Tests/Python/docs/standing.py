@@ -25,6 +25,7 @@ ROOT = Path("/var/lib/downlinkd")
 CREDENTIALS = Path("/run/credentials/downlinkd.service")
 SECRETS = ["kafka-password", "registry-password", "http-key"]
 CERTIFICATES = [CONFIG.parent / name for name in ("kafka-ca.pem", "kafka-client.pem")]
+EXAMPLES = Path("/usr/share/doc/downlinkd/examples")
 DEVICES, MINUTES = 50, 12
 
 ORBIT = """syntax = "proto3";
@@ -109,6 +110,11 @@ class Standing:
         CONFIG.parent.mkdir()
         write_yaml(CONFIG, config)
         (self.folder / "data").symlink_to(ROOT)
+        (self.folder / "config").symlink_to(CHECKOUT / "config")
+        if (CHECKOUT / "config/tests").is_dir():
+            shutil.copytree(CHECKOUT / "config/tests", CONFIG.parent / "tests")
+        shutil.copytree(CHECKOUT / "deploy/prometheus", EXAMPLES)
+        Path("/etc/prometheus").mkdir(exist_ok=True)
         protos = self.folder / "protos"
         protos.mkdir()
         (protos / "orbit.proto").write_text(ORBIT, encoding="utf-8")

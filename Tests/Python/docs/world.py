@@ -1,8 +1,8 @@
 """The machine on which the commands of the pages run: namespaces of its own, so that
 /etc/downlinkd/downlinkd.yaml, port 9479 and kafka:9092 are what the pages say and nobody else's.
 
-`enter()` makes the process root of a machine without network but the loopback, with /etc and
-/var/lib that keep no change and an empty /run. A `Shell` is one bash, in which commands run one
+`enter()` makes the process root of a machine without network but the loopback, with /etc,
+/var/lib and /usr/share/doc that keep no change, and an empty /run. A `Shell` is one bash, in which commands run one
 after the other as somebody types them.
 """
 
@@ -54,9 +54,9 @@ def require_namespaces():
 
 
 def enter(folder):
-    """Inside `unshare`: mounts and the loopback; `folder` is for what is written to /etc."""
+    """Inside `unshare`: mounts and the loopback; `folder` is for what is written there."""
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
-    for name in ("etc", "var/lib"):
+    for name in ("etc", "var/lib", "usr/share/doc"):
         upper, work = folder / name / "upper", folder / name / "work"
         upper.mkdir(parents=True)
         work.mkdir()
