@@ -1,9 +1,9 @@
 """The machine on which the commands of the pages run: namespaces of its own, so that
 /etc/downlinkd/downlinkd.yaml, port 9479 and kafka:9092 are what the pages say and nobody else's.
 
-`enter()` makes the process root of a machine without network but the loopback, with /etc,
-/var/lib and /usr/share/doc that keep no change, and an empty /run. A `Shell` is one bash, in which commands run one
-after the other as somebody types them.
+`enter()` makes the process root of a machine without network but the loopback, with /etc, /var/lib
+and /usr/share/doc that keep no change, and an empty /run. A `Shell` is one bash, in which commands
+run one after the other as somebody types them.
 """
 
 import ctypes
