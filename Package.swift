@@ -65,12 +65,13 @@ let package = Package(
     module("Telemetry", uses: ["Base"]),
     module("Storage", uses: ["Base"]),
     module("Metrics", uses: ["Base"]),
+    module("HTTPClient", uses: ["CCurl"]),
     module("Kafka", uses: ["Base", "Telemetry", "CRdkafka"]),
     module("Decode", uses: ["Base", "Telemetry", "CProtobufC", "CTelemetryProto"]),
     module("Windows", uses: ["Base", "Telemetry"]),
     module("Detectors", uses: ["Base", "Telemetry"]),
     module("Duplicates", uses: ["Base", "Telemetry"]),
-    module("SchemaRegistry", uses: ["Base", "Storage", "Decode", "CCurl"]),
+    module("SchemaRegistry", uses: ["Base", "Storage", "HTTPClient", "Decode"]),
     module("Inference", uses: ["Base", "Telemetry", "Decode"]),
     module("Parquet", uses: ["Base", "CZstd", "CLz4", "CSnappy"]),
     module("DeltaLog", uses: ["Base", "Storage"]),
@@ -83,6 +84,12 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     module("Audit", uses: ["Base", "Storage", "Parquet", "DeltaLog", "Ledger"]),
+    module(
+      "Alerts",
+      uses: [
+        "Base", "Storage", "HTTPClient", "Pipeline",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     module(
       "Simulator",
       uses: [
@@ -114,7 +121,7 @@ let package = Package(
       dependencies: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Duplicates",
         "Parquet", "DeltaLog", "Ledger", "Pipeline", "Audit", "SchemaRegistry", "Inference",
-        "Config", "Status", "CSystemd",
+        "Config", "Status", "Alerts", "CSystemd",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -174,6 +181,10 @@ let package = Package(
         "DeltaLog", "Ledger", "Pipeline", .product(name: "Logging", package: "swift-log"),
       ]),
     tests("Simulator", uses: ["Base", "Telemetry", "Storage", "Kafka", "Decode", "Pipeline"]),
+    tests("HTTPClient", uses: ["Base"]),
+    tests(
+      "Alerts",
+      uses: ["Base", "Storage", "HTTPClient", "Pipeline"]),
     tests("Config", uses: ["Base", "Telemetry"]),
     tests(
       "Status",

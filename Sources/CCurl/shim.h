@@ -41,4 +41,8 @@ static inline void downlink_curl_set_quick_exit(CURL *handle) {
 static inline CURLcode downlink_curl_response_code(CURL *handle, long *code) {
   return curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, code);
 }
+
+static inline CURLcode downlink_curl_retry_after(CURL *handle, curl_off_t *seconds) {
+  return curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, seconds);
+}
 #endif

@@ -35,6 +35,7 @@ extension Configuration {
     out.block("http") { out in
       out.line("listen", http.listen.map { .text($0.description) } ?? .word("none"))
     }
+    if alerts != .none { out.block("alerts") { $0.write(alerts) } }
     out.block("log") { out in
       out.line("level", .word(log.level.rawValue))
       out.line("format", .word(log.format.rawValue))
@@ -146,6 +147,30 @@ extension EffectiveText {
     duration("timeout", registry.timeoutMicros)
     if let folder = registry.cacheFolder { line("cache", .text(folder)) }
     line("subject", .text(registry.subjectPattern))
+  }
+
+  mutating func write(_ alerts: Configuration.Alerts) {
+    if let url = alerts.pageURL { line("page_url", .text(url)) }
+    items("webhooks", alerts.webhooks) { out, webhook in
+      out.line("name", .text(webhook.name))
+      out.line("format", .word(webhook.format.rawValue))
+      out.line("url", .reference(webhook.url.shown))
+      out.line("min_severity", .word(webhook.minSeverity.rawValue))
+      out.line("detectors", .texts(webhook.detectors))
+      if let token = webhook.bearerToken { out.line("bearer_token", .reference(token.shown)) }
+      if let login = webhook.basicAuth {
+        out.block("basic_auth") { out in
+          out.line("user", .text(login.user))
+          out.line("password", .reference(login.password.shown))
+        }
+      }
+      if let file = webhook.authorityFile { out.line("ca", .text(file)) }
+      out.duration("timeout", webhook.timeoutMicros)
+      out.line(
+        "resend", .word(webhook.resendMicros.map { DurationText.text(micros: $0) } ?? "none"))
+      out.duration("max_age", webhook.ageMaxMicros)
+      out.line("queue", .word("\(webhook.queueCountMax)"))
+    }
   }
 
   mutating func write(_ source: Configuration.Source) {

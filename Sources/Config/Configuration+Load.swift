@@ -76,6 +76,9 @@ extension Reading {
         redact(entry.value, keys)
       }
     }
+    for alerts in root.entries where alerts.key == RootKey.alerts.rawValue {
+      for value in alerts.value.values(of: WebhookKey.url.rawValue) { redact(value, keys) }
+    }
     for kafka in root.entries where kafka.key == RootKey.kafka.rawValue {
       for entry in kafka.value.entries where entry.key == KafkaKey.properties.rawValue {
         let values = entry.value.entries.map(\.value)
@@ -94,6 +97,16 @@ extension Reading {
 extension ConfigNode {
   fileprivate var entries: [ConfigEntry] {
     if case .mapping(let entries) = content { entries } else { [] }
+  }
+
+  /// The values of a key at and below this node.
+  fileprivate func values(of key: String) -> [ConfigNode] {
+    switch content {
+    case .mapping(let entries):
+      entries.flatMap { $0.key == key ? [$0.value] : $0.value.values(of: key) }
+    case .list(let items): items.flatMap { $0.values(of: key) }
+    case .scalar, .faulty: []
+    }
   }
 
   /// The values at and below this node whose keys speak of a secret.

@@ -23,14 +23,7 @@ extension Configuration {
 
     /// Whether the password goes over a network as anybody on the way can read it.
     package var sendsPasswordInClear: Bool {
-      guard password != nil, url.hasPrefix("http://") else { return false }
-      var host = url.dropFirst("http://".count).prefix { $0 != "/" }
-      if host.hasPrefix("[") {
-        host = host.dropFirst().prefix { $0 != "]" }
-      } else {
-        host = host.prefix { $0 != ":" }
-      }
-      return !Endpoint(host: host.lowercased(), port: 0).isLoopback
+      password != nil && HTTPAddress.isInClear(url)
     }
 
     /// The subject of a topic and a message type that no source has yet; nil for the message where

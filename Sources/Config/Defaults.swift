@@ -50,6 +50,13 @@ enum Default {
   static let registryTimeout: Int64 = 5 * seconds
   static let registrySubject = "{topic}-value"
 
+  static let webhookTimeout: Int64 = 10 * seconds
+  /// Below Alertmanager's `resolve_timeout` of five minutes, as often as Prometheus does.
+  static let alertResend: Int64 = 1 * minutes
+  static let alertAge: Int64 = 24 * hours
+  /// Some megabytes of memory, and more than anybody reads.
+  static let alertQueue = 10_000
+
   static let listen = Endpoint(host: "127.0.0.1", port: 9479)
   /// The bucket of the statistical detectors. Their other defaults follow from it: see
   /// docs/DETECTORS.md.
@@ -114,6 +121,10 @@ enum Allowed {
   static let metricsPerPartition = 1...10_000_000
   static let attributeWordsPerPartition = 1...100_000_000
 
+  static let webhookTimeout: ClosedRange<Int64> = 100_000...5 * Default.minutes
+  static let alertResend: ClosedRange<Int64> = Default.seconds...24 * Default.hours
+  static let alertAge: ClosedRange<Int64> = Default.minutes...400 * Default.days
+  static let alertQueue = 100...1_000_000
   static let registryTimeout: ClosedRange<Int64> = 100_000...5 * Default.minutes
   static let descriptorSetByteCountMax = 16 << 20
   static let secretByteCountMax = 64 << 10

@@ -1,16 +1,17 @@
 internal import Base
+internal import HTTPClient
 
 /// Asks one Schema Registry, one request at a time (Confluent's REST API, version 1).
 ///
 /// **Threads:** one at a time; every call blocks, at most for the options' timeout.
 struct RegistryClient: ~Copyable {
   private let options: RegistryOptions
-  private let handle: CurlHandle
+  private let client: HTTPClient
 
   /// - Parameter shouldEnd: Asked about once a second while a request waits: whether to give it up.
   init(_ options: RegistryOptions, shouldEnd: @escaping @Sendable () -> Bool = { false }) {
     self.options = options
-    handle = CurlHandle(options, shouldEnd: shouldEnd)
+    client = HTTPClient(HTTPOptions(options), shouldEnd: shouldEnd)
   }
 
   /// The answer for an id, and the URL it came from.
@@ -28,9 +29,9 @@ struct RegistryClient: ~Copyable {
   }
 
   private func get(_ url: String) throws(RegistryError) -> [UInt8] {
-    let response: CurlHandle.Response
+    let response: HTTPClient.Answer
     do {
-      response = try handle.get(url)
+      response = try client.get(url)
     } catch {
       throw RegistryError(.noAnswer, url: url, detail: error.detail)
     }
@@ -40,7 +41,7 @@ struct RegistryClient: ~Copyable {
 
   /// A registry explains itself with `{"error_code": 40403, "message": "…"}`. What is not found
   /// without that was never looked for: the URL leads to something else.
-  private static func error(_ response: CurlHandle.Response, url: String) -> RegistryError {
+  private static func error(_ response: HTTPClient.Answer, url: String) -> RegistryError {
     let document = try? JSONValue(parsing: response.body)
     let code = document?["error_code"]?.int64Value
     let detail = PlainText.shown(document?["message"]?.stringValue ?? "no explanation")
@@ -66,5 +67,17 @@ struct RegistryClient: ~Copyable {
       }
     }
     return escaped
+  }
+}
+
+extension HTTPOptions {
+  fileprivate init(_ registry: RegistryOptions) {
+    self.init(
+      timeoutMillis: registry.timeoutMillis, answerByteCountMax: registry.answerByteCountMax)
+    headers = ["Accept: application/vnd.schemaregistry.v1+json, application/json"]
+    authorityFile = registry.authorityFile
+    if let user = registry.user {
+      credentials = .basic(user: user, password: registry.password ?? "")
+    }
   }
 }

@@ -182,7 +182,7 @@ import Testing
       ConfigFaults(faults(of: text)).description == """
         /etc/downlink/downlinkd.yaml:1:1: error: pipelin: unknown key; expected one of pipeline, \
         lanes, kafka, schema_registry, sources, event_time, windows, detectors, storage, memory, \
-        http, log
+        http, alerts, log
             1 | pipelin: fleet
               | ^
               = did you mean `pipeline`?

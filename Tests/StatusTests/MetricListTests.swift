@@ -136,10 +136,25 @@ import Testing
     }
   }
 
+  @Test func `what waits is told by the instance that sends`() {
+    let text = self.text(Example.busy())
+    for line in [
+      #"alerts_sending{webhook="pager"} 1"#, #"alerts_sending{webhook="standby"} 0"#,
+      #"alerts_steps_total{webhook="pager",outcome="left_out"} 2"#,
+      #"alerts_failed_requests_total{webhook="pager"} 3"#,
+      #"alerts_queued_steps{webhook="pager"} 4"#,
+      #"alerts_oldest_age_seconds{webhook="pager"} 5"#, #"alerts_firing{webhook="pager"} 6"#,
+    ] {
+      #expect(text.contains("\ndownlink_" + line + "\n"), "\(line)")
+    }
+    #expect(!text.contains(#"queued_steps{webhook="standby"}"#))
+    #expect(!self.text(Example.fresh()).contains("{webhook="))
+  }
+
   @Test func `a device is never a label`() {
     let labels = Set(MetricList.definitions.flatMap(\.labels))
     #expect(!labels.contains("device") && !labels.contains("metric"))
-    #expect(!text(Example.busy()).contains("alert"))
+    #expect(!text(Example.busy()).contains("alert("))
   }
 
   @Test func `every metric is ours by name`() {

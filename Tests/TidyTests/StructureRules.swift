@@ -6,11 +6,11 @@ enum ModuleLevels {
     ["Base"],
     ["Telemetry"],
     ["Storage", "Metrics"],
-    ["Kafka", "Decode"],
+    ["HTTPClient", "Kafka", "Decode"],
     ["Windows", "Detectors", "Duplicates", "Inference", "Parquet", "SchemaRegistry"],
     ["DeltaLog", "Ledger"],
     ["Pipeline", "Audit"],
-    ["Config", "Status", "Simulator"],
+    ["Alerts", "Config", "Status", "Simulator"],
     ["downlinkd", "downlinkd-simulator"],
   ]
 
@@ -22,7 +22,7 @@ enum ModuleLevels {
     "CZstd": ["Parquet"],
     "CLz4": ["Parquet"],
     "CSnappy": ["Parquet"],
-    "CCurl": ["SchemaRegistry"],
+    "CCurl": ["HTTPClient"],
     "CSystemd": ["Status", "downlinkd"],
     "Yams": ["Config"],
     "ArgumentParser": ["downlinkd", "downlinkd-simulator"],
@@ -38,7 +38,7 @@ enum ModuleLevels {
     // Yams brings Foundation along; it stops at Config.
     "Foundation": ["Config", "Status", "downlinkd"],
     "FoundationEssentials": ["Config", "Status", "downlinkd"],
-    "Logging": ["Pipeline", "Config", "Status", "downlinkd", "Simulator"],
+    "Logging": ["Pipeline", "Alerts", "Config", "Status", "downlinkd", "Simulator"],
   ]
 
   /// What everybody may import.

@@ -40,7 +40,7 @@ struct SettingList {
     settings = general.settings
     items =
       configuration.sources.map(Item.init) + configuration.windows.map(Item.init)
-      + configuration.detectors.map(Item.init)
+      + configuration.detectors.map(Item.init) + configuration.alerts.webhooks.map(Item.init)
     windowNames = configuration.windows.map(\.name)
   }
 

@@ -51,6 +51,7 @@ struct SettingWriter {
     add(
       "memory.buffers", ByteCountText.text(byteCount: configuration.memory.bufferByteCountMax))
     add("http.listen", configuration.http.listen?.description ?? "none")
+    if let url = configuration.alerts.pageURL { add("alerts.page_url", url, .live) }
     add("log.level", configuration.log.level.rawValue, .live)
     add("log.format", configuration.log.format.rawValue)
   }
@@ -187,6 +188,28 @@ struct SettingWriter {
     add("open_max", "\(detector.openCountMax)", .live)
   }
 
+  /// What a receiver has been told is kept by its name; all the rest may change.
+  mutating func write(_ webhook: Configuration.Webhook) {
+    add("format", webhook.format.rawValue, .live)
+    // Addresses and secrets must be seen as new, and never be seen.
+    add("url", webhook.shownTarget, identity: Self.hash(webhook.url.value), .live)
+    add("min_severity", webhook.minSeverity.rawValue, .live)
+    add("detectors", webhook.detectors, .live)
+    if let token = webhook.bearerToken {
+      add("bearer_token", token.shown, identity: Self.hash(token.value), .live)
+    }
+    if let login = webhook.basicAuth {
+      add("basic_auth.user", login.user, .live)
+      let password = login.password
+      add("basic_auth.password", password.shown, identity: Self.hash(password.value), .live)
+    }
+    if let file = webhook.authorityFile { add("ca", file, .live) }
+    add("timeout", micros: webhook.timeoutMicros, .live)
+    add("resend", webhook.resendMicros.map { DurationText.text(micros: $0) } ?? "none", .live)
+    add("max_age", micros: webhook.ageMaxMicros, .live)
+    add("queue", "\(webhook.queueCountMax)", .live)
+  }
+
   private mutating func write(_ limits: Configuration.Limits) {
     for (level, bounds) in [("warning", limits.warning), ("critical", limits.critical)] {
       if let low = bounds?.low { add("limits.\(level).below", Self.number(low), .live) }
@@ -220,6 +243,16 @@ extension SettingList.Item {
     effect = .otherState
     var writer = SettingWriter(path: path + ".")
     writer.write(window)
+    settings = writer.settings
+  }
+
+  init(_ webhook: Configuration.Webhook) {
+    path = "alerts.webhooks[\(webhook.name)]"
+    summary = "\(webhook.format.rawValue) at \(webhook.shownTarget)"
+    shape = ""
+    effect = .live
+    var writer = SettingWriter(path: path + ".")
+    writer.write(webhook)
     settings = writer.settings
   }
 

@@ -25,6 +25,8 @@ extension Configuration {
     checkNames(sources.map(\.name), of: "sources", reading)
     checkNames(windows.map(\.name), of: "windows", reading)
     checkNames(detectors.map(\.name), of: "detectors", reading)
+    checkNames(alerts.webhooks.map(\.name), of: "alerts.webhooks", reading)
+    checkAlerts(reading)
     checkTopics(reading)
     for index in sources.indices { checkColumns(of: index, reading) }
     for (index, window) in windows.enumerated() {
@@ -47,6 +49,21 @@ extension Configuration {
       }
     }
     checkMemory(reading)
+  }
+
+  /// A pattern that fits no detector sends nothing, and nobody notices.
+  private func checkAlerts(_ reading: Reading) {
+    let names = detectors.map(\.name).filter { !$0.isEmpty }
+    for (index, webhook) in alerts.webhooks.enumerated() {
+      for (place, pattern) in webhook.detectors.enumerated() where pattern != "*" {
+        if names.contains(where: { Glob(pattern).matches($0) }) { continue }
+        reading.report(
+          reading.itemPath("alerts.webhooks[\(index)].detectors", place),
+          "no detector matches `\(pattern)`",
+          suggestion: Suggestion.nearest(to: pattern, among: names)
+            .map { "did you mean `\($0)`?" })
+      }
+    }
   }
 
   private func checkNames(_ names: [String], of list: String, _ reading: Reading) {

@@ -3,7 +3,7 @@ enum RootKey: String, ConfigKey {
   case schemaRegistry = "schema_registry"
   case sources
   case eventTime = "event_time"
-  case windows, detectors, storage, memory, http, log
+  case windows, detectors, storage, memory, http, alerts, log
 }
 
 enum MemoryKey: String, ConfigKey { case buffers }
@@ -45,6 +45,7 @@ extension Configuration {
     http = HTTP(
       listen: root.section(.http, HTTPKey.self).value(
         .listen, default: Default.listen, .endpointOrNone))
+    alerts = Alerts(root.section(.alerts, AlertsKey.self))
     log = Log(root.section(.log, LogKey.self))
     places = Places(
       positions: reading.positions, redactions: reading.redactions, document: reading.document)

@@ -56,7 +56,7 @@ extension Format where Value == String {
   }
 
   /// HTTP's basic authentication ends the user's name at the first colon (RFC 7617, section 2).
-  fileprivate static var userName: Format<String> {
+  static var userName: Format<String> {
     text.then { (user) throws(ValueFault) in
       guard !user.contains(":") else {
         throw ValueFault("contains a colon, which a user name cannot have")

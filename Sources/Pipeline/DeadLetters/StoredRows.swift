@@ -40,6 +40,11 @@ struct StoredRows {
     IntegerColumn(try column(name, rowGroup))
   }
 
+  /// A column of doubles.
+  func doubles(_ name: String, rowGroup: Int) throws(StoredTableError) -> DoubleColumn {
+    DoubleColumn(try column(name, rowGroup))
+  }
+
   /// A column of text.
   func texts(_ name: String, rowGroup: Int) throws(StoredTableError) -> TextColumn {
     TextColumn(try column(name, rowGroup))
@@ -98,6 +103,22 @@ struct IntegerColumn {
     case .constantInteger(let value): return value
     case .boolean, .float, .double, .words, .byteStrings, .constantWord: return nil
     }
+  }
+}
+
+/// Doubles of one row group, by row.
+struct DoubleColumn {
+  private let column: ParquetColumnValues?
+
+  init(_ column: ParquetColumnValues?) { self.column = column }
+
+  subscript(row: Int) -> Double? {
+    guard let column else { return nil }
+    if let validity = column.validity, validity[row >> 6] >> UInt64(row & 63) & 1 == 0 {
+      return nil
+    }
+    guard case .double(let values) = column.values else { return nil }
+    return values[row]
   }
 }
 

@@ -218,6 +218,9 @@ package struct PipelineStatus: Sendable {
   /// What the schema registry has done so far; nil where none is configured.
   package var schemaRegistry: SchemaRegistry?
 
+  /// Who is told of anomalies, in the configuration's order.
+  package var webhooks: [Webhook] = []
+
   package var openAnomalies: [OpenCount] = []
   /// The worst of them, then the newest: at most `OpenAnomaly.countMax`.
   package var openDetails: [OpenAnomaly] = []

@@ -23,7 +23,8 @@ struct StatusMetric: Sendable {
 /// label, nor is anything else of which there can be many thousands.
 package enum MetricList {
   static let all: [StatusMetric] =
-    program + instance + schemaRegistry + records + windows + anomalies + partitions + commits
+    program + instance + schemaRegistry + records + windows + anomalies + alerts
+    + partitions + commits
     + brokers + process + endpoint
 
   /// What there is, as data.

@@ -42,6 +42,7 @@ package enum StatusDocument {
         JSONMember("commits", commits(status)),
         JSONMember("latency_seconds", summary(status.endToEndSeconds)),
         JSONMember("anomalies", anomalies(status)),
+        JSONMember("alerts", .array(status.webhooks.map { webhook($0, status) })),
         JSONMember("reload", reload(status)),
         JSONMember("brokers", .array(status.brokers.map(broker))),
         JSONMember("partitions", .array(status.partitions.map { partition($0, status) })),
@@ -277,7 +278,7 @@ package enum StatusDocument {
   private static func int(_ value: Int64?) -> JSONValue { value.map { .int($0) } ?? .null }
 
   /// To the microsecond, which is all that is measured.
-  private static func seconds(_ value: Double?) -> JSONValue {
+  static func seconds(_ value: Double?) -> JSONValue {
     number(value.map { ($0 * 1e6).rounded() / 1e6 })
   }
 

@@ -42,6 +42,9 @@ struct CheckCommand: ParsableCommand {
     if let registry = configuration.schemaRegistry, registry.sendsPasswordInClear {
       print("warning: \(registry.url) gets the password in clear; use https://")
     }
+    for webhook in configuration.alerts.webhooks where webhook.sendsSecretInClear {
+      print("warning: webhook \(webhook.name) gets its secret in clear; use https://")
+    }
     print("pipeline \(configuration.pipeline), fingerprint \(configuration.fingerprint)")
     for (source, plan) in zip(wiring.pipeline.sources, wiring.windowPlans) {
       let schema = source.plan.schema
@@ -60,6 +63,9 @@ struct CheckCommand: ParsableCommand {
     }
     print("")
     print(Self.text(of: configuration.http))
+    for webhook in configuration.alerts.webhooks {
+      print("alerts: \(webhook.name), \(webhook.format.rawValue) at \(webhook.shownTarget)")
+    }
   }
 
   /// What leaving duplicates out may come to in each partition.

@@ -61,7 +61,9 @@ struct RunCommand: AsyncParsableCommand {
     wiring.pipeline.schemas = schemas
     let storage = try Checked.storage(of: configuration, in: config, .readWrite)
     let instance = Self.instance(wiring, storage: storage, log: log, goal: goal)
-    let server = try await server(configuration, log: log) { instance.status() }
+    let alerts = AlertDesk(configuration, storage: storage, log: log)
+    defer { alerts.finish() }
+    let server = try await server(configuration, log: log) { alerts.complete(instance.status()) }
     log.info(
       "starting",
       metadata: [
@@ -75,7 +77,7 @@ struct RunCommand: AsyncParsableCommand {
     let pipeline = PipelineService(instance: instance, notifier: notifier)
     let reload = ReloadService(
       file: config, hangUps: hangUps, configuration: configuration, instance: instance,
-      notifier: notifier, log: log)
+      alerts: alerts, notifier: notifier, log: log)
     try await Self.serve(server.map { StatusService($0, log: log) }, pipeline, reload)
     let result = pipeline.result
     if let reason = progress.finish() {

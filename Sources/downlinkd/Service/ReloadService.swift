@@ -17,6 +17,7 @@ final class ReloadService: Service {
   private let hangUps: UnixSignalsSequence
   private let configuration: Configuration
   private let instance: Instance
+  private let alerts: AlertDesk
   private let notifier: ServiceNotifier?
   private let log: Logger
 
@@ -27,12 +28,13 @@ final class ReloadService: Service {
   ///   - configuration: what runs at first.
   init(
     file: String, hangUps: UnixSignalsSequence, configuration: Configuration, instance: Instance,
-    notifier: ServiceNotifier?, log: Logger
+    alerts: AlertDesk, notifier: ServiceNotifier?, log: Logger
   ) {
     self.file = file
     self.hangUps = hangUps
     self.configuration = configuration
     self.instance = instance
+    self.alerts = alerts
     self.notifier = notifier
     self.log = log
   }
@@ -61,6 +63,7 @@ final class ReloadService: Service {
     _ configuration: Configuration, _ change: ConfigurationChange, _ reload: PipelineReload
   ) {
     if change.changesDetectors || change.reopens { instance.reload(reload) }
+    if change.changesAlerts { alerts.take(configuration) }
     note(isAccepted: true, change.summary, configuration.fingerprint)
     // Said at the level of before, which is the one somebody reads now.
     log.notice(

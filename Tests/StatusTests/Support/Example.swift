@@ -73,6 +73,17 @@ enum Example {
       atMicros: now - second(30), isAccepted: false, detail: "kafka.brokers cannot change")
     status.reloadCount = 1
     status.reloadRefusedCount = 1
+    status.webhooks = [
+      .init(
+        name: "pager", format: "alertmanager", isSending: true, sentCount: 12, refusedCount: 1,
+        leftOutCount: 2, failedCount: 3, queuedCount: 4,
+        oldestMicros: status.nowMicros - 5_000_000, firingCount: 6,
+        trouble: "alerts wait: it answered 503: \"busy\""),
+      .init(
+        name: "standby", format: "webhook", isSending: false, sentCount: 0, refusedCount: 0,
+        leftOutCount: 0, failedCount: 0, queuedCount: 0, oldestMicros: nil, firingCount: 0,
+        trouble: nil),
+    ]
     status.schemaRegistry = .init(url: "http://schemas:8081")
     status.schemaRegistry?.answeredCount = 3
     status.schemaRegistry?.failedCount = 2

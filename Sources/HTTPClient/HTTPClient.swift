@@ -1,22 +1,36 @@
 internal import CCurl
 internal import Glibc
 
-/// One connection's worth of libcurl: made once, used for one request after the other, so that the
-/// registry's connection stays open between them.
+/// Asks one peer over HTTP, one request at a time, by libcurl: one connection's worth of it, used
+/// for one request after the other, so that the connection stays open between them.
 ///
-/// **Threads:** one at a time. **Invariants:** `raw` is cleaned up exactly once, as is `headers`,
-/// after it; libcurl copies the texts it is given.
+/// Nothing but the options says where requests go: redirects are not followed, since another
+/// address could be anybody's and the credentials go with the request, and the environment's
+/// proxies are not asked.
+///
+/// **Threads:** one at a time; every call blocks, at most for the options' timeout.
+/// **Invariants:** `raw` is cleaned up exactly once, as is `headers`, after it; libcurl copies the
+/// texts it is given.
 @safe
-struct CurlHandle: ~Copyable {
+package struct HTTPClient: ~Copyable {
   /// What came back.
-  struct Response {
-    var status: Int
-    var body: [UInt8]
+  package struct Answer: Equatable, Sendable {
+    package var status: Int
+    package var body: [UInt8]
+    /// Seconds after which the peer wants to be asked again (`Retry-After`, as seconds or as a
+    /// date); 0 where it does not say.
+    package var retryAfterSeconds: Int
+
+    package init(status: Int, body: [UInt8], retryAfterSeconds: Int = 0) {
+      self.status = status
+      self.body = body
+      self.retryAfterSeconds = retryAfterSeconds
+    }
   }
 
   /// Why nothing did; `detail` is libcurl's, and names hosts and files only.
-  struct Failure: Error {
-    var detail: String
+  package struct Failure: Error, Sendable {
+    package var detail: String
   }
 
   private let raw: UnsafeMutableRawPointer
@@ -24,21 +38,27 @@ struct CurlHandle: ~Copyable {
   private let errorText: UnsafeMutablePointer<CChar>
   private let patience: Patience
   private let bodyByteCountMax: Int
+  private let longAnswer: HTTPOptions.LongAnswer
 
   /// libcurl wants this once a process, before anything else.
   private static let isReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
   /// - Parameter shouldEnd: Asked about once a second while a request waits: whether to give it up.
-  init(_ options: RegistryOptions, shouldEnd: @escaping @Sendable () -> Bool) {
+  package init(
+    _ options: HTTPOptions, shouldEnd: @escaping @Sendable () -> Bool = { false }
+  ) {
     guard Self.isReady, let raw = unsafe curl_easy_init() else {
       preconditionFailure("libcurl cannot start: the system is out of memory")
     }
     unsafe self.raw = raw
-    unsafe headers = curl_slist_append(
-      nil, "Accept: application/vnd.schemaregistry.v1+json, application/json")
+    // Without an empty one, libcurl asks before it sends a large body, and waits for the answer.
+    var headers = unsafe curl_slist_append(nil, "Expect:")
+    for header in options.headers { unsafe headers = curl_slist_append(headers, header) }
+    unsafe self.headers = headers
     unsafe errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     unsafe errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     bodyByteCountMax = options.answerByteCountMax
+    longAnswer = options.longAnswer
     patience = Patience(shouldEnd)
     configure(options)
   }
@@ -49,7 +69,7 @@ struct CurlHandle: ~Copyable {
     unsafe errorText.deallocate()
   }
 
-  private func configure(_ options: RegistryOptions) {
+  private func configure(_ options: HTTPOptions) {
     // Its callback is what ends a request early; this turns it on.
     set(CURLOPT_NOPROGRESS, 0)
     unsafe set(CURLOPT_XFERINFODATA, Unmanaged.passUnretained(patience).toOpaque())
@@ -59,9 +79,7 @@ struct CurlHandle: ~Copyable {
     // Signals belong to the program's main thread.
     set(CURLOPT_NOSIGNAL, 1)
     set(CURLOPT_PROTOCOLS_STR, "http,https")
-    // Another address could be anybody's, and the password goes with the request.
     set(CURLOPT_FOLLOWLOCATION, 0)
-    // The configuration says where the registry is, not the environment.
     set(CURLOPT_PROXY, "")
     set(CURLOPT_CONNECTTIMEOUT_MS, options.timeoutMillis)
     set(CURLOPT_TIMEOUT_MS, options.timeoutMillis)
@@ -69,16 +87,38 @@ struct CurlHandle: ~Copyable {
     unsafe set(CURLOPT_HTTPHEADER, UnsafeMutableRawPointer(headers))
     unsafe set(CURLOPT_ERRORBUFFER, UnsafeMutableRawPointer(errorText))
     if let file = options.authorityFile { set(CURLOPT_CAINFO, file) }
-    if let user = options.user {
+    switch options.credentials {
+    case .none: break
+    case .basic(let user, let password):
       set(CURLOPT_HTTPAUTH, 1 << 0)  // CURLAUTH_BASIC, a macro with a cast
       set(CURLOPT_USERNAME, user)
-      set(CURLOPT_PASSWORD, options.password ?? "")
+      set(CURLOPT_PASSWORD, password)
+    case .bearer(let token):
+      set(CURLOPT_HTTPAUTH, 1 << 6)  // CURLAUTH_BEARER
+      set(CURLOPT_XOAUTH2_BEARER, token)
     }
   }
 
-  /// Gets a URL. Blocks, for as long as the options allow.
-  func get(_ url: String) throws(Failure) -> Response {
-    let body = ResponseBody(byteCountMax: bodyByteCountMax)
+  /// Gets a URL.
+  package func get(_ url: String) throws(Failure) -> Answer {
+    set(CURLOPT_HTTPGET, 1)
+    return try perform(url)
+  }
+
+  /// Posts a body, whose kind one of the options' headers should say.
+  package func post(_ url: String, _ body: [UInt8]) throws(Failure) -> Answer {
+    set(CURLOPT_POST, 1)
+    set(CURLOPT_POSTFIELDSIZE, body.count)
+    // Copied by libcurl, after it knows the size: no pointer of ours outlives this.
+    unsafe body.withUnsafeBytes { bytes in
+      unsafe set(
+        CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+    }
+    return try perform(url)
+  }
+
+  private func perform(_ url: String) throws(Failure) -> Answer {
+    let body = AnswerBody(byteCountMax: bodyByteCountMax, isCut: longAnswer == .cut)
     set(CURLOPT_URL, url)
     unsafe set(CURLOPT_WRITEDATA, Unmanaged.passUnretained(body).toOpaque())
     unsafe check(downlink_curl_set_receiver(raw, receive))
@@ -93,7 +133,9 @@ struct CurlHandle: ~Copyable {
     }
     var status = 0
     unsafe check(downlink_curl_response_code(raw, &status))
-    return Response(status: status, body: body.bytes)
+    var seconds: curl_off_t = 0
+    unsafe check(downlink_curl_retry_after(raw, &seconds))
+    return Answer(status: status, body: body.bytes, retryAfterSeconds: Int(seconds))
   }
 
   // MARK: - Options
@@ -132,17 +174,26 @@ private func isOver(
   return unsafe Unmanaged<Patience>.fromOpaque(context).takeUnretainedValue().shouldEnd() ? 1 : 0
 }
 
-/// Where a response's bytes gather.
-private final class ResponseBody {
+/// Where an answer's bytes gather.
+private final class AnswerBody {
   private(set) var bytes: [UInt8] = []
   private(set) var isTooLong = false
   private let byteCountMax: Int
+  private let isCut: Bool
 
-  init(byteCountMax: Int) { self.byteCountMax = byteCountMax }
+  init(byteCountMax: Int, isCut: Bool) {
+    self.byteCountMax = byteCountMax
+    self.isCut = isCut
+  }
 
   /// False where they are too many.
   func append(_ more: UnsafeRawBufferPointer) -> Bool {
-    isTooLong = more.count > byteCountMax - bytes.count
+    let room = byteCountMax - bytes.count
+    if isCut {
+      unsafe bytes.append(contentsOf: more.prefix(room))
+      return true
+    }
+    isTooLong = more.count > room
     if !isTooLong { unsafe bytes.append(contentsOf: more) }
     return !isTooLong
   }
@@ -154,7 +205,7 @@ private func receive(
   _ context: UnsafeMutableRawPointer?
 ) -> Int {
   guard let context = unsafe context else { return 0 }
-  let body = unsafe Unmanaged<ResponseBody>.fromOpaque(context).takeUnretainedValue()
+  let body = unsafe Unmanaged<AnswerBody>.fromOpaque(context).takeUnretainedValue()
   let offered = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
   return unsafe body.append(offered) ? offered.count : 0
 }
