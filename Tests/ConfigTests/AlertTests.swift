@@ -84,7 +84,7 @@ import Testing
     ("name: a, url: 'http://a', format: slack", "expected one of alertmanager, webhook"),
     ("name: a, url: 'http://a', bearer_token: t0ken", "a secret does not belong in this file"),
     ("name: a, url: 'http://a', resend: 10ms", "is out of range"),
-    ("name: a, url: 'http://a', resend: often", "expected none, or"),
+    ("name: a, url: 'http://a', resend: often", "is not a duration"),
     ("name: a, url: 'http://a', basic_auth: {user: 'a:b'}", "`password` is missing"),
     ("name: a, url: 'http://a', detectors: [lwo]", "no detector matches `lwo`"),
     ("name: a, url: 'http://a'}, {name: A, url: 'http://b'", "(but for case)"),

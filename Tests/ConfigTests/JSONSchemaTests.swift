@@ -128,6 +128,8 @@ import Testing
     "memory: {buffers: 64000000B}", "windows: []", "windows:", "detectors: ", "log: {level: trace}",
     "http: {listen: none}", "http: {listen: '[::1]:0'}", "http: {listen: \"h-1.example.net:80\"}",
     "windows: [{name: 5, size: 5m}]", "windows: [{name: w, size: 5m, metrics: ['*', 'a?b']}]",
+    "alerts:", "alerts: {webhooks: }", "alerts: {webhooks: [{name: a, url: 'http://a/?b=c@d',"
+      + " format: webhook, queue: 100}]}",
     "schema_registry: {url: 'http://a:8081/ccompat/', subject: '{topic}-{message}'}",
     "detectors: [{name: d, metric: m, limits: {warning: {outside: [-1, 2.5]}, for: 30s}}]",
     "detectors: [{name: d, metric: m, open_max: 1_000, spike: }]",
@@ -181,6 +183,13 @@ import Testing
       parquet: {compression: snappy, row_group_rows: 1000}
     memory: {buffers: 1GiB}
     http: {listen: 0.0.0.0:9479}
+    alerts:
+      page_url: https://page.example.net
+      webhooks:
+        - {name: a, url: "https://am:9093/p", min_severity: critical, detectors: ["l*", h]}
+        - {name: b, format: webhook, url: "https://h/x?t=y", bearer_token: "${CA}", resend: 2h}
+        - {name: c, url: "http://${CA}", basic_auth: {user: u, password: "${CA}"}, resend: none,
+           ca: ca.pem, timeout: 5s, max_age: 2h, queue: 1_000}
     log: {level: debug, format: json}
 
     """

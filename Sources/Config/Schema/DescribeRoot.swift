@@ -27,6 +27,7 @@ extension RootKey: DescribedKey {
     case .storage: .required(.mapping(StorageKey.self), "Where the tables go and when.")
     case .memory: .mapping(MemoryKey.self, "Limits of memory.")
     case .http: .mapping(HTTPKey.self, "The endpoint for scrapes, probes and people.")
+    case .alerts: .mapping(AlertsKey.self, "Who is told of anomalies.")
     case .log: .mapping(LogKey.self, "What is logged, and in which form.")
     }
   }

@@ -15,6 +15,8 @@ enum SchemaForm: String, CaseIterable {
   case attributeField = "attribute_field"
   case broker, brokers, address
   case protoFile = "proto_file"
+  case webURL = "web_url"
+  case alertURL = "alert_url"
 
   var path: String { "#/$defs/\(rawValue)" }
 
@@ -57,6 +59,11 @@ enum SchemaForm: String, CaseIterable {
         "one text with commas, such as kafka-1:9092,kafka-2:9092")
     case .address:
       Self.value("none|\(Self.hostPattern):[0-9]{1,5}", Format<Endpoint?>.endpointOrNone.expected)
+    case .webURL: Self.value("https?://[^@#]+", "a URL such as https://downlink.example.net")
+    case .alertURL:
+      Self.value(
+        "https?://[^#]+|(file|credential):.+",
+        "a URL such as https://alerts.example.net:9093, or file:PATH with one in it")
     case .protoFile: Self.value(#".+\.proto"#, "the name of a .proto file below the folder")
     }
   }
