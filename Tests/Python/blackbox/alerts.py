@@ -15,11 +15,10 @@ import time
 import urllib.request
 from pathlib import Path
 
-import pyarrow.parquet as pq
+from deltalake import DeltaTable
 
 import fleet
 import harness
-import pipeline_tables
 from alert_receiver import FAULTS, PASSWORD, TOKEN, USER, AlertReceiver, basic
 from harness import require, wait_for
 
@@ -30,14 +29,13 @@ RECORD_LIMIT = 40_000
 
 
 def table_steps(root):
-    """Rows of the table, {(anomaly, state): row}, by pyarrow and our reader of logs."""
-    folder = os.path.join(root, "tables", "anomalies")
+    """Rows of the table, {(anomaly, state): row}, by somebody else's reader."""
     steps = {}
-    for path in pipeline_tables.log_files(folder):
-        for row in pq.ParquetFile(os.path.join(folder, path)).read().to_pylist():
-            key = row["anomaly_id"], row["state"]
-            require(key not in steps, f"the table has the step {key} twice")
-            steps[key] = row
+    table = DeltaTable(os.path.join(root, "tables", "anomalies")).to_pyarrow_table()
+    for row in table.to_pylist():
+        key = row["anomaly_id"], row["state"]
+        require(key not in steps, f"the table has the step {key} twice")
+        steps[key] = row
     return steps
 
 
