@@ -21,10 +21,12 @@ enum AnomaliesSection {
     let open = view.status.openAnomalyCount
     var lines: [Markup] = []
     if known.isEmpty {
-      lines.append(
-        open == 0 || silentCount > 0
-          ? "<p class=\"note\">None: every series that is watched is as usual.</p>"
-          : "<p class=\"note\">\(byKind(view.status, "open"))</p>")
+      let words =
+        view.status.partitions.isEmpty
+        ? "Nothing is watched yet."
+        : open == 0 || silentCount > 0
+          ? "None: every series that is watched is as usual." : byKind(view.status, "open")
+      lines.append("<p class=\"note\">\(words)</p>")
     } else {
       let shown = known.prefix(shownMax)
       lines.append("<ol class=\"cards\">\n\(shown.map { card($0, view) })\n</ol>")
@@ -55,7 +57,7 @@ enum AnomaliesSection {
     let tone: Verdict.Tone = anomaly.isCritical ? .bad : .warning
     let metric: Markup = anomaly.metric.map { "<span class=\"metric\">\($0)</span> of " } ?? .none
     let device: Markup = anomaly.device.isEmpty ? "many devices" : "\(anomaly.device)"
-    let age = Quantity.duration(view.status.seconds(since: anomaly.openedAtMicros))
+    let age = Quantity.age(view.status.seconds(since: anomaly.openedAtMicros))
     return """
       <li id="a-\(anomaly.id)" class="card \(tone.rawValue)">
       <h3>\(metric)<span class="device">\(device)</span></h3>
@@ -152,7 +154,7 @@ enum AnomaliesSection {
         : "\(anomaly.device)"
       let last = heard.flatMap(Moment.micros) ?? anomaly.openedAtMicros
       return [
-        device, .time(last, now: now), .duration(view.status.seconds(since: last)),
+        device, .time(last, now: now), .age(view.status.seconds(since: last)),
         "\(anomaly.detector)",
       ]
     }

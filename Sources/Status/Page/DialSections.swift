@@ -37,7 +37,7 @@ enum DialSections {
     let trend = Trend(view)
     let age = status.lagSeconds.map {
       $0 == 0 ? "everything in Kafka is taken in"
-        : "the partition that is furthest behind: \(Quantity.duration($0))"
+        : "the partition that is furthest behind: \(Quantity.age($0))"
     }
     let words =
       switch trend.direction {
@@ -56,11 +56,11 @@ enum DialSections {
     let lag = view.status.watermarkLagSeconds
     let points = view.history.map { PlotPoint(at: $0.atMicros, $0.watermarkLagSeconds) }
     return dial(
-      "watermark", "Watermark lag", figure: lag.map(Quantity.duration), unit: "",
-      plot: overTime(view, points, "Watermark lag", Quantity.duration),
-      note: lag == nil ? "no device has a watermark yet"
-        : "event time up to there is complete in every partition, as far as devices keep to their "
-          + "limits")
+      "watermark", "Watermark lag", figure: lag.map(Quantity.age), unit: "",
+      plot: overTime(view, points, "Watermark lag", Quantity.age),
+      note: lag == nil
+        ? "no device has a watermark yet"
+        : "how far the windows' clock is behind, in the partition where it is furthest")
   }
 
   /// A plot over the time the history covers, with its ends written below.
@@ -71,16 +71,18 @@ enum DialSections {
     guard let most = values.max(), let least = values.min(), let last = values.last,
       values.count > 1
     else { return "<p class=\"plot empty\">A line follows after some seconds.</p>" }
-    let span = StatusHistory.intervalNanos / 1000 * Int64(StatusHistory.countMax)
     let now = view.status.nowMicros
+    // A young instance's plot is not mostly empty.
+    let span = max(60_000_000, now - (view.history.first?.atMicros ?? now))
+    let ago = span > 870_000_000 ? "15 min" : Quantity.age(Double(span / 1_000_000))
     let plot = Plot(
       points: points, fromMicros: now - span, toMicros: now,
-      label: "\(what) over the last 15 minutes: now \(text(last)), least \(text(least)), "
+      label: "\(what) over the last \(ago): now \(text(last)), least \(text(least)), "
         + "most \(text(most))",
       gapMicros: StatusHistory.intervalNanos / 1000 * 3)
     return """
       \(plot.markup)
-      <p class="axis" aria-hidden="true"><span>15 min ago</span><span>most \(text(most))</span>\
+      <p class="axis" aria-hidden="true"><span>\(ago) ago</span><span>most \(text(most))</span>\
       <span>now</span></p>
       """
   }
@@ -110,10 +112,11 @@ enum DialSections {
         <span>\(end)</span></p>
         """
     }
+    let more = ": p50 \(text(0.5)), p99 \(text(0.99))"
     return dial(
       "latency", "End-to-end latency", figure: histogram.count == 0 ? nil : text(0.95),
       unit: "p95", plot: plot,
-      note: "from Kafka to the tables, since the start: p50 \(text(0.5)), p99 \(text(0.99))")
+      note: "from Kafka to the tables, since the start" + (histogram.count == 0 ? "" : more))
   }
 
   static func commits(_ status: PipelineStatus) -> Markup {
@@ -141,7 +144,7 @@ enum DialSections {
     }
     return dial(
       "commit", "Last commit",
-      figure: status.lastCommit == nil ? nil : Quantity.duration(status.secondsSinceCommit),
+      figure: status.lastCommit == nil ? nil : Quantity.age(status.secondsSinceCommit),
       unit: "ago", plot: plot, note: note)
   }
 
@@ -151,7 +154,8 @@ enum DialSections {
   private static func dial(
     _ id: String, _ title: String, figure: String?, unit: String, plot: Markup, note: String
   ) -> Markup {
-    let value: Markup = figure.map { "<b>\($0)</b> \(unit)" } ?? "<b>–</b> not known yet"
+    let unknown: Markup = "<b>–</b><span class=\"vh\"> not known yet</span>"
+    let value = figure.map { "<b>\($0)</b> \(unit)" as Markup } ?? unknown
     return .section(
       id, title, style: "dial",
       """

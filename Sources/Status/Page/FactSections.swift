@@ -48,10 +48,12 @@ enum FactSections {
   ) -> [Markup] {
     [
       "\(partition.topicPartition.description)", lag(partition.lag, most: most),
-      .duration(status.lagSeconds(of: partition)),
-      .duration(partition.watermarkMicros.map { status.seconds(since: $0) }),
+      .age(status.lagSeconds(of: partition)),
+      .age(partition.watermarkMicros.map { status.seconds(since: $0) }),
       .count(partition.nextOffset), .count(partition.committedOffset),
-      .count(partition.endOffset), .count(Int64(partition.deviceCount)),
+      // What has been read lies before the end, though nobody has said so yet.
+      .count(partition.endOffset.map { max($0, partition.nextOffset ?? 0) }),
+      .count(Int64(partition.deviceCount)),
       "\(Quantity.bytes(Int64(partition.stateByteCount)))",
       "\(Quantity.bytes(Int64(partition.bufferedByteCount)))", "\(partition.lane)",
     ]
@@ -68,7 +70,7 @@ enum FactSections {
 
   // MARK: - Commits
 
-  static let commitShownMax = 12
+  static let commitShownMax = 10
 
   static func commits(_ status: PipelineStatus) -> Markup {
     let count = Quantity.count(status.commitCount, of: "commit")
@@ -77,7 +79,7 @@ enum FactSections {
     let note: Markup = "<p class=\"note\">\(count) since the start\(lost).</p>"
     let rows: [[Markup]] = status.recentCommits.suffix(commitShownMax).reversed().map { commit in
       [
-        .count(commit.version), .duration(status.seconds(since: commit.atMicros)),
+        .count(commit.version), .age(status.seconds(since: commit.atMicros)),
         .duration(Double(commit.durationMicros) / 1e6), .count(commit.recordCount),
         .count(commit.readingCount), .count(commit.firingCount), .count(commit.fileCount),
         "\(Quantity.bytes(commit.byteCount))",
@@ -86,7 +88,7 @@ enum FactSections {
     guard !rows.isEmpty else { return .section("commits", "Commits", note) }
     let table = Markup.table(
       "commits", caption: "The newest commits",
-      [".Entry", "Age", "Took", "Records", "Readings", "Window rows", "Files", "Bytes"], rows)
+      [".Entry", "Age", "Took", "Records", "Readings", "Windows", "Files", "Bytes"], rows)
     return .section("commits", "Commits", "\(table)\n\(note)")
   }
 
@@ -175,17 +177,20 @@ enum FactSections {
     guard !tables.isEmpty else {
       return .section("tables", "Tables", "<p class=\"note\">Not known yet.</p>")
     }
-    let rows: [[Markup]] = tables.map {
+    let rows: [[Markup]] = tables.map { table in
       [
-        "\($0.name)", .count($0.rowCount), "\(Quantity.bytes($0.byteCount))",
-        .count($0.fileCount), .count($0.version),
+        "\(table.name)", .count(table.rowCount),
+        table.byteCount.map { "\(Quantity.bytes($0))" } ?? "–", .count(table.fileCount),
+        .count(table.version),
       ]
     }
-    return .section(
-      "tables", "Tables",
-      .table(
-        "tables", caption: "Delta tables of this pipeline",
-        [".Table", "Rows", "Size", "Files", "Version"], rows))
+    let troubles: [Markup] = tables.compactMap { table in
+      table.trouble.map { "<p class=\"note\">\(table.name) cannot be read: \($0)</p>" }
+    }
+    let sizes = Markup.table(
+      "tables", caption: "Delta tables of this pipeline",
+      [".Table", "Rows", "Size", "Files", "Version"], rows)
+    return .section("tables", "Tables", "\(sizes)\n\(troubles)")
   }
 }
 
@@ -194,8 +199,10 @@ struct TableSize: Sendable, Equatable {
   var name: String
   var version: Int64?
   var fileCount: Int64?
-  var byteCount: Int64
+  var byteCount: Int64?
   var rowCount: Int64?
+  /// Why its log cannot be read.
+  var trouble: String?
 }
 
 extension PipelineStatus.Partition {

@@ -90,7 +90,7 @@ extension Finding {
 
   private static func reload(_ status: PipelineStatus) -> Finding? {
     guard let reload = status.lastReload, !reload.isAccepted else { return nil }
-    let age = Quantity.duration(status.seconds(since: reload.atMicros))
+    let age = Quantity.age(status.seconds(since: reload.atMicros))
     return Finding(
       tone: .warning, text: "The configuration file was refused \(age) ago.",
       meaning: "What was in force before still is: \(Sentence.whole(reload.detail))",

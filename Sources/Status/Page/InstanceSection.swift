@@ -16,7 +16,7 @@ enum InstanceSection {
       (
         "Running for",
         """
-        \(.duration(status.uptimeSeconds)), since \(.time(status.startedAtMicros, now: now)) UTC
+        \(.age(status.uptimeSeconds)), since \(.time(status.startedAtMicros, now: now)) UTC
         """
       ),
       ("Configuration", "<code>\(status.configFingerprint)</code>"),
@@ -41,7 +41,7 @@ enum InstanceSection {
 
   private static func reload(_ status: PipelineStatus) -> Markup {
     guard let reload = status.lastReload else { return "none since the start" }
-    let age = Quantity.duration(status.seconds(since: reload.atMicros))
+    let age = Quantity.age(status.seconds(since: reload.atMicros))
     let verdict = reload.isAccepted ? "accepted" : "refused"
     return """
       <strong>\(verdict)</strong> at \(.time(reload.atMicros, now: status.nowMicros)) UTC, \(age) \

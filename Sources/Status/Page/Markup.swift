@@ -122,6 +122,10 @@ extension Markup {
   static func duration(_ seconds: Double?) -> Markup {
     seconds.map { "\(Quantity.duration($0))" } ?? "–"
   }
+
+  static func age(_ seconds: Double?) -> Markup {
+    seconds.map { "\(Quantity.age($0))" } ?? "–"
+  }
 }
 
 /// Times as the page writes them: UTC, to the second.
@@ -170,6 +174,14 @@ extension Quantity {
     var text = Substring(fixed(value, decimals: decimals))
     while text.hasSuffix("0") { text = text.dropLast() }
     return String(text.hasSuffix(".") ? text.dropLast() : text)
+  }
+
+  /// How long ago, or how far behind: whole seconds, since a fraction is gone before it is read.
+  /// `0 s`, `under 1 s`, `23 s`, `7 min 3 s`.
+  static func age(_ seconds: Double) -> String {
+    if seconds <= 0 { return "0 s" }
+    if seconds < 1 { return "under 1 s" }
+    return seconds < 60 ? "\(Int(seconds)) s" : duration(seconds)
   }
 
   /// Of something that flows: `12 300`, `4.2`.

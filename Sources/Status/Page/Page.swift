@@ -59,9 +59,10 @@ enum Page {
     [
       VerdictSection.markup(view), DialSections.markup(view), "<div class=\"grid\" id=\"grid\">",
       AnomaliesSection.markup(view), FactSections.deadLetters(view),
-      FactSections.partitions(view.status), FactSections.commits(view.status),
-      FactSections.tables(view.tables), InstanceSection.markup(view),
-      FactSections.drift(view.status), "</div>",
+      FactSections.partitions(view.status),
+      "<div class=\"stack\">", FactSections.commits(view.status),
+      FactSections.drift(view.status), "</div>", "<div class=\"stack\">",
+      FactSections.tables(view.tables), InstanceSection.markup(view), "</div>", "</div>",
     ]
   }
 

@@ -7,11 +7,14 @@ enum PageScript {
   static var element: Markup { Markup(stringLiteral: "<script>\(text)</script>") }
 
   /// SHA-256 of `text` in Base64; a test compares the two and says what it should be.
-  static let digest = "89KItGMPXagU8IunvM5dmujsEphvSLGRYDKJVf2BiMo="
+  static let digest = "MZutCYxuAhfHdEOO1o4zy0LeUZnEbq74mUl1FkXf++o="
 
   static let text = #"""
     'use strict';
     const EVERY = 2000, PATIENCE = 6000;
+    const AWAY = 'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22'
+      + ' viewBox=%220 0 9 9%22%3E%3Cpath d=%22M1 1l7 7M8 1l-7 7%22 stroke=%22%23888%22'
+      + ' stroke-width=%222%22/%3E%3C/svg%3E';
     const $ = id => document.getElementById(id);
     const root = document.documentElement;
     const clock = date => date.toISOString().slice(11, 19) + ' UTC';
@@ -61,6 +64,7 @@ enum PageScript {
       const away = $('away').textContent !== '';
       root.classList.toggle('away', away);
       root.classList.toggle('paused', paused);
+      if (away) $('icon').href = AWAY;
       $('live').textContent = paused ? `Paused at ${clock(answeredAt)}` : away ? 'Not answering'
         : held ? 'Live, but for what is selected' : `Live, ${clock(answeredAt)}`;
       $('pause').textContent = paused ? 'Go on' : 'Pause';

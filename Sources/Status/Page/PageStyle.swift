@@ -7,7 +7,7 @@ enum PageStyle {
   static var element: Markup { Markup(stringLiteral: "<style>\(text)</style>") }
 
   /// SHA-256 of `text` in Base64; a test compares the two and says what it should be.
-  static let digest = "eAg+Nay2bedKHfU/zSuwjt4S+JGCJZlMLlAOeAJ4AEc="
+  static let digest = "i4MPB5ugVksW9nnIiBiuQ69ComD+2Tgyb+TDy+En0kQ="
 
   static let text = colours + frame + verdict + dials + lists + tables + media
 
@@ -57,7 +57,7 @@ enum PageStyle {
     .skip:focus{left:.5rem;top:.5rem}
     #away{color:var(--bad);background:var(--bad-bg);font-weight:650;padding-block:.6rem}
     #away:empty{display:none}
-    .away main{opacity:.75}
+    .away main{filter:grayscale(1)}
     footer{color:var(--soft);font-size:.85rem;padding-block:1.5rem 2rem}
     .note{color:var(--soft);font-size:.87rem}
     code{font-family:ui-monospace,monospace;font-size:.92em}
@@ -82,13 +82,13 @@ enum PageStyle {
     .findings{border-block-start:1px solid var(--line);margin-block-start:.75rem}
     .findings li{display:flex;padding-block:.45rem 0;max-width:70rem}
     .findings .i{margin-block-start:.28em;--tint:var(--ground)}
-    .findings strong{color:var(--tone)}
+    .findings strong{color:var(--tone)}.findings a{white-space:nowrap}
 
     """
 
   private static let dials = """
-    .dials{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,15.5rem),1fr));\
-    gap:1.4rem 2rem;padding-block:1.4rem}
+    .dials{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,13rem),1fr));\
+    gap:1.4rem 1.8rem;padding-block:1.4rem}
     .dial{display:flex;flex-direction:column}
     .dial h2{color:var(--soft);font-weight:600}
     .figure{line-height:1.25;margin-block-end:.35rem}
@@ -109,9 +109,9 @@ enum PageStyle {
     """
 
   private static let lists = """
-    .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr));\
+    .grid{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));\
     gap:0 2.5rem;align-items:start}
-    .grid>section{border-block-start:2px solid var(--ink);padding-block:.6rem 2rem;min-width:0}
+    .grid section{border-block-start:2px solid var(--ink);padding-block:.6rem 2rem;min-width:0}
     .grid .full{grid-column:1/-1}
     .grid h2{margin-block-end:.5rem;font-size:1.1rem}
     .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));\
@@ -134,11 +134,11 @@ enum PageStyle {
     .wide{overflow-x:auto;position:relative}
     table{border-collapse:collapse;width:100%;font-size:.9rem}
     caption{text-align:start;color:var(--soft);font-size:.87rem;padding-block-end:.3rem}
-    th,td{text-align:right;padding:.22rem 0 .22rem 1.1rem;vertical-align:baseline;\
+    th,td{text-align:right;padding:.22rem 0 .22rem .9rem;vertical-align:baseline;\
     white-space:nowrap;border-block-end:1px solid var(--line)}
     thead th{font-weight:600;color:var(--soft);border-block-end-color:var(--soft)}
     tbody th{font-weight:600}
-    .t{text-align:start;white-space:normal;min-width:6rem;padding-inline-start:1.1rem}
+    .t{text-align:start;white-space:normal;min-width:4rem}tbody th.t{min-width:8.5rem}
     th:first-child{padding-inline-start:0}
     tbody tr:hover{background:var(--paper)}
     .bar{width:40px;height:8px;margin-inline-end:.5rem;transform:scaleX(-1)}
@@ -147,6 +147,7 @@ enum PageStyle {
     """
 
   private static let media = """
+    @media(max-width:60rem){.grid{grid-template-columns:minmax(0,1fr)}}
     @media(max-width:34rem){body{font-size:16px}h1{font-size:1.45rem}\
     .facts{grid-template-columns:1fr;gap:0}.facts dd{margin-block-end:.5rem}\
     .verdict{padding-inline:.8rem}#controls{margin-inline-start:0}}

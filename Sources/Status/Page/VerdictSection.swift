@@ -31,7 +31,7 @@ enum VerdictSection {
   private static func since(_ verdict: Verdict, _ status: PipelineStatus) -> Markup? {
     guard let since = verdict.sinceMicros else { return nil }
     let time = Markup.time(since, now: status.nowMicros)
-    let age = Quantity.duration(status.seconds(since: since))
+    let age = Quantity.age(status.seconds(since: since))
     if status.stall != nil { return "Last commit at \(time) UTC, \(age) ago." }
     return "Since \(time) UTC, for \(age)."
   }

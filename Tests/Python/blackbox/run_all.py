@@ -25,6 +25,7 @@ SCENARIOS = [
     "stop",
     "service",
     "liveness",
+    "page",
     "restart_state",
     "two_instances",
     "bad_days",

@@ -21,7 +21,7 @@ import Testing
       let view = StatusView(
         hostile(bad, stall: stall), nil, history: Example.history(),
         plots: [bad: [PlotPoint(at: 0, 1), PlotPoint(at: Example.now, 2)]],
-        tables: [TableSize(name: bad, version: 1, fileCount: 1, byteCount: 1, rowCount: 1)])
+        tables: [TableSize(name: bad, trouble: bad)])
       let page = Page.text(view)
       #expect(!page.contains(bad))
       #expect(page.components(of: "&lt;b&quot;&#39;&gt;").count > 30)

@@ -92,6 +92,14 @@ import Testing
   }
 
   @Test(arguments: [
+    (-3, "0 s"), (0, "0 s"), (0.2, "under 1 s"), (1, "1 s"), (59.9, "59 s"), (60, "1 min 0 s"),
+    (1e300, "forever"),
+  ] as [(Double, String)])
+  func `ages are in whole seconds`(_ seconds: Double, _ text: String) {
+    #expect(Quantity.age(seconds) == text)
+  }
+
+  @Test(arguments: [
     (0, "0"), (91.5, "91.5"), (-91.25, "-91.25"), (12_345.6, "12 346"), (0.012_345_67, "0.012346"),
     (1.5e20, "1.5e+20"), (1e-7, "1e-07"), (200.04, "200"), (.nan, "nan"), (-.infinity, "-inf"),
   ] as [(Double, String)])

@@ -145,7 +145,7 @@ import Testing
     let text = found.map(\.text).joined(separator: " ")
     #expect(text.contains("1 of 2 brokers cannot be reached: kafka-2:9092/2."))
     #expect(text.contains("1 dead letter in the last 15 min."))
-    #expect(text.contains("The configuration file was refused 30.0 s ago."))
+    #expect(text.contains("The configuration file was refused 30 s ago."))
     #expect(text.contains("1 partition held back"))
     #expect(text.contains("Records of buses have what the schema does not."))
   }
