@@ -47,6 +47,8 @@ class Fragments:
         require(isinstance(first, dict), f"{block.place}: not a mapping")
         if {"scrape_configs", "rule_files"} & first.keys():
             self.prometheus(block)
+        elif "tests" in first:
+            self.fixture(block)
         elif set(first) <= SECTIONS:
             self.configuration(block, first)
         else:
@@ -62,6 +64,18 @@ class Fragments:
             ["promtool", "check", "config", path], capture_output=True, text=True, timeout=60
         )
         require(done.returncode == 0, f"{block.place}: promtool: {done.stdout}{done.stderr}")
+
+    def fixture(self, block):
+        """A fixture of `downlinkd test`, which holds for the example configuration."""
+        path = self.folder / "fixture.yaml"
+        path.write_text(block.text, encoding="utf-8")
+        example = CHECKOUT / "config/downlinkd.yaml"
+        done = subprocess.run(
+            [binary(), "test", "--config", example, path], capture_output=True, text=True,
+            timeout=60,
+        )  # fmt: skip
+        said = done.stdout + done.stderr
+        require(done.returncode == 0, f"{block.place}: downlinkd test says:\n{said}")
 
     def configuration(self, block, fragment):
         """`downlinkd check` of the block, put into the example where it is only a part."""
