@@ -26,7 +26,7 @@ BUILD_PACKAGES := \
   librdkafka-dev libprotobuf-c-dev libsystemd-dev libzstd-dev liblz4-dev libsnappy-dev \
   libcurl4-openssl-dev pkg-config
 TEST_PACKAGES := openssl protobuf-compiler protobuf-c-compiler python3-venv zstd prometheus \
-  systemd chromium
+  prometheus-alertmanager systemd chromium
 
 # What makes and judges the Debian package, and boots machines that install it.
 PACKAGE_PACKAGES := dpkg-dev binutils python3-minimal

@@ -52,18 +52,22 @@ class Fragments:
         elif set(first) <= SECTIONS:
             self.configuration(block, first)
         else:
-            others = {"receivers", "route", "apiVersion", "services"}
-            require(others & first.keys(), f"{block.place}: whose file is this? {sorted(first)}")
+            is_route = {"receivers", "route"} <= first.keys()
+            require(is_route, f"{block.place}: whose file is this? {sorted(first)}")
+            self.judged_by(block, "amtool", "check-config")
 
     def prometheus(self, block):
         folder = self.folder / "prometheus"
         shutil.copytree(CHECKOUT / "deploy/prometheus", folder, dirs_exist_ok=True)
-        path = folder / "prometheus.yaml"
+        self.judged_by(block, "promtool", "check", "config", folder=folder)
+
+    def judged_by(self, block, *command, folder=None):
+        """The block as a file, by the program whose file it is."""
+        require(shutil.which(command[0]), f"{command[0]} is missing: run make setup")
+        path = (folder or self.folder) / "block.yaml"
         path.write_text(block.text, encoding="utf-8")
-        done = subprocess.run(
-            ["promtool", "check", "config", path], capture_output=True, text=True, timeout=60
-        )
-        require(done.returncode == 0, f"{block.place}: promtool: {done.stdout}{done.stderr}")
+        done = subprocess.run([*command, path], capture_output=True, text=True, timeout=60)
+        require(done.returncode == 0, f"{block.place}: {command[0]}: {done.stdout}{done.stderr}")
 
     def fixture(self, block):
         """A fixture of `downlinkd test`, which holds for the example configuration."""

@@ -23,7 +23,7 @@ from harness import require
 CONFIG = Path("/etc/downlinkd/downlinkd.yaml")
 ROOT = Path("/var/lib/downlinkd")
 CREDENTIALS = Path("/run/credentials/downlinkd.service")
-SECRETS = ["kafka-password", "registry-password", "http-key"]
+SECRETS = ["kafka-password", "registry-password", "http-key", "alert-token"]
 CERTIFICATES = [CONFIG.parent / name for name in ("kafka-ca.pem", "kafka-client.pem")]
 EXAMPLES = Path("/usr/share/doc/downlinkd/examples")
 DEVICES, MINUTES = 50, 12
