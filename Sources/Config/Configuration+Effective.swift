@@ -35,6 +35,13 @@ extension Configuration {
     out.block("http") { out in
       out.line("listen", http.listen.map { .text($0.description) } ?? .word("none"))
     }
+    out.block("admin") { out in
+      switch admin.socket {
+      case .auto, .none: out.line("socket", .word(admin.socket.text))
+      case .path(let path): out.line("socket", .text(path))
+      }
+      out.line("mode", .text(admin.modeText))
+    }
     if alerts != .none { out.block("alerts") { $0.write(alerts) } }
     out.block("log") { out in
       out.line("level", .word(log.level.rawValue))

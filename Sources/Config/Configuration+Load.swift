@@ -11,6 +11,28 @@ extension Configuration {
   package static func load(
     file: String, environment: [String: String]
   ) throws(ConfigFaults) -> Configuration {
+    try finish(try open(file: file, environment: environment))
+  }
+
+  /// The same for bytes at hand; `file` names them, and its folder is where relative paths start.
+  package static func parse(
+    _ bytes: [UInt8], file: String, environment: [String: String]
+  ) throws(ConfigFaults) -> Configuration {
+    try finish(try open(bytes, file: file, environment: environment))
+  }
+
+  private static func finish(
+    _ opened: (root: Section<RootKey>, reading: Reading)
+  ) throws(ConfigFaults) -> Configuration {
+    let configuration = Configuration(opened.root, reading: opened.reading)
+    guard opened.reading.faults.isEmpty else { throw ConfigFaults(opened.reading.faults) }
+    return configuration
+  }
+
+  /// The file as a tree of sections, nothing of it read yet but its keys.
+  static func open(
+    file: String, environment: [String: String]
+  ) throws(ConfigFaults) -> (root: Section<RootKey>, reading: Reading) {
     let bytes: [UInt8]
     do {
       bytes = try FileBytes.read(file, byteCountMax: DocumentText.byteCountMax)
@@ -19,13 +41,12 @@ extension Configuration {
         ConfigFault(path: file, position: .wholeFile, keyPath: "", message: error.message)
       ])
     }
-    return try parse(bytes, file: file, environment: environment)
+    return try open(bytes, file: file, environment: environment)
   }
 
-  /// The same for bytes at hand; `file` names them, and its folder is where relative paths start.
-  package static func parse(
+  private static func open(
     _ bytes: [UInt8], file: String, environment: [String: String]
-  ) throws(ConfigFaults) -> Configuration {
+  ) throws(ConfigFaults) -> (root: Section<RootKey>, reading: Reading) {
     var document: DocumentText?
     let root: ConfigNode?
     do {
@@ -47,10 +68,7 @@ extension Configuration {
     reading.redactSecrets(in: root)
     let start = ConfigPosition(line: 1, column: 1)
     let prepared = reading.prepare(root, path: "", key: start)
-    let configuration = Configuration(
-      Section<RootKey>(prepared, path: "", in: reading), reading: reading)
-    guard reading.faults.isEmpty else { throw ConfigFaults(reading.faults) }
-    return configuration
+    return (Section<RootKey>(prepared, path: "", in: reading), reading)
   }
 
   private static func fault(

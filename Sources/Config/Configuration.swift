@@ -19,6 +19,7 @@ package struct Configuration: Sendable {
   package let storage: Storage
   package let memory: Memory
   package let http: HTTP
+  package let admin: Admin
   package let alerts: Alerts
   package let log: Log
   /// The block `event_time`; each source carries its own, inherited from this.

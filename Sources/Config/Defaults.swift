@@ -58,6 +58,8 @@ enum Default {
   static let alertQueue = 10_000
 
   static let listen = Endpoint(host: "127.0.0.1", port: 9479)
+  /// The service's own user and group.
+  static let adminMode: UInt32 = 0o660
   /// The bucket of the statistical detectors. Their other defaults follow from it: see
   /// docs/DETECTORS.md.
   static let every: Int64 = 1 * minutes
@@ -128,4 +130,6 @@ enum Allowed {
   static let registryTimeout: ClosedRange<Int64> = 100_000...5 * Default.minutes
   static let descriptorSetByteCountMax = 16 << 20
   static let secretByteCountMax = 64 << 10
+  /// `sun_path` of unix(7), less the NUL at its end.
+  static let socketPathByteCountMax = 107
 }

@@ -14,7 +14,7 @@ struct Downlinkd: AsyncParsableCommand {
       """,
     version: Program.version,
     subcommands: [
-      RunCommand.self, CheckCommand.self, StatusCommand.self, DemoCommand.self,
+      RunCommand.self, CheckCommand.self, StatusCommand.self, ReloadCommand.self, DemoCommand.self,
       BrokerCommand.self, ProduceCommand.self, OffsetsCommand.self,
       DeadLettersCommand.self, SchemaCommand.self,
       VerifyCommand.self,

@@ -82,6 +82,9 @@ import Testing
     ("root: ./data", "root: /data", "storage.root: /etc/downlink/data → /data"),
     ("buffers: 1GiB", "buffers: 2GiB", "memory.buffers: 1GiB → 2GiB"),
     ("\"[::1]:${PORT}\"", "none", "http.listen: [::1]:9480 → none"),
+    ("socket: run/fleet.sock", "socket: none",
+      "admin.socket: /etc/downlink/run/fleet.sock → none"),
+    ("mode: 0600", "mode: 0666", "admin.mode: 0600 → 0666"),
     ("format: json", "format: text", "log.format: json → text"),
   ])
   func `what is built at the start needs a restart`(

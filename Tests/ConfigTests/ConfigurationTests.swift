@@ -32,6 +32,7 @@ import Testing
     #expect(configuration.storage.parquet.rowGroupRowCount == 122_880)
     #expect(configuration.memory.bufferByteCountMax == 128_000_000)
     #expect(configuration.http.listen == Endpoint(host: "127.0.0.1", port: 9479))
+    #expect(configuration.admin.socket == .auto && configuration.admin.mode == 0o660)
     #expect(configuration.log.level == .info && configuration.log.format == .auto)
   }
 
@@ -85,6 +86,8 @@ import Testing
     #expect(configuration.storage.root == "/etc/downlink/data")
     #expect(configuration.storage.parquet.level == nil)
     #expect(configuration.http.listen == Endpoint(host: "::1", port: 9480))
+    #expect(configuration.admin.socket == .path("/etc/downlink/run/fleet.sock"))
+    #expect(configuration.admin.mode == 0o600 && configuration.admin.modeText == "0600")
     #expect(configuration.log.format == .json)
   }
 
@@ -182,7 +185,7 @@ import Testing
       ConfigFaults(faults(of: text)).description == """
         /etc/downlink/downlinkd.yaml:1:1: error: pipelin: unknown key; expected one of pipeline, \
         lanes, kafka, schema_registry, sources, event_time, windows, detectors, storage, memory, \
-        http, alerts, log
+        http, admin, alerts, log
             1 | pipelin: fleet
               | ^
               = did you mean `pipeline`?
@@ -264,6 +267,7 @@ let complete = """
     parquet: {compression: snappy, row_group_rows: 100_000}
   memory: {buffers: 1GiB}
   http: {listen: "[::1]:${PORT}"}
+  admin: {socket: run/fleet.sock, mode: 0600}
   log: {level: debug, format: json}
 
   """

@@ -68,7 +68,8 @@ let keyCases: [FaultCase] = [
     "pipeline: fleet", "pipelin: fleet",
     "1:1 pipelin: unknown key; expected one of pipeline, lanes, kafka, schema_registry, sources,"
       + " event_time,"
-      + " windows, detectors, storage, memory, http, alerts, log = did you mean `pipeline`?"),
+      + " windows, detectors, storage, memory, http, admin, alerts, log"
+      + " = did you mean `pipeline`?"),
   .changed(
     "pipeline: fleet", "pipeline: fleet\npipeline: other",
     "2:1 pipeline: the key is given twice; the first is in line 1 = remove one of the two"),

@@ -53,7 +53,7 @@ import Testing
     do {
       let error = await #expect(throws: StatusError.self) {
         _ = try await StatusClient.status(
-          host: "127.0.0.1", port: listener.port, timeout: .seconds(300)
+          of: StatusTarget(host: "127.0.0.1", port: listener.port), timeout: .seconds(300)
         ) { span in
           spans.update { $0.append(span) }
           for await _ in asked.stream {}

@@ -40,6 +40,8 @@ FILES = [
      "A secret that the unit hands over, as <credential:kafka-password>."
      " Others: <kafka-key>, <registry-password>, <http-key>; of an instance"
      " <downlinkd@name.kafka-password>."),
+    ("/run/downlinkd/<pipeline>.sock",
+     "The admin socket of a pipeline that runs, for root and the group <downlinkd>."),
     ("/var/lib/downlinkd", "Ledger, state and tables, where <storage.root> says nothing else."),
     ("/usr/share/doc/downlinkd/docs", "Everything else: operating, metrics, tables."),
 ]  # fmt: skip
@@ -207,6 +209,7 @@ def program_page(dump, date):
         downlinkd check --config /etc/downlinkd/downlinkd.yaml
         systemctl enable --now downlinkd
         systemctl reload downlinkd
+        downlinkd reload --config /etc/downlinkd/downlinkd.yaml
         downlinkd status
         journalctl -u downlinkd EVENT=committed""").splitlines())
     page.section("See also")

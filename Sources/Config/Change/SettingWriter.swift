@@ -51,6 +51,8 @@ struct SettingWriter {
     add(
       "memory.buffers", ByteCountText.text(byteCount: configuration.memory.bufferByteCountMax))
     add("http.listen", configuration.http.listen?.description ?? "none")
+    add("admin.socket", configuration.admin.socket.text)
+    add("admin.mode", configuration.admin.modeText)
     if let url = configuration.alerts.pageURL { add("alerts.page_url", url, .live) }
     add("log.level", configuration.log.level.rawValue, .live)
     add("log.format", configuration.log.format.rawValue)

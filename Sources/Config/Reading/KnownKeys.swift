@@ -34,6 +34,7 @@ extension Configuration {
     add(ParquetKey.self, under: "storage.parquet.")
     add(MemoryKey.self, under: "memory.")
     add(HTTPKey.self, under: "http.")
+    add(AdminKey.self, under: "admin.")
     add(AlertsKey.self, under: "alerts.")
     add(WebhookKey.self, under: "alerts.webhooks[].")
     add(BasicAuthKey.self, under: "alerts.webhooks[].basic_auth.")

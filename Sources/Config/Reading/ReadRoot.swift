@@ -3,7 +3,7 @@ enum RootKey: String, ConfigKey {
   case schemaRegistry = "schema_registry"
   case sources
   case eventTime = "event_time"
-  case windows, detectors, storage, memory, http, alerts, log
+  case windows, detectors, storage, memory, http, admin, alerts, log
 }
 
 enum MemoryKey: String, ConfigKey { case buffers }
@@ -42,9 +42,8 @@ extension Configuration {
     storage = Storage(
       root.section(.storage, StorageKey.self), isRootRequired: root.has(.storage))
     memory = Memory(root.section(.memory, MemoryKey.self))
-    http = HTTP(
-      listen: root.section(.http, HTTPKey.self).value(
-        .listen, default: Default.listen, .endpointOrNone))
+    http = HTTP(listen: root.section(.http, HTTPKey.self).listen())
+    admin = Admin(root.section(.admin, AdminKey.self))
     alerts = Alerts(root.section(.alerts, AlertsKey.self))
     log = Log(root.section(.log, LogKey.self))
     places = Places(
@@ -72,6 +71,10 @@ extension Configuration.Memory {
     bufferByteCountMax = section.value(
       .buffers, default: Default.bufferByteCount, .byteCount(in: Allowed.bufferByteCount))
   }
+}
+
+extension Section<HTTPKey> {
+  func listen() -> Endpoint? { value(.listen, default: Default.listen, .endpointOrNone) }
 }
 
 extension Configuration.Log {

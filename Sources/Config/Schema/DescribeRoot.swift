@@ -27,6 +27,7 @@ extension RootKey: DescribedKey {
     case .storage: .required(.mapping(StorageKey.self), "Where the tables go and when.")
     case .memory: .mapping(MemoryKey.self, "Limits of memory.")
     case .http: .mapping(HTTPKey.self, "The endpoint for scrapes, probes and people.")
+    case .admin: .mapping(AdminKey.self, "The socket for commands and orders of this machine.")
     case .alerts: .mapping(AlertsKey.self, "Who is told of anomalies.")
     case .log: .mapping(LogKey.self, "What is logged, and in which form.")
     }
@@ -214,6 +215,21 @@ extension HTTPKey: DescribedKey {
       .optional(
         .form(.address), default: .string(Default.listen.description),
         "Serves /metrics, /livez, /readyz, /status and a page. none: no port is opened.")
+    }
+  }
+}
+
+extension AdminKey: DescribedKey {
+  var entry: SchemaEntry {
+    switch self {
+    case .socket:
+      .optional(
+        .form(.path), default: "auto",
+        "A path, auto (in the folder of the service manager or the session) or none.")
+    case .mode:
+      .optional(
+        .form(.mode), default: "0660",
+        "Permission bits of the socket: who may write to it may give orders.")
     }
   }
 }

@@ -7,7 +7,7 @@ internal import Base
 /// of the part that Python and others share.
 enum SchemaForm: String, CaseIterable {
   case reference, grouped, duration, size, date, share
-  case text, path, secret, url, userName = "user_name", subject
+  case text, path, mode, secret, url, userName = "user_name", subject
   case label, table, column, topic, message, glob
   case fieldPath = "field_path"
   case deviceField = "device_field"
@@ -34,6 +34,8 @@ enum SchemaForm: String, CaseIterable {
     case .path:
       Self.value(
         "[^~].*", "a path, relative to the folder of the configuration", orNumber: true)
+    case .mode:
+      Self.value("0?[67][0-7]{2}", "permission bits such as \"0660\"", orNumber: true)
     case .secret: Self.value("(file|credential):.+", SecretReference.expected)
     case .url: Self.value("https?://[^@?#]+", "a URL such as https://schemas.example.net:8081")
     case .subject:

@@ -80,11 +80,14 @@ package final class Instance: Sendable {
   /// Takes over other detectors: in the running session at its next cut, which is asked for at
   /// once, and in every later one; or everything else, in another session, which is asked for at
   /// once. Returns at once. What speaks against it has been asked for before: `obstacles(to:)`.
-  package func reload(_ reload: PipelineReload) {
-    let (session, options) = current.update { current in
+  ///
+  /// - Returns: its number, for `hasTakenOver`.
+  @discardableResult
+  package func reload(_ reload: PipelineReload) -> Int {
+    let (session, options, number) = current.update { current in
       current.options = current.options.applying(reload)
       current.reloadCount += 1
-      return (current.session, current.options)
+      return (current.session, current.options, current.reloadCount)
     }
     if reload.reopening != nil { board.adopt(options) }
     session?.board.update { board in
@@ -92,9 +95,18 @@ package final class Instance: Sendable {
         board.reopenRequested = true
       } else {
         board.reload = reload
+        board.reloadNumber = number
         board.commitRequested = true
       }
     }
+    return number
+  }
+
+  /// Whether what was reloaded under this number, or a later one, is in force: partitions are
+  /// fetched, or waited for as a member of the group, under it.
+  package func hasTakenOver(_ number: Int) -> Bool {
+    let inForce = current.update { $0.session }?.board.update { $0.reloadNumberInForce }
+    return (inForce ?? -1) >= number && board.isRunning
   }
 
   /// Why what is in the tables and in the state could not go on under these options: one sentence
@@ -187,6 +199,7 @@ package final class Instance: Sendable {
       memory: memory, status: board, log: log)
     let (mustStop, isOutdated) = current.update { current in
       current.session = session
+      session.board.update { $0.reloadNumberInForce = reloadCount }
       return (current.stopRequested, current.reloadCount != reloadCount)
     }
     defer { current.update { $0.session = nil } }

@@ -27,9 +27,9 @@ extension Session {
     status.commitBegan()
     defer { status.commitEnded() }
     return committer.update { committer in
-      let reload = board.update { board in
+      let (reload, number) = board.update { board in
         defer { board.reload = nil }
-        return board.reload
+        return (board.reload, board.reloadNumber)
       }
       let request = CutRequest(
         commitID: committer.nextCommitID(), laneCount: options.laneCount, wantsState: isDraining,
@@ -40,16 +40,19 @@ extension Session {
         return false
       }
       CrashPoint.reached(.cutTaken)
-      defer { if let reload { adopt(reload, committer) } }
+      defer { if let reload { adopt(reload, number, committer) } }
       return commit(cuts, id: request.commitID, committer)
     }
   }
 
   /// The lanes follow the new detectors since the cut; the entry that says so, with the state,
   /// shall not wait for the interval.
-  private func adopt(_ reload: PipelineReload, _ committer: Committer) {
+  private func adopt(_ reload: PipelineReload, _ number: Int, _ committer: Committer) {
     committer.adopt(reload)
-    board.update { $0.commitRequested = true }
+    board.update { board in
+      board.commitRequested = true
+      board.reloadNumberInForce = number
+    }
     log.info("detectors changed", metadata: ["config": "\(reload.configFingerprint)"])
   }
 

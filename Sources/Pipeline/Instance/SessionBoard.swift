@@ -10,6 +10,9 @@ struct SessionBoard: Sendable {
   var commitRequested = false
   /// What the next cut brings to the lanes.
   var reload: PipelineReload?
+  /// The number of the newest reload that was asked for, and of the newest that is in force.
+  var reloadNumber = 0
+  var reloadNumberInForce = 0
   /// The commit thread's loop should end.
   var committerShouldEnd = false
   /// The first fault that ends the session.

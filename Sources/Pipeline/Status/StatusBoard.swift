@@ -276,6 +276,8 @@ final class StatusBoard: Sendable {
     }
   }
 
+  var isRunning: Bool { content.update { $0.status.phase == .running } }
+
   func countConflict() { content.update { $0.status.conflictCount += 1 } }
 
   // MARK: - Reload

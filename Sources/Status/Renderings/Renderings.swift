@@ -14,26 +14,22 @@ struct Rendering: Sendable {
 /// and who comes within `ageMax` gets the same bytes. Readiness is never handed out twice.
 actor Renderings {
   private let ageMaxNanos: Int64
-  private let connections: ConnectionTable
-  private let status: @Sendable () -> PipelineStatus
+  private let answers: StatusAnswers
   private var made: [Route: (rendering: Rendering, atNanos: Int64)] = [:]
   private var history = StatusHistory()
 
-  init(
-    ageMax: Duration, connections: ConnectionTable,
-    status: @escaping @Sendable () -> PipelineStatus
-  ) {
+  init(ageMax: Duration, answers: StatusAnswers) {
     ageMaxNanos = Int64(ageMax / .nanoseconds(1))
-    self.connections = connections
-    self.status = status
+    self.answers = answers
   }
 
-  func readiness() -> Readiness { status().readiness }
+  func readiness() -> Readiness { answers.status().readiness }
 
   func rendering(of route: Route) -> Rendering {
     let now = MonotonicClock.nowNanos()
     if let last = made[route], now - last.atNanos < ageMaxNanos { return last.rendering }
-    let view = StatusView(status(), .current(), connections.counts, history: history.points)
+    let view = StatusView(
+      answers.status(), .current(), answers.connections.counts, history: history.points)
     let rendering = make(route, view)
     made[route] = (rendering, now)
     return rendering
@@ -42,7 +38,7 @@ actor Renderings {
   /// Adds a point to the history every five seconds, until it is cancelled.
   func keepHistory() async {
     while !Task.isCancelled {
-      history.note(status(), nowNanos: MonotonicClock.nowNanos())
+      history.note(answers.status(), nowNanos: MonotonicClock.nowNanos())
       try? await Task.sleep(for: .nanoseconds(StatusHistory.intervalNanos))
     }
   }
@@ -57,7 +53,7 @@ actor Renderings {
         body: ByteBuffer(bytes: StatusDocument.value(view).bytes + [UInt8(ascii: "\n")]))
     case .html:
       Rendering(type: "text/html; charset=utf-8", body: ByteBuffer(string: Page.text(view)))
-    case .alive, .ready:
+    case .alive, .ready, .anomaly, .tap, .reload:
       preconditionFailure("\(route) is answered by the responder")
     }
   }

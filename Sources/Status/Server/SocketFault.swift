@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import NIOCore
 import NIOPosix
@@ -21,14 +22,19 @@ enum SocketFault {
     }
   }
 
+  /// Why a socket's file cannot be had.
+  static func claimReason(_ refusal: SocketFile.Refusal) -> String {
+    refusal.reason + "; set admin.socket"
+  }
+
   /// Why nobody can be asked at an address.
-  static func connectReason(_ error: any Error) -> String {
+  static func connectReason(_ error: any Error, to place: StatusTarget.Place) -> String {
     switch error {
-    case let error as IOError: connectReason(error.errnoCode)
+    case let error as IOError: connectReason(error.errnoCode, place)
     case let error as SocketAddressError.UnknownHost: "the name \(error.host) has no address"
     case let error as NIOConnectionError:
       if let single = error.connectionErrors.first {
-        connectReason(single.error)
+        connectReason(single.error, to: place)
       } else {
         "the name \(error.host) has no address"
       }
@@ -37,9 +43,14 @@ enum SocketFault {
     }
   }
 
-  private static func connectReason(_ code: CInt) -> String {
-    switch code {
-    case ECONNREFUSED: "nothing listens there; is downlinkd running, is this its http.listen?"
+  private static func connectReason(_ code: CInt, _ place: StatusTarget.Place) -> String {
+    switch (place, code) {
+    case (.port, ECONNREFUSED):
+      "nothing listens there; is downlinkd running, is this its http.listen?"
+    case (.socket, ECONNREFUSED), (.socket, ENOENT):
+      "nothing listens there; is downlinkd running, is this its admin.socket?"
+    case (.socket, EACCES):
+      "permission denied; ask as its user, or as a member of the socket's group"
     default: text(code)
     }
   }

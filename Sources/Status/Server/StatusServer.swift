@@ -1,3 +1,4 @@
+import Base
 import Hummingbird
 import HummingbirdCore
 package import Logging
@@ -6,7 +7,8 @@ import NIOPosix
 package import Pipeline
 import ServiceLifecycle
 
-/// Serves `/metrics`, `/livez`, `/readyz`, `/status` and a page for people.
+/// Serves `/metrics`, `/livez`, `/readyz`, `/status` and a page for people on a port; on a unix
+/// domain socket the same, and orders.
 ///
 /// `listen` has the address, or says why not, before anything else is started; from then on the
 /// server answers. `run` makes it a service whose life is its owner's decision: it goes on
@@ -20,11 +22,34 @@ import ServiceLifecycle
 /// Threads: one event loop of its own for sockets; answers are made on the cooperative pool, one at
 /// a time. No client can hold up another or make it grow: see `ConnectionTable`.
 package final class StatusServer: Service, Sendable {
+  /// Where it listens.
+  package enum Address: Equatable, Sendable, CustomStringConvertible {
+    /// Port 0 asks the system for a free one.
+    case port(host: String, port: Int)
+    /// A unix domain socket for commands and orders, whose file gets these permission bits. Its
+    /// folder is made where it is missing; the file of a dead process is replaced, that of a live
+    /// one is not.
+    case socket(path: String, mode: UInt32)
+
+    /// `127.0.0.1:9479`, or the path.
+    package var description: String {
+      switch self {
+      case .port(let host, let port): addressText(host, port)
+      case .socket(let path, _): path
+      }
+    }
+
+    var surface: Surface {
+      switch self {
+      case .port: .open
+      case .socket: .admin
+      }
+    }
+  }
+
   /// Where it listens, and what it bears.
   package struct Options: Sendable {
-    package var host: String
-    /// 0 asks the system for a free one.
-    package var port: Int
+    package var address: Address
     /// More connections than this, and the one that has been silent longest is closed.
     package var connectionCountMax = 256
     /// A connection on which no response was finished for so long is closed.
@@ -36,56 +61,102 @@ package final class StatusServer: Service, Sendable {
     /// How long `stop` waits for responses under way.
     package var stopPatience = Duration.seconds(2)
 
-    package init(host: String, port: Int) {
-      self.host = host
-      self.port = port
+    package init(host: String, port: Int) { address = .port(host: host, port: port) }
+
+    /// For commands of this machine: few, and of some patience, for what they order takes a while.
+    package init(socket path: String, mode: UInt32) {
+      address = .socket(path: path, mode: mode)
+      connectionCountMax = 32
+      silenceMax = .seconds(660)
     }
   }
 
-  /// The port it got.
+  /// The port it got; 0 of a socket.
   package let port: Int
-  /// `127.0.0.1:9479`.
+  /// `127.0.0.1:9479`, or the socket's path.
   package let address: String
+  private let file: SocketFile?
   private let stopPatience: Duration
   let connections: ConnectionTable
   private let group: ServiceGroup
   private let ended: Task<StatusError?, Never>
 
-  private init(
-    _ options: Options, port: Int, connections: ConnectionTable, group: ServiceGroup,
-    ended: Task<StatusError?, Never>
-  ) {
-    self.port = port
-    address = addressText(options.host, port)
+  private init(_ options: Options, _ bound: Bound, file: SocketFile?) {
+    port = bound.port
+    self.file = file
+    switch options.address {
+    case .port(let host, _): address = addressText(host, bound.port)
+    case .socket(let path, _): address = path
+    }
     stopPatience = options.stopPatience
-    self.connections = connections
-    self.group = group
-    self.ended = ended
+    connections = bound.connections
+    group = bound.group
+    ended = bound.ended
   }
 
-  /// Has the address and answers, or throws `cannotListen`. `status` is asked by one thread at a
-  /// time: once for each `/readyz`, and at most once in `renderingAgeMax` for each other route.
+  /// Has the address and answers, or throws `cannotListen`. The status is asked for by one thread
+  /// at a time: once for each `/readyz`, and at most once in `renderingAgeMax` for each other page.
+  package static func listen(
+    _ options: Options, log: Logger, answers: StatusAnswers
+  ) async throws(StatusError) -> StatusServer {
+    switch options.address {
+    case .port(let host, let port):
+      let bound = try await bind(
+        options, to: .hostname(host, port: port), log: log, answers: answers)
+      return StatusServer(options, bound, file: nil)
+    case .socket(let path, let mode):
+      let claim: SocketClaim
+      do throws(SocketFile.Refusal) { claim = try SocketClaim.take(path) } catch {
+        throw .cannotListen(address: path, reason: SocketFault.claimReason(error))
+      }
+      let bound = try await bind(
+        options, to: .unixDomainSocket(path: claim.temporaryPath), log: log, answers: answers)
+      do throws(SocketFile.Refusal) {
+        return StatusServer(options, bound, file: try claim.publish(mode: mode))
+      } catch {
+        await bound.group.triggerGracefulShutdown()
+        _ = await bound.ended.value
+        throw .cannotListen(address: path, reason: SocketFault.claimReason(error))
+      }
+    }
+  }
+
+  /// The same for one who answers nothing but what the status says.
   package static func listen(
     _ options: Options, log: Logger, status: @escaping @Sendable () -> PipelineStatus
   ) async throws(StatusError) -> StatusServer {
+    try await listen(options, log: log, answers: StatusAnswers(status: status))
+  }
+
+  /// What listens.
+  private struct Bound {
+    let port: Int
+    let connections: ConnectionTable
+    let group: ServiceGroup
+    let ended: Task<StatusError?, Never>
+  }
+
+  private static func bind(
+    _ options: Options, to address: BindAddress, log: Logger, answers: StatusAnswers
+  ) async throws(StatusError) -> Bound {
     let connections = ConnectionTable(
       countMax: options.connectionCountMax, silenceMax: options.silenceMax,
       requestByteCountMax: options.requestByteCountMax)
-    let renderings = Renderings(
-      ageMax: options.renderingAgeMax, connections: connections, status: status)
+    answers.connections.include(connections)
+    let renderings = Renderings(ageMax: options.renderingAgeMax, answers: answers)
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     // What the framework says of its own life is said better by its owner.
     var quiet = log
     quiet.logLevel = max(log.logLevel, .warning)
     let (bound, announce) = AsyncThrowingStream.makeStream(of: Int.self)
     let application = Application(
-      responder: StatusResponder(renderings: renderings),
+      responder: StatusResponder(
+        surface: options.address.surface, answers: answers, renderings: renderings),
       server: HTTPServerBuilder { responder in
         GuardedChannel(http: HTTP1Channel.limited(responder), connections: connections)
       },
-      configuration: ApplicationConfiguration(
-        address: .hostname(options.host, port: options.port), backlog: 256),
-      onServerRunning: { announce.yield($0.localAddress?.port ?? options.port) },
+      configuration: ApplicationConfiguration(address: address, backlog: 256),
+      onServerRunning: { announce.yield($0.localAddress?.port ?? 0) },
       eventLoopGroupProvider: .shared(loops), logger: quiet)
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
@@ -95,21 +166,21 @@ package final class StatusServer: Service, Sendable {
       let history = Task { await renderings.keepHistory() }
       defer { history.cancel() }
       var failure: (any Error)?
-      do { try await group.run() } catch { failure = error }
+      do { try await group.run() } catch is CancellationError {} catch { failure = error }
       try? await loops.shutdownGracefully()
       announce.finish(throwing: failure)
-      let address = addressText(options.host, options.port)
-      return failure.map { .ended(address: address, reason: SocketFault.listenReason($0)) }
+      return failure.map {
+        .ended(address: "\(options.address)", reason: SocketFault.listenReason($0))
+      }
     }
     do {
       for try await port in bound {
-        return StatusServer(
-          options, port: port, connections: connections, group: group, ended: ended)
+        return Bound(port: port, connections: connections, group: group, ended: ended)
       }
       throw CancellationError()
     } catch {
       throw .cannotListen(
-        address: addressText(options.host, options.port), reason: SocketFault.listenReason(error))
+        address: "\(options.address)", reason: SocketFault.listenReason(error))
     }
   }
 
@@ -127,10 +198,14 @@ package final class StatusServer: Service, Sendable {
   /// Stops listening, lets responses under way finish, closes every connection; returns when all
   /// is done. May be called more than once.
   package func stop() async {
+    // Before it is closed: whoever finds the file shall find somebody behind it.
+    file?.remove()
     await group.triggerGracefulShutdown()
     let closer = Task {
       do { try await Task.sleep(for: stopPatience) } catch { return }
       connections.closeAll()
+      // And answers under way that wait for something else: an order, the next record.
+      ended.cancel()
     }
     _ = await ended.value
     closer.cancel()

@@ -63,22 +63,27 @@ struct RunCommand: AsyncParsableCommand {
     let instance = Self.instance(wiring, storage: storage, log: log, goal: goal)
     let alerts = AlertDesk(configuration, storage: storage, log: log)
     defer { alerts.finish() }
-    let server = try await server(configuration, log: log) { alerts.complete(instance.status()) }
+    let reloads = ReloadQueue()
+    var answers = StatusAnswers { alerts.complete(instance.status()) }
+    answers.reload = { await reloads.order(patience: $0) }
+    let servers = try await servers(configuration, answers, log)
     log.info(
       "starting",
       metadata: [
         "program": "\(Program.name)", "pipeline": "\(configuration.pipeline)",
         "root": "\(configuration.storage.root)", "brokers": "\(wiring.kafka.brokers)",
         "lanes": "\(wiring.pipeline.laneCount)", "config": "\(configuration.fingerprint)",
-        "http": "\(server?.address ?? "none")",
+        "http": "\(servers.http?.address ?? "none")",
+        "admin": "\(servers.admin?.address ?? "none")",
       ])
     let notifier = ServiceNotifier.start(log: log) { instance.status() }
     let progress = ProgressGuard.start(log: log, instance: instance)
     let pipeline = PipelineService(instance: instance, notifier: notifier)
     let reload = ReloadService(
-      file: config, hangUps: hangUps, configuration: configuration, instance: instance,
-      alerts: alerts, notifier: notifier, log: log)
-    try await Self.serve(server.map { StatusService($0, log: log) }, pipeline, reload)
+      file: config, hangUps: hangUps, queue: reloads, configuration: configuration,
+      instance: instance, alerts: alerts, notifier: notifier, log: log)
+    let status = [servers.http, servers.admin].compactMap { $0.map { StatusService($0, log: log) } }
+    try await Self.serve(status, pipeline, reload)
     let result = pipeline.result
     if let reason = progress.finish() {
       notifier?.finish("ended itself: \(reason)")
@@ -108,27 +113,43 @@ struct RunCommand: AsyncParsableCommand {
     return SchemaResolver(RegistryOptions(registry)) { log.warning("\($0)") }
   }
 
-  /// Has the address before anything is started, so that a wrong one starts nothing.
-  private func server(
-    _ configuration: Configuration, log: Logger, status: @escaping @Sendable () -> PipelineStatus
-  ) async throws -> StatusServer? {
-    guard goal == .run, let listen = configuration.http.listen else { return nil }
-    let options = StatusServer.Options(host: listen.host, port: Int(listen.port))
+  /// Has the addresses before anything is started. A wrong port starts nothing; a socket that
+  /// cannot be had is said, for orders are worth less than the work.
+  private func servers(
+    _ configuration: Configuration, _ answers: StatusAnswers, _ log: Logger
+  ) async throws -> (http: StatusServer?, admin: StatusServer?) {
+    guard goal == .run else { return (nil, nil) }
+    var http: StatusServer?
+    if let listen = configuration.http.listen {
+      let options = StatusServer.Options(host: listen.host, port: Int(listen.port))
+      do { http = try await StatusServer.listen(options, log: log, answers: answers) } catch {
+        complain("\(config): http.listen: \(error)")
+        throw ExitCode(Exit.configuration)
+      }
+    }
+    guard let path = AdminPlace(Configuration.Whereabouts(configuration)).own else {
+      if configuration.admin.socket == .auto {
+        log.notice("no admin socket: the environment has no folder for it; set admin.socket")
+      }
+      return (http, nil)
+    }
     do {
-      return try await StatusServer.listen(options, log: log, status: status)
+      let options = StatusServer.Options(socket: path, mode: configuration.admin.mode)
+      return (http, try await StatusServer.listen(options, log: log, answers: answers))
     } catch {
-      complain("\(config): http.listen: \(error)")
-      throw ExitCode(Exit.configuration)
+      log.warning("no admin socket, orders come by signal only: \(error)")
+      return (http, nil)
     }
   }
 
   /// Runs everything until a signal or the pipeline's own end. The group stops in reverse order:
   /// while the last commits are made, HTTP still says so.
   private static func serve(
-    _ status: StatusService?, _ pipeline: PipelineService, _ reload: ReloadService
+    _ status: [StatusService], _ pipeline: PipelineService, _ reload: ReloadService
   ) async throws {
-    var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
-    if let status { services.append(.init(service: status, successTerminationBehavior: .ignore)) }
+    var services: [ServiceGroupConfiguration.ServiceConfiguration] = status.map {
+      .init(service: $0, successTerminationBehavior: .ignore)
+    }
     services += [
       .init(
         service: pipeline, successTerminationBehavior: .gracefullyShutdownGroup,

@@ -2,19 +2,21 @@ import Config
 import Logging
 import Pipeline
 import ServiceLifecycle
+import Status
 import UnixSignals
 
-/// Reads the configuration again at every SIGHUP: takes over what can change over live state, or
-/// refuses the file with all reasons; the pipeline runs on either way.
+/// Reads the configuration again at every SIGHUP and every order: takes over what can change over
+/// live state, or refuses the file with all reasons; the pipeline runs on either way.
 ///
-/// A signal that comes while another is answered is answered after it: the file that counts is the
-/// one there was at the last signal or later. Logs need no reopening, since no file of ours is one.
+/// What comes while another is answered is answered after it: the file that counts is the one
+/// there was at the last request or later. Logs need no reopening, since no file of ours is one.
 ///
 /// A class, because the framework logs the description of a service, which of a struct would be
 /// the whole configuration.
 final class ReloadService: Service {
   private let file: String
   private let hangUps: UnixSignalsSequence
+  private let queue: ReloadQueue
   private let configuration: Configuration
   private let instance: Instance
   private let alerts: AlertDesk
@@ -25,13 +27,15 @@ final class ReloadService: Service {
 
   /// - Parameters:
   ///   - hangUps: trapped since before the file was read, so that none is missed.
+  ///   - queue: where orders come in; signals are put in here.
   ///   - configuration: what runs at first.
   init(
-    file: String, hangUps: UnixSignalsSequence, configuration: Configuration, instance: Instance,
-    alerts: AlertDesk, notifier: ServiceNotifier?, log: Logger
+    file: String, hangUps: UnixSignalsSequence, queue: ReloadQueue, configuration: Configuration,
+    instance: Instance, alerts: AlertDesk, notifier: ServiceNotifier?, log: Logger
   ) {
     self.file = file
     self.hangUps = hangUps
+    self.queue = queue
     self.configuration = configuration
     self.instance = instance
     self.alerts = alerts
@@ -40,29 +44,42 @@ final class ReloadService: Service {
   }
 
   func run() async {
+    await withTaskGroup { group in
+      group.addTask { [hangUps, queue] in
+        for await _ in hangUps.cancelOnGracefulShutdown() { queue.post() }
+        queue.finish()
+      }
+      await answerAll()
+    }
+  }
+
+  private func answerAll() async {
     var running = configuration
     let sources = running.sources.map(\.name)
-    for await _ in hangUps.cancelOnGracefulShutdown() {
+    for await request in queue.requests {
       notifier?.reloadBegan()
       let decision = ReloadDecision.about(
         file: file, running: running, sources: sources, environment: Environment.variables,
         obstacles: instance.obstacles)
+      let outcome: ReloadQueue.Outcome
       switch decision {
-      case .refused(let reasons): refuse(reasons)
+      case .refused(let reasons): outcome = refuse(reasons)
       case .accepted(let configuration, let change, let reload):
         running = configuration
-        take(configuration, change, reload)
+        outcome = take(configuration, change, reload)
       }
-      // Whoever sends the signal has looked: also a file that changes nothing, or is refused.
+      // Whoever asks for it has looked: also a file that changes nothing, or is refused.
       instance.resumeFloods()
       notifier?.reloadEnded()
+      request.reply?(outcome)
     }
   }
 
   private func take(
     _ configuration: Configuration, _ change: ConfigurationChange, _ reload: PipelineReload
-  ) {
-    if change.changesDetectors || change.reopens { instance.reload(reload) }
+  ) -> ReloadQueue.Outcome {
+    let number =
+      change.changesDetectors || change.reopens ? instance.reload(reload) : nil
     if change.changesAlerts { alerts.take(configuration) }
     note(isAccepted: true, change.summary, configuration.fingerprint)
     // Said at the level of before, which is the one somebody reads now.
@@ -70,12 +87,24 @@ final class ReloadService: Service {
       "configuration reloaded",
       metadata: ["changes": "\(change.summary)", "config": "\(configuration.fingerprint)"])
     LogOutput.level = Logger.Level(configuration.log.level)
+    let answer = ReloadAnswer(
+      isAccepted: true, isInForce: number == nil, detail: change.summary,
+      changes: change.live.map {
+        .init(text: $0.description, effect: $0.effect == .reopen ? "reopen" : "live")
+      })
+    return ReloadQueue.Outcome(answer: answer) { [instance] in
+      number.map(instance.hasTakenOver) ?? true
+    }
   }
 
-  private func refuse(_ reasons: [String]) {
-    note(isAccepted: false, reasons.joined(separator: "; "), nil)
+  private func refuse(_ reasons: [String]) -> ReloadQueue.Outcome {
+    let detail = reasons.joined(separator: "; ")
+    note(isAccepted: false, detail, nil)
     for reason in reasons { log.error("configuration refused", metadata: ["reason": "\(reason)"]) }
     log.warning("the configuration of before runs on", metadata: ["faults": "\(reasons.count)"])
+    let answer = ReloadAnswer(
+      isAccepted: false, isInForce: false, detail: detail, reasons: reasons)
+    return ReloadQueue.Outcome(answer: answer) { false }
   }
 
   private func note(isAccepted: Bool, _ detail: String, _ fingerprint: String?) {

@@ -464,7 +464,9 @@ def units(scenario):
     one, many = ((folder / f"downlinkd{at}.service").read_text() for at in ("", "@"))
     settings = [settings_of(text) for text in (one, many)]
     different = {line.split("=")[0] for line in settings[0] ^ settings[1]}
-    own = {"Description", "ExecStartPre", "ExecStart", "LoadCredential", "StateDirectory"}
+    own = {
+        "Description", "ExecStartPre", "ExecStart", "ExecReload", "LoadCredential", "StateDirectory",
+    }  # fmt: skip
     require(different == own, f"differ: {different}")
     if shutil.which("systemd-analyze"):
         # It looks for the programs of a unit and for other units, all below the root.

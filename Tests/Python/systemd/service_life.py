@@ -28,6 +28,7 @@ from machine import PACKAGES, Machine
 UNIT = "downlinkd.service"
 CONFIG = "/etc/downlinkd/downlinkd.yaml"
 STATE = "/var/lib/downlinkd"
+RUNTIME = "/run/downlinkd"
 DROP_INS = f"/run/systemd/system/{UNIT}.d"
 TEMPLATE_INSTANCE = "downlinkd@second.service"
 REGISTRY_INSTANCE = "third"
@@ -235,15 +236,32 @@ class Life:
         wait_for("the file is taken over", lambda: self.reloads("reloaded"), 20)
         changes = self.reloads("reloaded")[-1]["CHANGES"]
         require("log.level" in changes and "hot" in changes, f"taken over: {changes}")
-        self.machine.write(CONFIG, "pipeline: [\n")
-        self.machine.run("systemctl", "reload", UNIT)
+        self.refused_reload("detectors: [{name: hot, limits: {}}]\n", kept=True)
+        # Not even YAML: where the socket is does not stand in it.
+        self.refused_reload("pipeline: [\n", kept=False)
         self.machine.wait_for_status(UNIT, "tells it", lambda text: "file refused" in text, 20)
         require(self.reloads("refused"), "the log does not tell of the refused file")
         require(self.machine.show(UNIT, "ActiveState") == "active", "a refused file ended it")
         self.configure()
         self.machine.run("systemctl", "reload", UNIT)
         wait_for("the file is taken over", lambda: len(self.reloads("reloaded")) == 2, 20)
+        said = self.machine.run("downlinkd", "reload", "--config", CONFIG)
+        require(said == "taken over: nothing changed\n", f"downlinkd reload says {said}")
+        said = self.machine.run("stat", "--format=%A %U %G", f"{RUNTIME}/fleet.sock").strip()
+        require(said == "srw-rw---- downlinkd downlinkd", f"the admin socket is {said}")
         self.note("reload: taken over, refused, taken over")
+
+    def refused_reload(self, text, kept):
+        """`kept`: the text stands behind a good file."""
+        before = len(self.reloads("refused"))
+        good = self.machine.read(CONFIG)
+        self.machine.write(CONFIG, good + text if kept else text)
+        code, said = self.machine.call("systemctl", "reload", UNIT, seconds=120)
+        # The signal of systemd 253 on has no answer: it waits, and cannot fail.
+        fails = self.systemd < NOTIFY_RELOAD_FROM
+        require((code != 0) == fails, f"systemctl reload of a refused file ended with {code}: {said}")
+        wait_for("the log tells of it", lambda: len(self.reloads("refused")) > before, 20)
+        self.machine.write(CONFIG, good)
 
     def reloads(self, how):
         return self.machine.journal(f"--unit={UNIT}", f"EVENT=configuration {how}")

@@ -35,6 +35,25 @@ final class RawConnection: Sendable {
     guard result == 0 else { throw Failure(call: "connect", code: errno) }
   }
 
+  init(socket path: String) throws {
+    descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { throw Failure(call: "socket", code: errno) }
+    var limit = timeval(tv_sec: 20, tv_usec: 0)
+    let size = socklen_t(MemoryLayout<timeval>.size)
+    _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) {
+      unsafe $0.copyBytes(from: Array(path.utf8))
+    }
+    let result = unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+        unsafe connect(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    guard result == 0 else { throw Failure(call: "connect", code: errno) }
+  }
+
   deinit { close(descriptor) }
 
   /// Sends all of it; false when the other side does not want it any more.
@@ -77,6 +96,22 @@ final class RawConnection: Sendable {
     let connection = try RawConnection(port: port)
     connection.send("\(method) \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\(headers)\r\n")
     return try HTTPAnswer(connection.receiveAll())
+  }
+}
+
+extension RawConnection {
+  /// The same over a socket of this machine.
+  static func exchange(_ method: String, _ path: String, socket: String) throws -> HTTPAnswer {
+    let connection = try RawConnection(socket: socket)
+    connection.send("\(method) \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    return try HTTPAnswer(connection.receiveAll())
+  }
+}
+
+extension String {
+  /// How often a text stands in it.
+  func count(of text: String) -> Int {
+    split(separator: text, omittingEmptySubsequences: false).count - 1
   }
 }
 

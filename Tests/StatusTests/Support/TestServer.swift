@@ -1,7 +1,8 @@
 import Base
 import Logging
 import Pipeline
-import Status
+
+@testable import Status
 
 /// A server on a free port of the loopback, for as long as `body` runs.
 func withServer(
@@ -22,4 +23,28 @@ func withServer(
     throw error
   }
   await server.stop()
+}
+
+extension Route {
+  /// What is there for everybody, and has no end that somebody else decides on.
+  static let pages: [Route] = [.metrics, .alive, .ready, .status, .html]
+}
+
+/// The same server behind a socket in a folder of its own; `body` gets its path.
+func withSocketServer(
+  _ answers: StatusAnswers, mode: UInt32 = 0o660,
+  _ body: (StatusServer, String) async throws -> Void
+) async throws {
+  let folder = ScratchFolder()
+  let path = folder.path + "/run/fleet.sock"
+  let options = StatusServer.Options(socket: path, mode: mode)
+  let server = try await StatusServer.listen(options, log: Logger(label: "test"), answers: answers)
+  do {
+    try await body(server, path)
+  } catch {
+    await server.stop()
+    throw error
+  }
+  await server.stop()
+  withExtendedLifetime(folder) {}
 }
