@@ -106,15 +106,12 @@ class Standing:
             "session.timeout.ms": harness.SESSION_TIMEOUT_MS, "heartbeat.interval.ms": 500,
         }  # fmt: skip
         config["storage"].update(root=str(ROOT), commit={"interval": "1s"}, state_interval="1s")
-        ROOT.mkdir()
-        CONFIG.parent.mkdir()
         write_yaml(CONFIG, config)
         (self.folder / "data").symlink_to(ROOT)
         (self.folder / "config").symlink_to(CHECKOUT / "config")
         if (CHECKOUT / "config/tests").is_dir():
             shutil.copytree(CHECKOUT / "config/tests", CONFIG.parent / "tests")
         shutil.copytree(CHECKOUT / "deploy/prometheus", EXAMPLES)
-        Path("/etc/prometheus").mkdir(exist_ok=True)
         protos = self.folder / "protos"
         protos.mkdir()
         (protos / "orbit.proto").write_text(ORBIT, encoding="utf-8")

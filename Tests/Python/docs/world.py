@@ -24,6 +24,11 @@ from harness import Failure, binary, require
 # Names in the pages that lead to the broker of this world, by whatever port they say.
 HOSTS = ["kafka", "kafka-1", "kafka-2", "kafka-3"]
 KAFKA_PORTS = [9092]
+# What is there of this machine's own is not to be seen.
+EMPTY = [
+    Path(name) for name in ("/run", "/etc/downlinkd", "/etc/credstore", "/etc/prometheus",
+                            "/var/lib/downlinkd", "/usr/share/doc/downlinkd")
+]  # fmt: skip
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 PR_SET_PDEATHSIG = 1
 SECONDS_MAX = 180
@@ -62,13 +67,20 @@ def enter(folder):
         work.mkdir()
         options = f"lowerdir=/{name},upperdir={upper},workdir={work}"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, f"/{name}"], check=True)
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    for path in EMPTY:
+        if path.is_dir():
+            subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True)
+        else:
+            path.mkdir(parents=True)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16sh", b"lo", 0)
         flags = struct.unpack("16sh", fcntl.ioctl(any_socket, SIOCGIFFLAGS, request))[1]
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | IFF_UP))
     names = " ".join(["localhost", *HOSTS])
-    Path("/etc/hosts").write_text(f"127.0.0.1 {names}\n::1 localhost\n", encoding="utf-8")
+    # Another one: the one that is there may belong to a root that is not of this namespace.
+    hosts = Path("/etc/hosts")
+    hosts.unlink(missing_ok=True)
+    hosts.write_text(f"127.0.0.1 {names}\n::1 localhost\n", encoding="utf-8")
 
 
 class Forwarder:
