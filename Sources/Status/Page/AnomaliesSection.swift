@@ -74,7 +74,8 @@ enum AnomaliesSection {
   private static func figures(_ anomaly: PipelineStatus.OpenAnomaly) -> Markup {
     let value: Markup = anomaly.value.map { "<b>\(Quantity.figure($0))</b>" } ?? "<b>–</b>"
     guard let expected = anomaly.expected else { return value }
-    return "\(value) expected \(Quantity.figure(expected))"
+    let word = anomaly.rule == "limits" ? "limit" : "expected"
+    return "\(value) \(word) \(Quantity.figure(expected))"
   }
 
   /// Windows around the opening, where they have been read.

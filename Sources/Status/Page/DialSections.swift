@@ -74,7 +74,8 @@ enum DialSections {
     let now = view.status.nowMicros
     // A young instance's plot is not mostly empty.
     let span = max(60_000_000, now - (view.history.first?.atMicros ?? now))
-    let ago = span > 870_000_000 ? "15 min" : Quantity.age(Double(span / 1_000_000))
+    let seconds = (span + 30_000_000) / 1_000_000
+    let ago = seconds < 120 ? "\(span / 1_000_000) s" : "\(seconds / 60) min"
     let plot = Plot(
       points: points, fromMicros: now - span, toMicros: now,
       label: "\(what) over the last \(ago): now \(text(last)), least \(text(least)), "
@@ -130,7 +131,7 @@ enum DialSections {
         label: "How long the newest \(newest) took: \(text) at most")
       plot = """
         \(bars.markup)
-        <p class="axis" aria-hidden="true"><span>the newest \(recent.count), oldest first</span>\
+        <p class="axis" aria-hidden="true"><span>the newest \(recent.count)</span>\
         <span>most \(text)</span></p>
         """
     }

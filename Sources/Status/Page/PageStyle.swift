@@ -7,7 +7,7 @@ enum PageStyle {
   static var element: Markup { Markup(stringLiteral: "<style>\(text)</style>") }
 
   /// SHA-256 of `text` in Base64; a test compares the two and says what it should be.
-  static let digest = "i4MPB5ugVksW9nnIiBiuQ69ComD+2Tgyb+TDy+En0kQ="
+  static let digest = "Qh3RAoCbymck+Fz43CXj9FBOyaVeKfDd59iEozVKM78="
 
   static let text = colours + frame + verdict + dials + lists + tables + media
 
@@ -103,7 +103,7 @@ enum PageStyle {
     .plot .mark{stroke:var(--tone);stroke-width:1.25}
     .plot .dot{stroke:var(--tone);stroke-width:8;stroke-linecap:round}
     .axis{display:flex;justify-content:space-between;gap:.5rem;color:var(--soft);\
-    font-size:.78rem;line-height:1.6}
+    font-size:.78rem;line-height:1.6;white-space:nowrap}
     .dial .note{margin-block-start:.2rem}
 
     """
@@ -138,7 +138,7 @@ enum PageStyle {
     white-space:nowrap;border-block-end:1px solid var(--line)}
     thead th{font-weight:600;color:var(--soft);border-block-end-color:var(--soft)}
     tbody th{font-weight:600}
-    .t{text-align:start;white-space:normal;min-width:4rem}tbody th.t{min-width:8.5rem}
+    .t{text-align:start;white-space:normal;min-width:4rem}tbody th.t{min-width:6.2rem}
     th:first-child{padding-inline-start:0}
     tbody tr:hover{background:var(--paper)}
     .bar{width:40px;height:8px;margin-inline-end:.5rem;transform:scaleX(-1)}

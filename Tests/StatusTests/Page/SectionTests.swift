@@ -29,7 +29,7 @@ import Testing
     }
     let text = AnomaliesSection.markup(view([anomaly("a1")], plots: ["a1": points])).text
     #expect(text.contains(#"<li id="a-a1" class="card warning">"#))
-    #expect(text.contains("<b>91.5</b> expected 20"))
+    #expect(text.contains("<b>91.5</b> limit 20"))
     #expect(text.contains("<dt>worst</dt><dd>95.25</dd>"))
     #expect(text.contains("Windows of temperature around the opening: 10 windows between 18 and "))
     #expect(text.contains("opened <time datetime=\"2026-11-21T07:31:50Z\">07:31:50</time>"))
