@@ -7,7 +7,7 @@ enum PageStyle {
   static var element: Markup { Markup(stringLiteral: "<style>\(text)</style>") }
 
   /// SHA-256 of `text` in Base64; a test compares the two and says what it should be.
-  static let digest = "Qh3RAoCbymck+Fz43CXj9FBOyaVeKfDd59iEozVKM78="
+  static let digest = "LhZc3uI/6JtW2MBNihoGnpMcxcpuHrI1HAcsZbpM7c8="
 
   static let text = colours + frame + verdict + dials + lists + tables + media
 
@@ -138,7 +138,7 @@ enum PageStyle {
     white-space:nowrap;border-block-end:1px solid var(--line)}
     thead th{font-weight:600;color:var(--soft);border-block-end-color:var(--soft)}
     tbody th{font-weight:600}
-    .t{text-align:start;white-space:normal;min-width:4rem}tbody th.t{min-width:6.2rem}
+    .t{text-align:start;white-space:normal;min-width:7rem}tbody th.t{min-width:6.2rem}
     th:first-child{padding-inline-start:0}
     tbody tr:hover{background:var(--paper)}
     .bar{width:40px;height:8px;margin-inline-end:.5rem;transform:scaleX(-1)}
@@ -150,7 +150,10 @@ enum PageStyle {
     @media(max-width:60rem){.grid{grid-template-columns:minmax(0,1fr)}}
     @media(max-width:34rem){body{font-size:16px}h1{font-size:1.45rem}\
     .facts{grid-template-columns:1fr;gap:0}.facts dd{margin-block-end:.5rem}\
-    .verdict{padding-inline:.8rem}#controls{margin-inline-start:0}}
+    .verdict{padding-inline:.8rem}\
+    .dials{grid-template-columns:repeat(2,minmax(0,1fr));gap:1.2rem 1rem}\
+    .dial .figure b{font-size:1.4rem}.axis{flex-wrap:wrap;gap:0 .5rem}\
+    #controls{margin-inline-start:0}}
     @media(forced-colors:active){.plot .line,.plot .mark,.plot .dot{stroke:CanvasText}\
     .plot .bars,.bar rect{fill:CanvasText}.i{fill:CanvasText;--tint:Canvas}}
     @media(prefers-contrast:more){:root{--soft:var(--ink);--line:var(--ink)}}
