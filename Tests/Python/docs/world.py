@@ -205,7 +205,7 @@ case "$1" in
   start) start ;;
   stop) stop ;;
   restart) stop; start ;;
-  reload) alive && kill -HUP $pid ;;
+  reload) alive && downlinkd reload --config /etc/downlinkd/downlinkd.yaml --pid $pid ;;
   is-active) alive ;;
 esac
 """
