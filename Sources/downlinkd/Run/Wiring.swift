@@ -140,7 +140,8 @@ struct Wiring {
     }
   }
 
-  private static func kafkaOptions(
+  /// How the configuration's brokers are talked to.
+  static func kafkaOptions(
     _ configuration: Configuration, lanes: Int
   ) -> KafkaConsumer.Options {
     var options = KafkaConsumer.Options(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Base
 import Config
 import Decode
 import Detectors
@@ -14,12 +15,26 @@ struct CheckCommand: ParsableCommand {
     discussion: """
       Reports every fault at once, with its place and a suggestion; exit code 78 then.
 
+      With --connect it also tries what only the world can tell, each by itself: brokers, topics and \
+      the right to read them, the group, the schema registry, a file in storage.root, free space, the \
+      port of http.listen. It joins no group, commits nothing, and leaves nothing behind. Every \
+      finding is a line, ok, warning or fault, with what to do.
+
       With --schema it prints the JSON Schema of the configuration, by which editors complete and \
       mark faults; no file is needed for that.
+
+      Exit codes: 0 it fits (warnings do not count), 69 something outside does not answer or denies, \
+      78 it does not fit.
       """)
 
   @Option(name: .long, help: "The configuration file.")
   var config: String?
+
+  @Flag(name: .long, help: "Also try brokers, topics, group, registry, root and port.")
+  var connect = false
+
+  @Flag(name: .long, help: "Print the findings as JSON.")
+  var json = false
 
   @Flag(name: .long, help: "Print the JSON Schema (draft 2020-12) of the configuration.")
   var schema = false
@@ -32,11 +47,15 @@ struct CheckCommand: ParsableCommand {
 
   func validate() throws {
     if config == nil, !schema { throw ValidationError("--config is missing: the file to check") }
+    if schema, connect || json || config != nil {
+      throw ValidationError("--schema stands alone: it needs no file")
+    }
   }
 
   func run() throws {
     if schema { return print(Configuration.jsonSchema, terminator: "") }
     guard let config else { return }
+    if connect || json { return try find(in: config) }
     let (configuration, wiring) = try Checked.load(config)
     print("\(config): no faults")
     if let registry = configuration.schemaRegistry, registry.sendsPasswordInClear {
@@ -45,6 +64,35 @@ struct CheckCommand: ParsableCommand {
     for webhook in configuration.alerts.webhooks where webhook.sendsSecretInClear {
       print("warning: webhook \(webhook.name) gets its secret in clear; use https://")
     }
+    show(configuration, wiring)
+  }
+
+  /// What is found, as lines behind what the configuration comes to, or as JSON.
+  private func find(in config: String) throws {
+    var findings: [CheckFinding] = []
+    do throws(ConfigFaults) {
+      let environment = Environment.variables
+      let configuration = try Configuration.load(file: config, environment: environment)
+      var check = ConnectionCheck(configuration, environment: environment)
+      let found = connect ? check.run() : check.runOffline()
+      findings = found.findings
+      if !json, let (configuration, wiring) = found.checked {
+        show(configuration, wiring)
+        print("")
+      }
+    } catch {
+      if !json {
+        complain("\(error)")
+        throw ExitCode(Exit.configuration)
+      }
+      findings = error.faults.map { CheckFinding($0) }
+    }
+    let report = CheckReport(file: config, findings: findings)
+    print(json ? report.json.text + "\n" : report.text, terminator: "")
+    if report.exitCode != 0 { throw ExitCode(report.exitCode) }
+  }
+
+  private func show(_ configuration: Configuration, _ wiring: Wiring) {
     print("pipeline \(configuration.pipeline), fingerprint \(configuration.fingerprint)")
     for (source, plan) in zip(wiring.pipeline.sources, wiring.windowPlans) {
       let schema = source.plan.schema
