@@ -33,6 +33,8 @@ package struct Configuration: Sendable {
     let positions: [String: KeyPositions]
     let redactions: [Int: Int]
     let document: DocumentText
+    /// Where every single value of the file is from, by its key path.
+    let origins: [String: ValueOrigin]
 
     var customMirror: Mirror { Mirror(self, children: [:]) }
   }

@@ -14,9 +14,10 @@ struct Downlinkd: AsyncParsableCommand {
       """,
     version: Program.version,
     subcommands: [
-      RunCommand.self, CheckCommand.self, StatusCommand.self, ReloadCommand.self, DemoCommand.self,
+      RunCommand.self, CheckCommand.self, ConfigCommand.self, StatusCommand.self,
+      ReloadCommand.self, DemoCommand.self,
       BrokerCommand.self, ProduceCommand.self, OffsetsCommand.self,
-      DeadLettersCommand.self, SchemaCommand.self,
+      DeadLettersCommand.self, SchemaCommand.self, InitCommand.self,
       VerifyCommand.self,
     ])
 

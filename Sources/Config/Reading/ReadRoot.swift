@@ -47,7 +47,8 @@ extension Configuration {
     alerts = Alerts(root.section(.alerts, AlertsKey.self))
     log = Log(root.section(.log, LogKey.self))
     places = Places(
-      positions: reading.positions, redactions: reading.redactions, document: reading.document)
+      positions: reading.positions, redactions: reading.redactions, document: reading.document,
+      origins: reading.origins)
     checkTogether(reading)
   }
 }

@@ -6,6 +6,7 @@ final class Reading {
   let document: DocumentText
   private(set) var positions: [String: KeyPositions] = [:]
   private(set) var faults: [ConfigFault] = []
+  private(set) var origins: [String: ValueOrigin] = [:]
   /// Lines whose text from a column on must not be shown.
   private(set) var redactions: [Int: Int] = [:]
   private let references: EnvironmentReferences
@@ -96,11 +97,13 @@ final class Reading {
   private func resolve(
     _ scalar: ConfigScalar, path: String, at position: ConfigPosition
   ) -> ConfigNode.Content {
+    origins[path] = .line(position.line)
     do {
       guard let resolved = try references.resolve(scalar.text) else { return .scalar(scalar) }
       var scalar = scalar
       scalar.text = resolved.text
       scalar.isFromEnvironment = resolved.isFromEnvironment
+      if resolved.isFromEnvironment { origins[path] = .environment(line: position.line) }
       return .scalar(scalar)
     } catch {
       report(path, at: position, error.message, suggestion: error.suggestion)

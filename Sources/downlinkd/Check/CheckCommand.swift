@@ -15,16 +15,16 @@ struct CheckCommand: ParsableCommand {
     discussion: """
       Reports every fault at once, with its place and a suggestion; exit code 78 then.
 
-      With --connect it also tries what only the world can tell, each by itself: brokers, topics and \
-      the right to read them, the group, the schema registry, a file in storage.root, free space, the \
-      port of http.listen. It joins no group, commits nothing, and leaves nothing behind. Every \
-      finding is a line, ok, warning or fault, with what to do.
+      With --connect it also tries what only the world can tell, each by itself: brokers, topics \
+      and the right to read them, the group, the schema registry, a file in storage.root, free \
+      space, the port of http.listen. It joins no group, commits nothing, and leaves nothing \
+      behind. Every finding is a line, ok, warning or fault, with what to do.
 
       With --schema it prints the JSON Schema of the configuration, by which editors complete and \
       mark faults; no file is needed for that.
 
-      Exit codes: 0 it fits (warnings do not count), 69 something outside does not answer or denies, \
-      78 it does not fit.
+      Exit codes: 0 it fits (warnings do not count), 69 something outside does not answer or \
+      denies, 78 it does not fit.
       """)
 
   @Option(name: .long, help: "The configuration file.")

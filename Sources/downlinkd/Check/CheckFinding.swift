@@ -79,12 +79,9 @@ struct CheckReport: Sendable {
       text += (finding.place.isEmpty ? "" : finding.place + ": ") + finding.sentence + "\n"
       if let advice = finding.advice { text += "         → \(advice)\n" }
     }
-    let parts = [(CheckFinding.Level.fault, "fault"), (.warning, "warning")].compactMap { level, word in
-      switch count(level) {
-      case 0: String?.none
-      case 1: "1 \(word)"
-      case let count: "\(count) \(word)s"
-      }
+    let levels: [CheckFinding.Level] = [.fault, .warning]
+    let parts = levels.filter { count($0) > 0 }.map { level in
+      "\(count(level)) \(level.rawValue)\(count(level) == 1 ? "" : "s")"
     }
     return text + (parts.isEmpty ? "all is well" : parts.joined(separator: ", ")) + "\n"
   }

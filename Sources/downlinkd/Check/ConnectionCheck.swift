@@ -36,7 +36,9 @@ struct ConnectionCheck {
       checked = offline.checked
     }
     findings += KafkaTrial(configuration: configuration, timeoutMillis: timeoutMillis).findings()
-    findings += StorageTrial(root: configuration.storage.root).findings()
+    findings += StorageTrial(
+      root: configuration.storage.root, pipeline: configuration.pipeline
+    ).findings()
     findings += PortTrial(listen: configuration.http.listen).findings()
     return (findings, checked)
   }

@@ -101,7 +101,7 @@ struct KafkaTrial {
       let ranges = try consumer.offsetRanges(partitions, timeoutMillis: timeoutMillis)
       let count = ranges.values.reduce(0) { $0 + ($1.end - $1.beginning) }
       let what =
-        "the topic \(topic) has \(partitions.count) partitions and \(count) records by their offsets"
+        "the topic \(topic) has \(partitions.count) partitions and, by offsets, \(count) records"
       // The newest record of the fullest: what a broker has stamped last tells its clock.
       let fullest = ranges.max { left, right in
         (left.value.end - left.value.beginning, right.key)
@@ -144,7 +144,9 @@ struct KafkaTrial {
     }
   }
 
-  private static func finding(_ error: KafkaError, _ topic: String, _ place: String) -> CheckFinding {
+  private static func finding(
+    _ error: KafkaError, _ topic: String, _ place: String
+  ) -> CheckFinding {
     switch error.code {
     case .unknownTopic, .unknownTopicOrPartition, .invalidTopic:
       .fault(

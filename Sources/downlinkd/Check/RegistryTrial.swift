@@ -1,4 +1,5 @@
 import Config
+import Decode
 import SchemaRegistry
 
 /// Asks the schema registry for the subjects of the sources that have envelopes.
@@ -40,8 +41,9 @@ struct RegistryTrial {
   private static func finding(
     _ error: RegistryError, _ subject: String, _ source: Configuration.Source, at index: Int
   ) -> CheckFinding {
-    switch error.reason {
-    case .notFound where source.needsSchema:
+    let isBuiltIn = MessageCatalogue.builtIn.type(named: source.message) != nil
+    return switch error.reason {
+    case .notFound where source.needsSchema && !isBuiltIn:
       .fault(
         "sources[\(index)].message", .configuration, "the registry has no subject \(subject)",
         advice: "set schema_registry.subject, or name a descriptor_set")

@@ -1,12 +1,14 @@
 import Base
 import Config
 import Glibc
+import Pipeline
 import Storage
 
 /// Tries what `run` will ask of the root: a file put there as the pipeline puts them (written,
 /// synced, linked to its name), read, and taken away. A root that was not there is not there after.
 struct StorageTrial {
   let root: String
+  let pipeline: String
 
   /// Below this a few commits fill the disk. What a day writes cannot be known beforehand.
   private static let freeByteCountMin: Int64 = 1 << 30
@@ -25,6 +27,7 @@ struct StorageTrial {
             ? "\(root) can be written, synced and linked"
             : "\(root) is not there yet, and can be made, written, synced and linked"))
       findings.append(Self.finding(freeByteCount: try storage.freeByteCount()))
+      if missing.isEmpty, let owner = owner(of: storage) { findings.append(owner) }
     } catch {
       let isOutside = [.noSpace, .ioError, .syncFailed].contains(error.kind)
       findings.append(
@@ -42,6 +45,19 @@ struct StorageTrial {
           advice: "try it as the service's user: sudo -u downlinkd downlinkd check --connect …"))
     }
     return findings
+  }
+
+  /// Whose ledger is there; nil for none.
+  private func owner(of storage: POSIXStorage) -> CheckFinding? {
+    do {
+      return try GrowthCheck.lastVersion(of: pipeline, in: storage).map {
+        .ok("storage.root", "the ledger of \(pipeline) is there, its last entry is \($0)")
+      }
+    } catch {
+      return .fault(
+        "storage.root", .configuration, "\(root): \(error)",
+        advice: "a root has one pipeline: see pipeline and storage.root")
+    }
   }
 
   private static func putOnce(in storage: POSIXStorage) throws(StorageError) {

@@ -221,7 +221,7 @@ struct SchemaInferCommand: ParsableCommand {
   }
 
   /// The path from the root, so that the block may be pasted anywhere.
-  private static func absolute(_ path: String) -> String {
+  static func absolute(_ path: String) -> String {
     guard let resolved = unsafe realpath(path, nil) else { return path }
     defer { unsafe free(resolved) }
     return unsafe String(cString: resolved)

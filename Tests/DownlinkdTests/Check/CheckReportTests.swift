@@ -60,10 +60,10 @@ import Testing
   @Test func `a root is tried and nothing is left of it`() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let there = StorageTrial(root: folder).findings()
+    let there = StorageTrial(root: folder, pipeline: "fleet").findings()
     #expect(there[0].level == .ok && there[0].sentence.contains("can be written"))
     #expect(there[1].sentence.contains("are free there"))
-    let absent = StorageTrial(root: folder + "/a/b/c").findings()
+    let absent = StorageTrial(root: folder + "/a/b/c", pipeline: "fleet").findings()
     #expect(absent[0].level == .ok && absent[0].sentence.contains("is not there yet"))
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
   }
@@ -73,7 +73,7 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: folder) }
     try "".write(toFile: folder + "/file", atomically: true, encoding: .utf8)
     for root in [folder + "/file/data", folder + "/file"] {
-      let found = try #require(StorageTrial(root: root).findings().first)
+      let found = try #require(StorageTrial(root: root, pipeline: "fleet").findings().first)
       #expect(found.level == .fault && found.cause == .configuration, "\(found)")
       #expect(found.sentence.contains(root))
       #expect(found.advice != nil)

@@ -39,7 +39,7 @@ import Testing
     let found = try findings(mock)
     #expect(found.map(\.level) == [.ok, .ok, .ok], "\(found)")
     #expect(found.map(\.place) == ["kafka.brokers", "sources[0].topics", "kafka.group"])
-    #expect(found[1].sentence.contains("3 partitions and 0 records"))
+    #expect(found[1].sentence.contains("3 partitions and, by offsets, 0 records"))
   }
 
   @Test func `no broker is a fault of the world, with the reason`() throws {
@@ -64,12 +64,15 @@ import Testing
     #expect(found[2].cause == .configuration && found[2].sentence == "there is no topic b")
   }
 
-  @Test func `a right to read that is missing shows when it is read`() throws {
+  @Test func `a right that is missing shows where it is used`() throws {
     let mock = try MockCluster(brokerCount: 1)
     try mock.createTopic("telemetry", partitionCount: 1)
-    mock.pushErrors(.fetch, Array(repeating: .topicAuthorizationFailed, count: 200))
+    mock.pushErrors(.listOffsets, Array(repeating: .topicAuthorizationFailed, count: 20))
     let found = try findings(mock)
-    #expect(found.contains { $0.level == .fault && $0.cause == .outside }, "\(found)")
+    #expect(found.count == 2)
+    let fault = try #require(found.last)
+    #expect(fault.level == .fault && fault.cause == .outside, "\(found)")
+    #expect(fault.sentence.contains("reading the topic telemetry is denied"))
   }
 
   @Test func `a group that is denied is said`() throws {

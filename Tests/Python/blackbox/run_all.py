@@ -16,6 +16,7 @@ from pathlib import Path
 
 SCENARIOS = [
     "bad_config",
+    "config_commands",
     "bad_input",
     "dead_letters",
     "duplicates",
