@@ -39,6 +39,11 @@ struct ConnectionCheck {
     findings += StorageTrial(
       root: configuration.storage.root, pipeline: configuration.pipeline
     ).findings()
+    findings += configuration.alerts.webhooks.filter(\.sendsSecretInClear).map { webhook in
+      .warning(
+        "alerts.webhooks", "the webhook \(webhook.name) gets its secret in clear",
+        advice: "use https://")
+    }
     findings += PortTrial(listen: configuration.http.listen).findings()
     return (findings, checked)
   }
