@@ -7,7 +7,7 @@ enum PageStyle {
   static var element: Markup { Markup(stringLiteral: "<style>\(text)</style>") }
 
   /// SHA-256 of `text` in Base64; a test compares the two and says what it should be.
-  static let digest = "LhZc3uI/6JtW2MBNihoGnpMcxcpuHrI1HAcsZbpM7c8="
+  static let digest = "QfmbT3b0mazP71w09lbL8eEmZca3fJqtrk0z8mDqMi0="
 
   static let text = colours + frame + verdict + dials + lists + tables + media
 
@@ -159,6 +159,7 @@ enum PageStyle {
     @media(prefers-contrast:more){:root{--soft:var(--ink);--line:var(--ink)}}
     @media print{:root{--ground:#fff;--paper:#fff}body{font-size:10pt}\
     header nav,#controls,.skip,dialog{display:none}.wide{overflow:visible}\
+    table{font-size:7pt}th,td{padding-inline-start:.6em}\
     section,.card{break-inside:avoid}details::details-content{content-visibility:visible;\
     block-size:auto}*{print-color-adjust:exact}}
 
