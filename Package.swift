@@ -76,11 +76,12 @@ let package = Package(
     module("Parquet", uses: ["Base", "CZstd", "CLz4", "CSnappy"]),
     module("DeltaLog", uses: ["Base", "Storage"]),
     module("Ledger", uses: ["Base", "Storage"]),
+    module("TableReading", uses: ["Base", "Storage", "Windows", "Parquet", "DeltaLog"]),
     module(
       "Pipeline",
       uses: [
         "Base", "Telemetry", "Storage", "Metrics", "Kafka", "Decode", "Windows", "Detectors",
-        "Duplicates", "Parquet", "DeltaLog", "Ledger",
+        "Duplicates", "Parquet", "DeltaLog", "Ledger", "TableReading",
         .product(name: "Logging", package: "swift-log"),
       ]),
     module("Audit", uses: ["Base", "Storage", "Parquet", "DeltaLog", "Ledger"]),
@@ -100,7 +101,7 @@ let package = Package(
     module(
       "Status",
       uses: [
-        "Base", "Telemetry", "Metrics", "Pipeline",
+        "Base", "Telemetry", "Metrics", "TableReading", "Pipeline",
         // swift-metrics, which Hummingbird links, has a module of the name of ours.
         .product(
           name: "Hummingbird", package: "hummingbird",
@@ -120,8 +121,8 @@ let package = Package(
       name: "downlinkd",
       dependencies: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Duplicates",
-        "Parquet", "DeltaLog", "Ledger", "Pipeline", "Audit", "SchemaRegistry", "Inference",
-        "Config", "Status", "Alerts", "CSystemd",
+        "Parquet", "DeltaLog", "Ledger", "TableReading", "Pipeline", "Audit", "SchemaRegistry",
+        "Inference", "Config", "Status", "Alerts", "CSystemd",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -168,17 +169,19 @@ let package = Package(
     tests("Telemetry", uses: ["Base"]),
     tests("Metrics", uses: ["Base"]),
     tests("Ledger", uses: ["Base", "Storage"]),
+    tests("TableReading", uses: ["Base", "Storage", "Windows", "Parquet", "DeltaLog"]),
     tests(
       "Pipeline",
       uses: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Duplicates", "Parquet",
-        "DeltaLog", "Ledger", .product(name: "Logging", package: "swift-log"),
+        "DeltaLog", "Ledger", "TableReading", .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "Audit",
       uses: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Parquet",
-        "DeltaLog", "Ledger", "Pipeline", .product(name: "Logging", package: "swift-log"),
+        "DeltaLog", "Ledger", "TableReading", "Pipeline",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     tests("Simulator", uses: ["Base", "Telemetry", "Storage", "Kafka", "Decode", "Pipeline"]),
     tests("HTTPClient", uses: ["Base"]),

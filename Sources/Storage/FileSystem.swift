@@ -57,6 +57,11 @@ package protocol FileSystem: Sendable {
   /// Reads to the end of the file; `sizeHint` saves reallocation and need not be right.
   func readAll(_ descriptor: Int32, sizeHint: Int) throws(Errno) -> [UInt8]
 
+  /// Reads `byteCount` bytes from `filePosition` on; fewer where the file ends before.
+  func read(
+    _ descriptor: Int32, from filePosition: Int64, byteCount: Int
+  ) throws(Errno) -> [UInt8]
+
   /// Makes a file's bytes, or the names in a folder, durable. After an error nobody knows what is,
   /// and a second call may say success without having done anything.
   func sync(_ descriptor: Int32) throws(Errno)
@@ -85,4 +90,15 @@ package protocol FileSystem: Sendable {
 
   /// Names in a folder, without `.` and `..`, in no particular order. Errors: `ENOENT`.
   func names(in path: String, of folder: Int32) throws(Errno) -> [String]
+}
+
+extension FileSystem {
+  /// Reads the whole file for a part of it, where a file system knows nothing better.
+  package func read(
+    _ descriptor: Int32, from filePosition: Int64, byteCount: Int
+  ) throws(Errno) -> [UInt8] {
+    let bytes = try readAll(descriptor, sizeHint: 0)
+    let start = Int(min(filePosition, Int64(bytes.count)))
+    return Array(bytes[start..<(start + min(byteCount, bytes.count - start))])
+  }
 }

@@ -72,6 +72,28 @@ package struct POSIXFileSystem: FileSystem {
     return bytes
   }
 
+  /// `pread`, repeated until it gives nothing more.
+  package func read(
+    _ descriptor: Int32, from filePosition: Int64, byteCount: Int
+  ) throws(Errno) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    var count = 0
+    while count < byteCount {
+      let room = byteCount - count
+      let position = filePosition + Int64(count)
+      let readCount = try Self.repeating {
+        unsafe bytes.withUnsafeMutableBytes { target in
+          let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: target[count...])
+          return unsafe Glibc.pread(descriptor, rest.baseAddress, room, Int(position))
+        }
+      }
+      if readCount == 0 { break }
+      count += readCount
+    }
+    bytes.removeLast(byteCount - count)
+    return bytes
+  }
+
   /// `fsync`.
   package func sync(_ descriptor: Int32) throws(Errno) {
     _ = try Self.repeating { fsync(descriptor) }

@@ -64,6 +64,20 @@ package final class POSIXStorage: Storage {
     }
   }
 
+  /// One open, one `pread` and one close.
+  package func read(
+    _ path: String, from filePosition: Int64, byteCount: Int
+  ) throws(StorageError) -> [UInt8] {
+    try StoragePath.checkFile(path, .read)
+    do {
+      let descriptor = try fileSystem.open(path, in: rootDescriptor)
+      defer { try? fileSystem.close(descriptor) }
+      return try fileSystem.read(descriptor, from: filePosition, byteCount: byteCount)
+    } catch {
+      throw StorageError(error, .read, path: path)
+    }
+  }
+
   package func exists(_ path: String) throws(StorageError) -> Bool {
     try StoragePath.checkFile(path, .size)
     do {

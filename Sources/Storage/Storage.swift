@@ -20,6 +20,12 @@ package protocol Storage: AnyObject, Sendable {
   /// The whole file. Errors: `.notFound`, `.ioError`.
   func read(_ path: String) throws(StorageError) -> [UInt8]
 
+  /// `byteCount` bytes of the file from `filePosition` on; fewer where it ends before. Both are not
+  /// negative. Errors: as `read`.
+  func read(
+    _ path: String, from filePosition: Int64, byteCount: Int
+  ) throws(StorageError) -> [UInt8]
+
   func exists(_ path: String) throws(StorageError) -> Bool
 
   /// The file's size in bytes. Errors: `.notFound`.
@@ -55,6 +61,17 @@ package protocol Storage: AnyObject, Sendable {
   /// The files that `removeUnfinished` would look at, sorted by name; none when the folder is
   /// absent.
   func unfinished(in folder: String) throws(StorageError) -> [UnfinishedFile]
+}
+
+extension Storage {
+  /// Reads the whole file for a part of it, where an implementation knows nothing better.
+  package func read(
+    _ path: String, from filePosition: Int64, byteCount: Int
+  ) throws(StorageError) -> [UInt8] {
+    let bytes = try read(path)
+    let start = Int(min(filePosition, Int64(bytes.count)))
+    return Array(bytes[start..<(start + min(byteCount, bytes.count - start))])
+  }
 }
 
 /// One new file being written, by one thread. A file that is neither closed nor discarded is

@@ -73,6 +73,11 @@ package struct PartitionWindows: ~Copyable, Sendable {
     clock.micros == EventTime.none ? nil : clock.micros
   }
 
+  /// Slices that are kept, over all devices, or series of narrow sources. Cost: one step each.
+  package var sliceCount: Int {
+    (0..<blocks.count).reduce(0) { $0 + blocks[$1].count }
+  }
+
   /// Bytes the state holds, for the memory bound. Cost: O(series of narrow sources, or devices), so
   /// ask once a cut rather than once a batch.
   package var byteCount: Int {

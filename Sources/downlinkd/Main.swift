@@ -18,7 +18,7 @@ struct Downlinkd: AsyncParsableCommand {
       ReloadCommand.self, DemoCommand.self,
       BrokerCommand.self, ProduceCommand.self, OffsetsCommand.self,
       DeadLettersCommand.self, SchemaCommand.self, InitCommand.self,
-      VerifyCommand.self,
+      VerifyCommand.self, InspectCommand.self,
     ])
 
   static func main() async {

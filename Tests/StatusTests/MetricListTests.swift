@@ -108,6 +108,9 @@ import Testing
       downlink_commits_duration_seconds_count 9
       downlink_latency_end_to_end_seconds_bucket{le="4"} 1000
       downlink_latency_end_to_end_seconds_sum 3000
+      downlink_table_files{table="readings_buses"} 100
+      downlink_table_bytes{table="readings_buses"} 5000000
+      downlink_table_rows{table="readings_buses"} 4000
       downlink_broker_up{broker="kafka-1:9092/1"} 1
       downlink_broker_up{broker="kafka-2:9092/2"} 0
       downlink_broker_round_trip_seconds{broker="kafka-1:9092/1"} 0.0015
@@ -126,6 +129,7 @@ import Testing
       #expect(fresh.contains("# TYPE downlink_\(name) gauge\n"))
       #expect(!fresh.contains("\ndownlink_\(name) "))
     }
+    #expect(!text(Example.busy()).contains(#"{table="windows"}"#))
     var status = Example.busy()
     status.partitions[0].endOffset = nil
     status.partitions[0].watermarkMicros = nil

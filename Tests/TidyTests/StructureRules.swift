@@ -9,6 +9,7 @@ enum ModuleLevels {
     ["HTTPClient", "Kafka", "Decode"],
     ["Windows", "Detectors", "Duplicates", "Inference", "Parquet", "SchemaRegistry"],
     ["DeltaLog", "Ledger"],
+    ["TableReading"],
     ["Pipeline", "Audit"],
     ["Alerts", "Config", "Status", "Simulator"],
     ["downlinkd", "downlinkd-simulator"],

@@ -195,6 +195,12 @@ struct BucketBlock: ~Copyable, @unchecked Sendable {  // because it alone owns i
     return unsafe judges[index].judge(value: value, bucketStart: bucketStart, plan: plan)
   }
 
+  /// What a judge knows; nil while the block has heard nothing.
+  func judge(_ index: Int) -> SeriesJudge? {
+    precondition(UInt(bitPattern: index) < UInt(bitPattern: judgeCount), "no such judge")
+    return unsafe memory == nil ? nil : unsafe judges[index]
+  }
+
   /// Tells a judge that its anomaly did not open.
   mutating func refuse(_ index: Int) {
     precondition(UInt(bitPattern: index) < UInt(bitPattern: judgeCount), "no such judge")

@@ -75,6 +75,14 @@ package struct ParquetFile {
   private static func readFooter(
     byteCount: Int, _ readRange: RangeReader
   ) throws(ParquetError) -> ParquetFooter {
+    let (footer, filePosition) = try footerBytes(byteCount: byteCount, readRange)
+    return try FooterDecoding.decode(footer, filePosition: filePosition)
+  }
+
+  /// The bytes of the footer, and where in the file they begin.
+  static func footerBytes(
+    byteCount: Int, footerByteCountMax: Int = .max, _ readRange: RangeReader
+  ) throws(ParquetError) -> (footer: [UInt8], filePosition: Int) {
     guard byteCount >= headByteCount + tailByteCount else { throw .notParquet }
     guard try read(0, headByteCount, readRange) == magic else { throw .notParquet }
     let guess = min(byteCount, footerGuess)
@@ -91,6 +99,9 @@ package struct ParquetFile {
     guard footerByteCount <= footerEnd - headByteCount else {
       throw .malformed("a footer larger than its file", filePosition: footerEnd)
     }
+    guard footerByteCount <= footerByteCountMax else {
+      throw .unsupported("a footer of \(footerByteCount) bytes")
+    }
     let filePosition = footerEnd - footerByteCount
     let footer =
       if footerByteCount + tailByteCount <= guess {
@@ -98,7 +109,7 @@ package struct ParquetFile {
       } else {
         try read(filePosition, footerByteCount, readRange)
       }
-    return try FooterDecoding.decode(footer, filePosition: filePosition)
+    return (footer, filePosition)
   }
 
   private static func read(

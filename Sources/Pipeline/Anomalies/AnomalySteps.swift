@@ -2,6 +2,7 @@ import Base
 import DeltaLog
 import Ledger
 package import Storage
+import TableReading
 
 /// The steps of a pipeline's anomalies, commit by commit, as the log of the table `anomalies` names
 /// them: for those who follow the table. Changes nothing; the pipeline may be running.

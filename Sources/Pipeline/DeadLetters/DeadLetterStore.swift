@@ -1,6 +1,7 @@
 import Base
 package import Ledger
 package import Storage
+import TableReading
 
 /// The dead letters of a pipeline as its tables have them, from outside: counts and shows them.
 ///

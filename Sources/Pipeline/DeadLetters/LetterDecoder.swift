@@ -1,5 +1,6 @@
 import Base
 import Decode
+import TableReading
 import Telemetry
 
 /// The bytes of a dead letter's record, as the table kept them.

@@ -1,4 +1,5 @@
 import Ledger
+import TableReading
 
 /// Where a dead letter came from: what names it for ever.
 struct LetterPlace: Hashable, Sendable {

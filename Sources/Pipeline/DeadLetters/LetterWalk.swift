@@ -1,6 +1,7 @@
 import DeltaLog
 import Ledger
 import Storage
+import TableReading
 
 /// Goes through the dead letters that are meant, record by record: by date, and within a date in
 /// the order in which they were read from Kafka.

@@ -1,5 +1,6 @@
 import Ledger
 import Storage
+import TableReading
 
 /// The marks of one date, by the place of their letters.
 ///

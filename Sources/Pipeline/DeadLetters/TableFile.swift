@@ -1,6 +1,7 @@
 import Base
 import DeltaLog
 import Storage
+import TableReading
 
 /// A data file of one of our tables, as the table's log names it.
 struct TableFile {
@@ -19,18 +20,9 @@ struct TableFile {
     }
     self.path = folder + "/" + path
     day = add["partitionValues"]?[TableDefinition.partitionColumn]?.stringValue
-      .flatMap(Self.day)
+      .flatMap(DateText.day)
     statistics =
       add["stats"]?.stringValue.flatMap { try? JSONValue(parsing: Array($0.utf8)) } ?? .null
-  }
-
-  /// `2026-11-21`.
-  private static func day(_ text: String) -> Int32? {
-    let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-    guard parts.count == 3, let year = parts[0], let month = parts[1], let day = parts[2],
-      (1...12).contains(month), (1...31).contains(day)
-    else { return nil }
-    return Timestamp.day(year: year, month: month, day: day)
   }
 }
 

@@ -212,6 +212,9 @@ package struct PipelineStatus: Sendable {
   /// Seconds from a record's Kafka timestamp to its commit.
   package var endToEndSeconds: Histogram
 
+  /// By their logs, in the order of the sources; those that are there.
+  package var tables: [Table] = []
+
   package var bufferedByteCount: Int { partitions.reduce(0) { $0 + $1.bufferedByteCount } }
   package var stateByteCount: Int { partitions.reduce(0) { $0 + $1.stateByteCount } }
 

@@ -10,6 +10,10 @@ import Windows
 /// Its columns are those of all sources together: the attributes of any source, the aggregates of
 /// any window. What a row's own source or window lacks is null.
 final class WindowsTable: TableContent {
+  static let name = "windows"
+  /// What its rows are sorted by within a device, and looked for.
+  static let timeColumn = "window_start"
+
   let definition: TableDefinition
   let plans: [FilePlan]
 
@@ -36,7 +40,7 @@ final class WindowsTable: TableContent {
   }
 
   static func definition(_ sources: [SourceOptions]) -> TableDefinition {
-    TableDefinition(name: "windows", columns: layout(sources).map(\.column))
+    TableDefinition(name: name, columns: layout(sources).map(\.column))
   }
 
   private static func layout(
@@ -50,7 +54,7 @@ final class WindowsTable: TableContent {
     layout += [
       (TableColumn("metric", .string), .metric),
       (TableColumn("window_name", .string), .windowName),
-      (TableColumn("window_start", .timestamp), .start),
+      (TableColumn(timeColumn, .timestamp), .start),
       (TableColumn("window_end", .timestamp), .end),
       (TableColumn("revision", .integer), .revision),
       (TableColumn("count", .long), .count),

@@ -90,6 +90,26 @@ extension MetricList {
       help: "Anomalies that were not opened because the cap on open ones was reached."),
   ]
 
+  static let tables: [StatusMetric] = [
+    table(
+      "downlink_table_files", .count, { $0.fileCount.map(Int64.init) },
+      help: "Files that a table consists of now, by its log, whoever wrote them."),
+    table("downlink_table_bytes", .bytes, { $0.byteCount }, help: "Bytes of those files."),
+    table("downlink_table_rows", .count, { $0.rowCount }, help: "Rows of those files."),
+  ]
+
+  /// A gauge of every table; no sample where the value is not known.
+  private static func table(
+    _ name: String, _ unit: MetricDefinition.Unit,
+    _ value: @escaping @Sendable (PipelineStatus.Table) -> Int64?, help: String
+  ) -> StatusMetric {
+    StatusMetric(MetricDefinition(name, .gauge, unit, labels: ["table"], help: help)) {
+      for table in $0.status.tables {
+        if let value = value(table) { $1.add([table.name], value) }
+      }
+    }
+  }
+
   static let commits: [StatusMetric] = [
     StatusMetric(
       MetricDefinition(

@@ -1,6 +1,7 @@
 import Base
 import NIOCore
 import Pipeline
+import TableReading
 
 /// A body and what it is.
 struct Rendering: Sendable {
@@ -17,22 +18,33 @@ actor Renderings {
   private let answers: StatusAnswers
   private var made: [Route: (rendering: Rendering, atNanos: Int64)] = [:]
   private var history = StatusHistory()
+  private var plots: Plots
 
   init(ageMax: Duration, answers: StatusAnswers) {
+    plots = Plots(answers.windows)
     ageMaxNanos = Int64(ageMax / .nanoseconds(1))
     self.answers = answers
   }
 
   func readiness() -> Readiness { answers.status().readiness }
 
-  func rendering(of route: Route) -> Rendering {
+  func rendering(of route: Route) async -> Rendering {
     let now = MonotonicClock.nowNanos()
     if let last = made[route], now - last.atNanos < ageMaxNanos { return last.rendering }
+    let status = answers.status()
+    if route == .html { await readPlots(status) }
     let view = StatusView(
-      answers.status(), .current(), answers.connections.counts, history: history.points)
+      status, .current(), answers.connections.counts, history: history.points,
+      plots: plots.points)
     let rendering = make(route, view)
     made[route] = (rendering, now)
     return rendering
+  }
+
+  /// Brings the page's plots up to date. Who comes while that is done gets those of before.
+  private func readPlots(_ status: PipelineStatus) async {
+    guard plots.beginReading(nowNanos: MonotonicClock.nowNanos()) else { return }
+    plots.finishReading(await plots.read(status.openDetails))
   }
 
   /// Adds a point to the history every five seconds, until it is cancelled.
@@ -74,13 +86,13 @@ struct StatusView: Sendable {
   init(
     _ status: PipelineStatus, _ process: ProcessUsage? = nil,
     _ connections: ConnectionTable.Counts = .init(), history: [StatusHistory.Point] = [],
-    plots: [String: [PlotPoint]] = [:], tables: [TableSize] = []
+    plots: [String: [PlotPoint]] = [:], tables: [TableSize]? = nil
   ) {
     self.status = status
     self.process = process
     self.connections = connections
     self.history = history
     self.plots = plots
-    self.tables = tables
+    self.tables = tables ?? status.tables.compactMap(TableSize.init)
   }
 }

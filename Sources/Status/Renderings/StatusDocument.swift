@@ -43,6 +43,7 @@ package enum StatusDocument {
         JSONMember("latency_seconds", summary(status.endToEndSeconds)),
         JSONMember("anomalies", anomalies(status)),
         JSONMember("alerts", .array(status.webhooks.map { webhook($0, status) })),
+        JSONMember("tables", .array(status.tables.map(table))),
         JSONMember("reload", reload(status)),
         JSONMember("brokers", .array(status.brokers.map(broker))),
         JSONMember("partitions", .array(status.partitions.map { partition($0, status) })),
@@ -189,6 +190,14 @@ package enum StatusDocument {
   /// The object itself; what is none stands as a string, so that the document stays whole.
   private static func evidence(_ text: String) -> JSONValue {
     do { return try JSONValue(parsing: Array(text.utf8)) } catch { return .string(text) }
+  }
+
+  private static func table(_ table: PipelineStatus.Table) -> JSONValue {
+    [
+      "name": .string(table.name), "version": int(table.version),
+      "files": int(table.fileCount.map(Int64.init)), "bytes": int(table.byteCount),
+      "rows": int(table.rowCount), "trouble": .optional(table.trouble),
+    ]
   }
 
   private static func reload(_ status: PipelineStatus) -> JSONValue {

@@ -1,6 +1,7 @@
 package import Base
 package import Pipeline
 import Synchronization
+package import TableReading
 
 /// Whom the server asks: the program behind its routes. A route nobody answers is not there.
 ///
@@ -18,9 +19,21 @@ package struct StatusAnswers: Sendable {
   /// within `patience`, in force.
   package var reload: (@Sendable (_ patience: Duration) async -> ReloadAnswer)?
 
+  /// The windows that the page draws around anomalies; nil where there is no table.
+  package private(set) var windows: WindowHistory?
+
   let connections = ConnectionTotals()
 
   package init(status: @escaping @Sendable () -> PipelineStatus) { self.status = status }
+
+  /// Answers `/anomalies/<id>`, and draws on the page, from the table of windows.
+  package mutating func use(_ windows: WindowHistory) {
+    self.windows = windows
+    anomaly = { [status] id in
+      guard let anomaly = status().openDetails.first(where: { $0.id == id }) else { return nil }
+      return AnomalyDocument.value(anomaly, await Plots(windows).answer(to: anomaly))
+    }
+  }
 
   /// Whether somebody answers.
   func has(_ route: Route) -> Bool {

@@ -64,9 +64,13 @@ struct RunCommand: AsyncParsableCommand {
     let alerts = AlertDesk(configuration, storage: storage, log: log)
     defer { alerts.finish() }
     let reloads = ReloadQueue()
-    var answers = StatusAnswers { alerts.complete(instance.status()) }
+    let tables = TableWatch(options: wiring.pipeline, storage: storage)
+    var answers = StatusAnswers { alerts.complete(instance.status()).with(tables.sizes) }
+    answers.use(tables.history)
     answers.reload = { await reloads.order(patience: $0) }
     let servers = try await servers(configuration, answers, log)
+    if servers.http != nil || servers.admin != nil { tables.start() }
+    defer { tables.stop() }
     log.info(
       "starting",
       metadata: [

@@ -2,6 +2,7 @@ import Audit
 import Base
 import Ledger
 import Storage
+import TableReading
 import Testing
 
 @testable import Pipeline

@@ -2,6 +2,7 @@ import Base
 import Decode
 import Ledger
 import Storage
+import TableReading
 import Testing
 
 @testable import Pipeline

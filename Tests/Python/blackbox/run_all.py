@@ -22,6 +22,7 @@ SCENARIOS = [
     "duplicates",
     "envelope",
     "evolution",
+    "inspect_files",
     "schema_infer",
     "stop",
     "service",

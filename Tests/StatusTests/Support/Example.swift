@@ -68,6 +68,12 @@ enum Example {
         openedAtMicros: now - second(5), value: 91.5, expected: 90,
         evidence: #"{"kind":"limits","worst":93}"#)
     ]
+    status.tables = [PipelineStatus.Table(name: "readings_buses"), .init(name: "windows")]
+    status.tables[0].version = 41
+    status.tables[0].fileCount = 100
+    status.tables[0].byteCount = 5_000_000
+    status.tables[0].rowCount = 4000
+    status.tables[1].trouble = "it is gone"
     status.recentAnomalies = [note(device: hostileDevice)]
     status.lastReload = .init(
       atMicros: now - second(30), isAccepted: false, detail: "kafka.brokers cannot change")

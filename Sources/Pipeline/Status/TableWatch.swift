@@ -1,0 +1,105 @@
+import Base
+import Decode
+package import Storage
+package import TableReading
+import Telemetry
+
+/// Looks from outside at the tables of a pipeline: how large they are, by their own logs, and what
+/// their windows say around a time.
+///
+/// It has a thread of its own and reads the logs as anybody could, so that neither lanes nor
+/// commits ever wait for it. A log is read once; then its new commits are, every ten seconds. While a log
+/// is read for the first time, at a start, that takes a quarter of a processor at most.
+package final class TableWatch: Sendable {
+  private static let followMillis = 10
+  private static let behindWaitMillis = 200
+  private static let restWaitMillis = 10_000
+
+  private let tables: [FollowedTable]
+  /// Windows around an anomaly.
+  package let history: WindowHistory
+  private let isStopped = Monitor(false)
+  private let seen = Monitor<[PipelineStatus.Table]>([])
+
+  /// Looks at nothing yet. The tables are those that these options write, in their order.
+  package init(options: PipelineOptions, storage: any Storage) {
+    let names = TableDefinition.all(of: options.sources).map(\.name)
+    let windows = WindowsTable.name
+    tables = names.map {
+      FollowedTable(
+        name: $0, storage: storage, timeColumn: $0 == windows ? WindowsTable.timeColumn : nil)
+    }
+    guard let table = tables.first(where: { $0.name == windows }) else {
+      preconditionFailure("every pipeline has a table of windows")
+    }
+    history = WindowHistory(
+      table: table, storage: storage,
+      windows: Dictionary(
+        options.sources.map { ($0.plan.schema.source, $0.windows) },
+        uniquingKeysWith: { first, _ in first }))
+  }
+
+  /// The tables there are, as of ten seconds ago at most, in the order of the options.
+  package var sizes: [PipelineStatus.Table] { seen.update { $0 } }
+
+  /// Starts looking, on a thread that ends after `stop`.
+  package func start() {
+    _ = WorkerThread(name: "tables") { [self] in
+      while true {
+        let isBehind = !look()
+        let wait = isBehind ? Self.behindWaitMillis : Self.restWaitMillis
+        if isStopped.wait(timeoutMillis: wait, for: { $0 ? true : nil }) == true { return }
+      }
+    }
+  }
+
+  /// The last look is the last. Returns at once.
+  package func stop() { isStopped.update { $0 = true } }
+
+  /// Reads on in every log.
+  /// - Returns: whether all ends were reached.
+  func look() -> Bool {
+    var isAtEnd = true
+    for table in tables where !table.follow(forMillis: Self.followMillis) { isAtEnd = false }
+    let sizes = tables.compactMap(PipelineStatus.Table.init)
+    seen.update { $0 = sizes }
+    return isAtEnd
+  }
+}
+
+extension PipelineStatus {
+  /// The same with these tables.
+  package func with(_ tables: [Table]) -> PipelineStatus {
+    var status = self
+    status.tables = tables
+    return status
+  }
+
+  /// A table of the pipeline, as its log has it.
+  package struct Table: Sendable, Equatable {
+    package var name: String
+    /// The newest version that was read; nil while the log is read for the first time, as the rest.
+    package var version: Int64?
+    package var fileCount: Int?
+    package var byteCount: Int64?
+    /// Nil also where another program's files do not say.
+    package var rowCount: Int64?
+    /// Why the log cannot be read; nil where it can.
+    package var trouble: String?
+
+    package init(name: String) { self.name = name }
+
+    fileprivate init?(_ table: FollowedTable) {
+      self.init(name: table.name)
+      trouble = table.trouble
+      if let size = table.size {
+        version = size.version
+        fileCount = size.fileCount
+        byteCount = size.byteCount
+        rowCount = size.rowCount
+      } else if table.version < 0, trouble == nil {
+        return nil
+      }
+    }
+  }
+}
