@@ -8,8 +8,8 @@ import Telemetry
 /// their windows say around a time.
 ///
 /// It has a thread of its own and reads the logs as anybody could, so that neither lanes nor
-/// commits ever wait for it. A log is read once; then its new commits are, every ten seconds. While a log
-/// is read for the first time, at a start, that takes a quarter of a processor at most.
+/// commits ever wait for it. A log is read once; then its new commits are, every ten seconds. While
+/// a log is read for the first time, at a start, that takes a quarter of a processor at most.
 package final class TableWatch: Sendable {
   private static let followMillis = 10
   private static let behindWaitMillis = 200

@@ -68,12 +68,7 @@ enum Example {
         openedAtMicros: now - second(5), value: 91.5, expected: 90,
         evidence: #"{"kind":"limits","worst":93}"#)
     ]
-    status.tables = [PipelineStatus.Table(name: "readings_buses"), .init(name: "windows")]
-    status.tables[0].version = 41
-    status.tables[0].fileCount = 100
-    status.tables[0].byteCount = 5_000_000
-    status.tables[0].rowCount = 4000
-    status.tables[1].trouble = "it is gone"
+    status.tables = tables()
     status.recentAnomalies = [note(device: hostileDevice)]
     status.lastReload = .init(
       atMicros: now - second(30), isAccepted: false, detail: "kafka.brokers cannot change")
@@ -97,6 +92,17 @@ enum Example {
     status.schemaRegistry?.waitSeconds = 1.5
     status.drift = drift()
     return status
+  }
+
+  /// One whose size is known, and one whose log cannot be read.
+  static func tables() -> [PipelineStatus.Table] {
+    var tables = [PipelineStatus.Table(name: "readings_buses"), .init(name: "windows")]
+    tables[0].version = 41
+    tables[0].fileCount = 100
+    tables[0].byteCount = 5_000_000
+    tables[0].rowCount = 4000
+    tables[1].trouble = "it is gone"
+    return tables
   }
 
   /// Of two sources, the second one's schema being up to date.
