@@ -155,7 +155,8 @@ def bare(words):
     for word in words:
         if skip:
             skip = False
-        elif re.fullmatch(r"\d*[<>&]+", word):
+        elif re.fullmatch(r"\d*[<>&]+", word) or (not out and word in ("-u", "-g")):
+            # Where it goes; sudo's user and group.
             skip = True
         elif not out and (re.match(r"\w+=", word) or word in ("sudo", "!", "if", "while", "until",
                                                               "for", "done", "fi", "time")):

@@ -70,6 +70,7 @@ def commands():
         return docs_commands.judge(documents.Command("page", 1, text), KNOWN)
 
     same("a call", judged("sudo A=1 downlinkd check --config x 2>log  # rm -rf; or so"), True)
+    same("a call as a user", judged("sudo -u downlinkd downlinkd check --config x"), True)
     same("no call", judged("cat x | grep y && cd z"), False)
     same("a call inside", judged('echo "$(downlinkd check --config x)"'), True)
     refuses("an unknown program", judged, "cat x | frobnicate")

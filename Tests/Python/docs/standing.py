@@ -127,7 +127,8 @@ class Standing:
         # A pipeline of its own, for the instance has the other one.
         config.update(pipeline="orbit", http={"listen": "none"})
         config["storage"]["root"] = "./orbit"
-        for name in ("downlinkd.yaml", "FILE"):
+        # The words that pages have for any configuration are such files.
+        for name in ("downlinkd.yaml", "FILE", "OLD", "NEW"):
             write_yaml(self.folder / name, config)
         (self.folder / "F").symlink_to(CONFIG)
         (self.folder / "kafka-password").write_text("not the real one\n")
