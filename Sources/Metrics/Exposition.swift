@@ -1,9 +1,23 @@
-/// Writes the Prometheus text format, version 0.0.4: families one after the other, each with its
-/// help, its type and its samples.
+/// Writes metrics as a text: families one after the other, each with its help, its type and its
+/// samples, in one of two formats.
 ///
 ///     # HELP downlink_dead_letters_total Rows that could not be read, by reason.
 ///     # TYPE downlink_dead_letters_total counter
 ///     downlink_dead_letters_total{reason="malformed"} 12
+///
+/// The Prometheus text format, version 0.0.4, has names of samples in its comments. OpenMetrics 1.0
+/// has names of families there, without `_total` and `_info`, units of their own, and an end:
+///
+///     # HELP downlink_process_cpu_seconds User and system time of all threads.
+///     # TYPE downlink_process_cpu_seconds counter
+///     # UNIT downlink_process_cpu_seconds seconds
+///     downlink_process_cpu_seconds_total 12.5
+///     # EOF
+///
+/// Samples are the same in both, to the byte: what a server stores does not depend on what it asked
+/// for. So buckets are called `le="1.0"`, as OpenMetrics wants it, in both, and there are no
+/// `_created` samples, which a Prometheus would keep as series of their own: everything counts
+/// since `downlink_process_start_time_seconds`.
 ///
 /// A family without samples keeps its help and type, so that a scrape shows what there can be.
 /// The order is the caller's: the same calls give the same bytes.
@@ -13,16 +27,31 @@
 /// have the same labels is the caller's to see to.
 /// Cost: about a tenth of a microsecond a sample.
 ///
-/// Format: prometheus.io/docs/instrumenting/exposition_formats, "Text-based format".
+/// Formats: prometheus.io/docs/instrumenting/exposition_formats, "Text-based format";
+/// prometheus.io/docs/specs/om/open_metrics_spec, "Text Format".
 package struct Exposition: Sendable {
-  /// What the format is called in `Content-Type`.
-  package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+  /// What the text is written in.
+  package enum Format: Hashable, Sendable, CaseIterable {
+    case prometheus, openMetrics
 
+    /// What it is called in `Content-Type`.
+    package var contentType: String {
+      switch self {
+      case .prometheus: "text/plain; version=0.0.4; charset=utf-8"
+      case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+      }
+    }
+  }
+
+  package let format: Format
   package private(set) var bytes: [UInt8] = []
   private var begun: Set<String> = []
   private var family: MetricDefinition?
 
-  package init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+  package init(_ format: Format = .prometheus, capacity: Int = 0) {
+    self.format = format
+    bytes.reserveCapacity(capacity)
+  }
 
   /// The text so far.
   package var text: String { String(decoding: bytes, as: UTF8.self) }
@@ -31,12 +60,29 @@ package struct Exposition: Sendable {
   package mutating func begin(_ definition: MetricDefinition) {
     precondition(begun.insert(definition.name).inserted, "\(definition.name) is begun once")
     family = definition
-    append("# HELP ", definition.name)
+    let name = format == .openMetrics ? definition.familyName : definition.name
+    append("# HELP ", name)
     bytes.append(UInt8(ascii: " "))
-    appendEscaped(definition.help, quotes: false)
-    append("\n# TYPE ", definition.name)
-    append(" ", definition.kind.rawValue)
+    appendEscaped(definition.help, quotes: format == .openMetrics)
+    append("\n# TYPE ", name)
+    append(" ", type(of: definition))
+    if format == .openMetrics, let unit = definition.unit.name {
+      append("\n# UNIT ", name)
+      append(" ", unit)
+    }
     bytes.append(UInt8(ascii: "\n"))
+  }
+
+  /// The older format has no info: it is a gauge there.
+  private func type(of definition: MetricDefinition) -> String {
+    if format == .prometheus, definition.kind == .info { return "gauge" }
+    return definition.kind.rawValue
+  }
+
+  /// Ends the text; nothing may follow.
+  package mutating func end() {
+    if format == .openMetrics { append("# EOF", "\n") }
+    family = nil
   }
 
   /// A sample of a counter or gauge.
@@ -70,7 +116,7 @@ package struct Exposition: Sendable {
     for (index, count) in histogram.counts.enumerated() {
       total += count
       let isLast = index == histogram.bounds.count
-      let bound = isLast ? "+Inf" : Self.text(histogram.bounds[index])
+      let bound = isLast ? "+Inf" : Self.boundText(histogram.bounds[index])
       appendSeries(family, suffix: "_bucket", values: values, bound: bound)
       append(" ", total.description)
       bytes.append(UInt8(ascii: "\n"))
@@ -91,6 +137,12 @@ package struct Exposition: Sendable {
     // Up to here every whole double has its own integer.
     if let whole = Int64(exactly: value), whole.magnitude < 1 << 53 { return whole.description }
     return value.description
+  }
+
+  /// A bound of a histogram: always with a point, as OpenMetrics has it ("Canonical Numbers").
+  package static func boundText(_ value: Double) -> String {
+    let text = text(value)
+    return text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2D } ? text + ".0" : text
   }
 
   // MARK: - Bytes

@@ -2,12 +2,15 @@
 /// two are made from the same list of these.
 ///
 /// **Invariants:** the name is legal in Prometheus and ends as its kind and unit demand: counters
-/// in `_total`, seconds in `_seconds`, bytes in `_bytes`. A definition that breaks them is our bug
-/// and stops the program when the list is first used, which every test does.
+/// in `_total`, infos in `_info`, seconds in `_seconds`, bytes in `_bytes`; nothing ends in what
+/// OpenMetrics keeps for samples (`_created`, `_bucket`, `_count`, `_sum`). A definition that breaks
+/// them is our bug and stops the program when the list is first used, which every test does.
 package struct MetricDefinition: Hashable, Sendable {
-  /// The types of the Prometheus text format that we use.
+  /// The types that we use, as OpenMetrics calls them.
   package enum Kind: String, Sendable {
     case counter, gauge, histogram
+    /// Always 1: the labels are the message.
+    case info
   }
 
   /// What one of it is. Base units only, as Prometheus wants them.
@@ -17,6 +20,15 @@ package struct MetricDefinition: Hashable, Sendable {
     case count
     /// 1 or 0; or always 1, where the labels are the message.
     case flag
+
+    /// As OpenMetrics has it: what stands at the end of the family's name; nil for what is
+    /// counted.
+    package var name: String? {
+      switch self {
+      case .seconds, .bytes: rawValue
+      case .count, .flag: nil
+      }
+    }
   }
 
   package let name: String
@@ -36,6 +48,10 @@ package struct MetricDefinition: Hashable, Sendable {
     precondition(!help.isEmpty && !help.utf8.contains(0x0A), "\(name) needs one line of help")
     precondition(
       name.hasSuffix("_total") == (kind == .counter), "counters, and only they, end in _total")
+    precondition(name.hasSuffix("_info") == (kind == .info), "infos, and only they, end in _info")
+    precondition(
+      !["_created", "_bucket", "_count", "_sum"].contains { name.hasSuffix($0) },
+      "\(name) ends as a sample of another does")
     let stem = kind == .counter ? String(name.dropLast("_total".count)) : name
     switch unit {
     case .seconds: precondition(stem.hasSuffix("_seconds"), "\(name) is in seconds")
@@ -47,6 +63,15 @@ package struct MetricDefinition: Hashable, Sendable {
     self.unit = unit
     self.labels = labels
     self.help = help
+  }
+
+  /// The name of the family in OpenMetrics: what `_total` and `_info` are added to.
+  package var familyName: String {
+    switch kind {
+    case .counter: String(name.dropLast("_total".count))
+    case .info: String(name.dropLast("_info".count))
+    case .gauge, .histogram: name
+    }
   }
 
   /// Lower-case words: stricter than Prometheus, which also allows colons and capitals.

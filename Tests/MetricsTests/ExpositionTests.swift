@@ -35,7 +35,7 @@ import Testing
         # HELP latency_seconds How long.
         # TYPE latency_seconds histogram
         latency_seconds_bucket{kind="x",le="0.25"} 2
-        latency_seconds_bucket{kind="x",le="1"} 2
+        latency_seconds_bucket{kind="x",le="1.0"} 2
         latency_seconds_bucket{kind="x",le="2.5"} 3
         latency_seconds_bucket{kind="x",le="+Inf"} 4
         latency_seconds_sum{kind="x"} 9.5
@@ -52,7 +52,7 @@ import Testing
     #expect(
       exposition.text.hasSuffix(
         """
-        plain_bytes_bucket{le="1"} 0
+        plain_bytes_bucket{le="1.0"} 0
         plain_bytes_bucket{le="+Inf"} 0
         plain_bytes_sum 0
         plain_bytes_count 0

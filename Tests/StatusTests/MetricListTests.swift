@@ -29,6 +29,63 @@ import Testing
     #expect(judged.code == 0 && judged.output.isEmpty, "\(judged.output)")
   }
 
+  /// prometheus_client's own parser of OpenMetrics, which is stricter than Prometheus.
+  @Test(arguments: ["fresh", "busy", "big"])
+  func `prometheus_client reads the OpenMetrics text`(_ kind: String) throws {
+    let status = switch kind {
+    case "fresh": Example.fresh()
+    case "busy": Example.busy()
+    default: Example.big()
+    }
+    let view = Example.view(status)
+    let judged = try Tool.runPython(
+      "Tests/Python/openmetrics_oracle.py", input: MetricList.text(view, .openMetrics))
+    #expect(judged.code == 0, "\(judged.output)")
+    let samples = text(status).split(separator: "\n").count { !$0.hasPrefix("#") }
+    let found = "\(MetricList.definitions.count) families, \(samples) samples\n"
+    #expect(judged.output == found)
+  }
+
+  @Test func `both formats have the same samples`() {
+    for status in [Example.fresh(), Example.busy(), Example.big()] {
+      let lines = { (format: Exposition.Format) in
+        String(decoding: MetricList.text(Example.view(status), format), as: UTF8.self)
+          .split(separator: "\n").filter { !$0.hasPrefix("#") }
+      }
+      #expect(lines(.prometheus) == lines(.openMetrics))
+    }
+  }
+
+  /// What docs/METRICS.md promises, "How many series".
+  @Test func `the number of series is bounded by the configuration and the partitions`() {
+    func partitions(_ count: Int32) -> Int { seriesCount(Example.big(partitionCount: count)) }
+    #expect(partitions(1000) - partitions(0) == 13 * 1000)
+    #expect(partitions(1000) < 13 * 1000 + 250)
+    var status = Example.busy()
+    let before = seriesCount(status)
+    // A fleet without end, and what anybody can write into a topic.
+    for number in 0..<5000 {
+      status.recentAnomalies.append(Example.note(device: "device-\(number)"))
+      status.openDetails.append(
+        .init(
+          id: "\(number)", source: "buses", device: "device-\(number)", metric: "m\(number)",
+          detector: "too_hot", rule: "limits", severity: "critical", openedAtMicros: 0,
+          value: nil, expected: nil, evidence: "{}"))
+    }
+    for index in status.drift.indices {
+      for field in 0..<256 {
+        var finding = status.drift[0].found[0]
+        finding.fieldNumber = UInt32(field)
+        status.drift[index].found.append(finding)
+      }
+    }
+    #expect(seriesCount(status) == before)
+  }
+
+  private func seriesCount(_ status: PipelineStatus) -> Int {
+    text(status).split(separator: "\n").count { !$0.hasPrefix("#") }
+  }
+
   @Test func `no series stands twice`() {
     for status in [Example.fresh(), Example.busy(), Example.big()] {
       let series = text(status).split(separator: "\n").filter { !$0.hasPrefix("#") }
@@ -106,7 +163,7 @@ import Testing
       downlink_commits_duration_seconds_bucket{le="0.125"} 8
       downlink_commits_duration_seconds_bucket{le="+Inf"} 9
       downlink_commits_duration_seconds_count 9
-      downlink_latency_end_to_end_seconds_bucket{le="4"} 1000
+      downlink_latency_end_to_end_seconds_bucket{le="4.0"} 1000
       downlink_latency_end_to_end_seconds_sum 3000
       downlink_table_files{table="readings_buses"} 100
       downlink_table_bytes{table="readings_buses"} 5000000

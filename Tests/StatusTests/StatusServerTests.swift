@@ -19,6 +19,18 @@ import Testing
       #expect(metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
       #expect(metrics.body.contains("\ndownlink_partition_lag_records{topic=\"telemetry\","))
       #expect(metrics.body.contains("\ndownlink_http_connections 1\n"))
+      let port = server.port
+      let open = try await onThread {
+        try RawConnection.exchange(
+          "GET", "/metrics", port: port,
+          headers: "Accept: application/openmetrics-text;version=1.0.0,*/*;q=0.1\r\n")
+      }
+      #expect(
+        open.headers["content-type"]
+          == "application/openmetrics-text; version=1.0.0; charset=utf-8")
+      #expect(open.body.hasSuffix("\n# EOF\n"))
+      let again = try await get("/metrics", server)
+      #expect(!again.body.contains("# EOF"), "each format is kept by itself")
       let alive = try await get("/livez", server)
       #expect(alive.code == 200 && alive.body == "ok\n")
       let ready = try await get("/readyz", server)

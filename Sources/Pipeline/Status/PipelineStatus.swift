@@ -1,3 +1,4 @@
+import Decode
 package import Metrics
 package import Telemetry
 
@@ -258,6 +259,10 @@ package struct PipelineStatus: Sendable {
       self.value = value
     }
   }
+
+  /// Every reason a letter may have, so that a counter is there before its first letter: from one
+  /// that is born with its value nobody can tell that it has grown.
+  package static let deadLetterReasons = DeadReason.allCases.map(\.rawValue)
 
   /// Seconds of a commit: 1/64 s to 512 s.
   package static let commitHistogram = Histogram(doublingFrom: 1.0 / 64, count: 16)

@@ -43,9 +43,18 @@ extension MetricList {
         "non_finite": "readings_non_finite",
       ],
       help: "Readings flagged because their time or a value cannot be right."),
-    labelled(
-      "downlink_dead_letters_total", of: "dead_letters", labels: ["reason"],
-      help: "Records and rows that could not be read, kept in dead_letters, by reason."),
+    StatusMetric(
+      MetricDefinition(
+        "downlink_dead_letters_total", .counter, .count, labels: ["reason"],
+        help: "Records and rows that could not be read, kept in dead_letters, by reason.")
+    ) {
+      var totals = Dictionary(
+        PipelineStatus.deadLetterReasons.map { ($0, 0 as Int64) }) { first, _ in first }
+      for (values, total) in $0.status.labelledTotals("dead_letters", labels: ["reason"]) {
+        totals[values[0], default: 0] += total
+      }
+      for (reason, total) in totals.sorted(by: { $0.key < $1.key }) { $1.add([reason], total) }
+    },
     StatusMetric(
       MetricDefinition(
         "downlink_schema_unknown_fields_total", .counter, .count, labels: ["source"],

@@ -6,7 +6,7 @@ extension MetricList {
   static let program: [StatusMetric] = [
     StatusMetric(
       MetricDefinition(
-        "downlink_build_info", .gauge, .flag, labels: ["program", "version"],
+        "downlink_build_info", .info, .flag, labels: ["program", "version"],
         help: "Always 1; the labels say what runs.")
     ) {
       let words = $0.status.program.split(separator: " ", maxSplits: 1).map(String.init)
@@ -14,7 +14,7 @@ extension MetricList {
     },
     StatusMetric(
       MetricDefinition(
-        "downlink_config_info", .gauge, .flag, labels: ["pipeline", "fingerprint"],
+        "downlink_config_info", .info, .flag, labels: ["pipeline", "fingerprint"],
         help: "Always 1; the labels say which pipeline and which configuration is in force.")
     ) { $1.add([$0.status.pipeline, $0.status.configFingerprint], true) },
     StatusMetric(

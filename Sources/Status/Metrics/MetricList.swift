@@ -30,18 +30,18 @@ package enum MetricList {
   /// What there is, as data.
   package static var definitions: [MetricDefinition] { all.map(\.definition) }
 
-  /// What the text is called in `Content-Type`.
-  package static let contentType = Exposition.contentType
-
   /// The text exposition of a status, without what only the serving process knows of itself.
   package static func text(_ status: PipelineStatus) -> [UInt8] { text(StatusView(status)) }
 
-  static func text(_ view: StatusView) -> [UInt8] {
-    var exposition = Exposition(capacity: 16_384 + view.status.partitions.count * 1024)
+  static func text(
+    _ view: StatusView, _ format: Exposition.Format = .prometheus
+  ) -> [UInt8] {
+    var exposition = Exposition(format, capacity: 24_576 + view.status.partitions.count * 1024)
     for metric in all {
       exposition.begin(metric.definition)
       metric.add(view, &exposition)
     }
+    exposition.end()
     return exposition.bytes
   }
 

@@ -1,4 +1,5 @@
 import Base
+import Metrics
 import NIOCore
 import Pipeline
 import TableReading
@@ -16,7 +17,7 @@ struct Rendering: Sendable {
 actor Renderings {
   private let ageMaxNanos: Int64
   private let answers: StatusAnswers
-  private var made: [Route: (rendering: Rendering, atNanos: Int64)] = [:]
+  private var made: [Kind: (rendering: Rendering, atNanos: Int64)] = [:]
   private var history = StatusHistory()
   private var plots: Plots
 
@@ -28,16 +29,25 @@ actor Renderings {
 
   func readiness() -> Readiness { answers.status().readiness }
 
-  func rendering(of route: Route) async -> Rendering {
+  /// What is asked for, and where it can be had in several forms, in which.
+  private struct Kind: Hashable {
+    var route: Route
+    var format: Exposition.Format
+  }
+
+  /// - Parameter accept: what the client takes, as its header says; counts for `/metrics` only.
+  func rendering(of route: Route, accept: [String] = []) async -> Rendering {
     let now = MonotonicClock.nowNanos()
-    if let last = made[route], now - last.atNanos < ageMaxNanos { return last.rendering }
+    let format = route == .metrics ? Exposition.Format(accept: accept) : .prometheus
+    let kind = Kind(route: route, format: format)
+    if let last = made[kind], now - last.atNanos < ageMaxNanos { return last.rendering }
     let status = answers.status()
     if route == .html { await readPlots(status) }
     let view = StatusView(
       status, .current(), answers.connections.counts, history: history.points,
       plots: plots.points)
-    let rendering = make(route, view)
-    made[route] = (rendering, now)
+    let rendering = make(kind, view)
+    made[kind] = (rendering, now)
     return rendering
   }
 
@@ -55,10 +65,11 @@ actor Renderings {
     }
   }
 
-  private func make(_ route: Route, _ view: StatusView) -> Rendering {
-    switch route {
+  private func make(_ kind: Kind, _ view: StatusView) -> Rendering {
+    switch kind.route {
     case .metrics:
-      Rendering(type: MetricList.contentType, body: ByteBuffer(bytes: MetricList.text(view)))
+      Rendering(
+        type: kind.format.contentType, body: ByteBuffer(bytes: MetricList.text(view, kind.format)))
     case .status:
       Rendering(
         type: "application/json",
@@ -66,7 +77,7 @@ actor Renderings {
     case .html:
       Rendering(type: "text/html; charset=utf-8", body: ByteBuffer(string: Page.text(view)))
     case .alive, .ready, .anomaly, .tap, .reload:
-      preconditionFailure("\(route) is answered by the responder")
+      preconditionFailure("\(kind.route) is answered by the responder")
     }
   }
 }

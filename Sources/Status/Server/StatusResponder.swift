@@ -46,7 +46,8 @@ struct StatusResponder: HTTPResponder {
       return text(
         request, readiness.isReady ? .ok : .serviceUnavailable, readiness.sentence + "\n")
     case .metrics, .status, .html:
-      return response(request, .ok, await renderings.rendering(of: match.route))
+      let accept = request.headers[values: .accept]
+      return response(request, .ok, await renderings.rendering(of: match.route, accept: accept))
     case .anomaly:
       guard let anomaly = await answers.anomaly?(match.word) else {
         return text(request, .notFound, "no such anomaly among those that are known here\n")

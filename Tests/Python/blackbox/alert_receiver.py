@@ -42,6 +42,10 @@ class AlertReceiver:
             self.server.server_close()
             self.server = None
 
+    def poison_first(self):
+        """For `choose_fault`: the first anomaly that is heard of is refused for good."""
+        return "poison" if self.poison is None else None
+
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
@@ -81,6 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
         document = json.loads(body)
         alerts = document["alerts"] if isinstance(document, dict) else document
         ids = [alert["annotations"]["anomaly_id"] for alert in alerts]
+        if fault == "poison":
+            receiver.poison = ids[-1]
         if receiver.poison in ids:
             return self.answer(400, b"I do not understand one of these")
         with receiver.lock:

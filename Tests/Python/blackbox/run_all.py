@@ -31,6 +31,8 @@ SCENARIOS = [
     "restart_state",
     "two_instances",
     "bad_days",
+    "alerts",
+    "prometheus_run",
     "disk_full",
     "wind_farm_run",
     "demo",

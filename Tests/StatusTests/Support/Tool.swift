@@ -18,6 +18,15 @@ enum Tool {
     try String(contentsOf: packageRoot.appendingPathComponent(path), encoding: .utf8)
   }
 
+  /// Feeds `input` to a script of the repository, run by the interpreter of the tests.
+  static func runPython(
+    _ script: String, input: [UInt8]
+  ) throws -> (code: Int32, output: String) {
+    let own = packageRoot.appendingPathComponent(".venv/bin/python").path
+    let python = ProcessInfo.processInfo.environment["DOWNLINK_PYTHON"] ?? own
+    return try run(python, [packageRoot.appendingPathComponent(script).path], input: input)
+  }
+
   /// Feeds `input` to a program and returns its exit code and everything it printed. A missing
   /// program is exit code -1 and a hint.
   static func run(
