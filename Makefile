@@ -194,6 +194,8 @@ install:
 	install -d $(DOCDIR)/docs/how-to
 	install -m 0644 docs/how-to/*.md $(DOCDIR)/docs/how-to
 	install -m 0644 config/downlinkd.yaml config/downlinkd.schema.json $(DOCDIR)
+	install -d $(DOCDIR)/tests
+	install -m 0644 config/tests/*.yaml $(DOCDIR)/tests
 	install -m 0644 config/downlinkd.schema.json $(DATADIR)
 	if [ ! -e $(CONFIG) ]; then \
 	  install -d $(dir $(CONFIG)); \

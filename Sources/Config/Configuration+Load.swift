@@ -33,20 +33,38 @@ extension Configuration {
   static func open(
     file: String, environment: [String: String]
   ) throws(ConfigFaults) -> (root: Section<RootKey>, reading: Reading) {
-    let bytes: [UInt8]
-    do {
-      bytes = try FileBytes.read(file, byteCountMax: DocumentText.byteCountMax)
-    } catch {
-      throw ConfigFaults([
-        ConfigFault(path: file, position: .wholeFile, keyPath: "", message: error.message)
-      ])
-    }
-    return try open(bytes, file: file, environment: environment)
+    try open(try Reading.bytes(of: file), file: file, environment: environment)
   }
 
   private static func open(
     _ bytes: [UInt8], file: String, environment: [String: String]
   ) throws(ConfigFaults) -> (root: Section<RootKey>, reading: Reading) {
+    let (reading, prepared) = try Reading.open(
+      bytes, file: file, environment: environment, beginning: "pipeline: NAME"
+    ) { $0.redactSecrets(in: $1) }
+    return (Section<RootKey>(prepared, path: "", in: reading), reading)
+  }
+}
+
+extension Reading {
+  /// A file's bytes, or the one fault that it cannot be read.
+  static func bytes(of file: String) throws(ConfigFaults) -> [UInt8] {
+    do {
+      return try FileBytes.read(file, byteCountMax: DocumentText.byteCountMax)
+    } catch {
+      throw ConfigFaults([
+        ConfigFault(path: file, position: .wholeFile, keyPath: "", message: error.message)
+      ])
+    }
+  }
+
+  /// The document in some bytes, with references resolved, and what its reading begins with.
+  ///
+  /// - Parameter redact: hides what faults must not show, before anything is read.
+  static func open(
+    _ bytes: [UInt8], file: String, environment: [String: String], beginning: String,
+    redact: (Reading, ConfigNode) -> Void
+  ) throws(ConfigFaults) -> (Reading, ConfigNode) {
     var document: DocumentText?
     let root: ConfigNode?
     do {
@@ -61,14 +79,13 @@ extension Configuration {
       throw ConfigFaults([
         ConfigFault(
           path: file, position: .wholeFile, keyPath: "", message: "the file is empty",
-          suggestion: "begin with: pipeline: NAME")
+          suggestion: "begin with: \(beginning)")
       ])
     }
     let reading = Reading(file: file, document: document, environment: environment)
-    reading.redactSecrets(in: root)
+    redact(reading, root)
     let start = ConfigPosition(line: 1, column: 1)
-    let prepared = reading.prepare(root, path: "", key: start)
-    return (Section<RootKey>(prepared, path: "", in: reading), reading)
+    return (reading, reading.prepare(root, path: "", key: start))
   }
 
   private static func fault(

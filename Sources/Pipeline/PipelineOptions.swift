@@ -69,6 +69,7 @@ extension PipelineOptions {
     // What belongs to the process.
     options.laneCount = laneCount
     options.schemas = schemas
+    options.tap = tap
     options.progressLimits = progressLimits
     for index in sources.indices { options.sources[index].detectors = reload.detectors[index] }
     options.configFingerprint = reload.configFingerprint
@@ -104,6 +105,8 @@ package struct PipelineOptions: Sendable {
   package var rowGroupRowCountMax: Int
   /// What schema ids mean; nil where no registry is configured.
   package var schemas: (any SchemaDirectory)?
+  /// Where lanes show their rows to whoever looks on; nil where nobody can.
+  package var tap: TapHub?
   /// Tests lower them; nothing else does.
   package var progressLimits = ProgressLimits()
 

@@ -8,17 +8,44 @@ struct Downlinkd: AsyncParsableCommand {
     commandName: "downlinkd",
     abstract: "Telemetry from Kafka to exact tables: readings and windows, exactly once.",
     discussion: """
-      Exit codes: 0 done, 64 wrong usage, 65 verify has findings, 69 a fault of the world (see the \
-      log), 74 ended itself because it did not get on, 75 stopped before the goal was reached, 78 \
-      the configuration does not fit (nothing was started).
+      Exit codes: 0 done, 64 wrong usage, 65 verify or test has findings, 69 a fault of the world \
+      (see the log), 74 ended itself because it did not get on, 75 stopped before the goal was \
+      reached, 78 the configuration does not fit (nothing was started).
       """,
     version: Program.version,
-    subcommands: [
-      RunCommand.self, CheckCommand.self, ConfigCommand.self, StatusCommand.self,
-      ReloadCommand.self, DemoCommand.self,
-      BrokerCommand.self, ProduceCommand.self, OffsetsCommand.self,
-      DeadLettersCommand.self, SchemaCommand.self, InitCommand.self,
-      VerifyCommand.self, InspectCommand.self,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "The service",
+        subcommands: [
+          RunCommand.self,
+          StatusCommand.self,
+          ReloadCommand.self,
+          TapCommand.self,
+        ]),
+      CommandGroup(
+        name: "Its configuration",
+        subcommands: [
+          InitCommand.self,
+          CheckCommand.self,
+          TestCommand.self,
+          ConfigCommand.self,
+          SchemaCommand.self,
+        ]),
+      CommandGroup(
+        name: "Bad nights",
+        subcommands: [
+          InspectCommand.self,
+          VerifyCommand.self,
+          OffsetsCommand.self,
+          DeadLettersCommand.self,
+        ]),
+      CommandGroup(
+        name: "Without a Kafka of one's own",
+        subcommands: [
+          DemoCommand.self,
+          BrokerCommand.self,
+          ProduceCommand.self,
+        ]),
     ])
 
   static func main() async {

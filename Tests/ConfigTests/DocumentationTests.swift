@@ -14,6 +14,15 @@ import Testing
     #expect(keys.count == Set(keys).count, "a key is described twice")
   }
 
+  @Test func `every key of a fixture has its row in FIXTURES md`() throws {
+    let text = try #require(fileText(packageRoot() + "/docs/FIXTURES.md"))
+    let keys = text.split(separator: "\n").filter { $0.hasPrefix("| `") }.flatMap { row in
+      row.split(separator: "|")[0].split(separator: "`").map(String.init)
+        .filter { $0 != " " && $0 != ", " }
+    }
+    #expect(keys.sorted() == FixtureFile.knownKeys.sorted())
+  }
+
   @Test func `the examples in CONFIG md have no faults of their own`() throws {
     let text = try #require(fileText(packageRoot() + "/docs/CONFIG.md"))
     let examples = text.components(between: "```yaml\n", and: "```")

@@ -366,22 +366,7 @@ final class Committer {
 
   /// What the commit has for each table.
   private func contents(_ cuts: [PartitionCut]) -> [any TableContent] {
-    var contents: [any TableContent] = []
-    for (index, source) in options.sources.enumerated() {
-      let parts = cuts.filter { $0.sourceIndex == index && $0.output.readings.rowCount > 0 }
-      if !parts.isEmpty {
-        contents.append(ReadingsTable(schema: source.plan.schema, parts: parts))
-      }
-    }
-    let fired = cuts.filter { $0.output.firings.rowCount > 0 }
-    if !fired.isEmpty { contents.append(WindowsTable(sources: options.sources, parts: fired)) }
-    let found = cuts.filter { !$0.output.anomalies.isEmpty }
-    if !found.isEmpty { contents.append(AnomaliesTable(sources: options.sources, parts: found)) }
-    let dead = cuts.filter { !$0.output.deadLetters.isEmpty }
-    if !dead.isEmpty { contents.append(DeadLettersTable(sources: options.sources, parts: dead)) }
-    let gaps = cuts.filter { !$0.gaps.isEmpty }
-    if !gaps.isEmpty { contents.append(GapsTable(parts: gaps)) }
-    return contents
+    TableContents.all(of: cuts, sources: options.sources)
   }
 
   func syncFolders(

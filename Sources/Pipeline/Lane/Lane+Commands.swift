@@ -84,7 +84,12 @@ extension Lane {
   private func adopt(_ reload: PipelineReload) {
     for index in sources.indices { sources[index].detectors = reload.detectors[index] }
     for (_, partition) in partitions {
+      let mark = OutputMark(partition.output)
       partition.reconfigure(reload.detectors[partition.sourceIndex])
+      // Anomalies of detectors that are gone are closed.
+      if let tap = options.tap, tap.isWanted {
+        tap.show(TapSpan(partition: partition, mark: mark))
+      }
     }
   }
 

@@ -257,6 +257,8 @@ final class Lane {
     partition.equip(from: pool)
     let firstRow = partition.output.readings.rowCount
     let others = bufferedByteCount - partition.output.byteCount
+    let isTapped = options.tap?.isWanted ?? false
+    let mark = OutputMark(partition.output)
     while place < end, awaitedSchema == nil,
       others + partition.output.byteCount < bufferedByteCountMax
     {
@@ -273,6 +275,7 @@ final class Lane {
       if awaitedSchema == nil { place += 1 }
     }
     partition.endRun(in: batch)
+    if isTapped { options.tap?.show(TapSpan(partition: partition, mark: mark)) }
     bufferedByteCount = others + partition.output.byteCount
     shares[partition.sourceIndex] += partition.takeShare()
     openDates.add(partition.output.readings.rowEventTimes, from: firstRow)

@@ -59,6 +59,8 @@ struct RunCommand: AsyncParsableCommand {
     // Before the process exits, and behind the pipeline, which asks it.
     defer { schemas?.stop() }
     wiring.pipeline.schemas = schemas
+    let tap = TapHub()
+    wiring.pipeline.tap = tap
     let storage = try Checked.storage(of: configuration, in: config, .readWrite)
     let instance = Self.instance(wiring, storage: storage, log: log, goal: goal)
     let alerts = AlertDesk(configuration, storage: storage, log: log)
@@ -68,6 +70,7 @@ struct RunCommand: AsyncParsableCommand {
     var answers = StatusAnswers { alerts.complete(instance.status()).with(tables.sizes) }
     answers.use(tables.history)
     answers.reload = { await reloads.order(patience: $0) }
+    answers.tap = { TapFeed.answer(of: tap, $0) }
     let servers = try await servers(configuration, answers, log)
     if servers.http != nil || servers.admin != nil { tables.start() }
     defer { tables.stop() }
@@ -82,7 +85,7 @@ struct RunCommand: AsyncParsableCommand {
       ])
     let notifier = ServiceNotifier.start(log: log) { instance.status() }
     let progress = ProgressGuard.start(log: log, instance: instance)
-    let pipeline = PipelineService(instance: instance, notifier: notifier)
+    let pipeline = PipelineService(instance: instance, tap: tap, notifier: notifier)
     let reload = ReloadService(
       file: config, hangUps: hangUps, queue: reloads, configuration: configuration,
       instance: instance, alerts: alerts, notifier: notifier, log: log)
@@ -218,11 +221,13 @@ struct RunCommand: AsyncParsableCommand {
 /// The pipeline as a service: its blocking run on a thread of its own, its stop on shutdown.
 final class PipelineService: Service {
   private let instance: Instance
+  private let tap: TapHub
   private let notifier: ServiceNotifier?
   private let outcome = Monitor<InstanceResult?>(nil)
 
-  init(instance: Instance, notifier: ServiceNotifier?) {
+  init(instance: Instance, tap: TapHub, notifier: ServiceNotifier?) {
     self.instance = instance
+    self.tap = tap
     self.notifier = notifier
   }
 
@@ -232,8 +237,10 @@ final class PipelineService: Service {
   func run() async throws {
     await withGracefulShutdownHandler {
       await withCheckedContinuation { continuation in
-        _ = WorkerThread(name: "control") { [instance, outcome] in
+        _ = WorkerThread(name: "control") { [instance, tap, outcome] in
           let result = instance.run()
+          // So that no server waits for those who look on.
+          tap.end()
           outcome.update { $0 = result }
           continuation.resume()
         }

@@ -24,6 +24,8 @@ SCENARIOS = [
     "evolution",
     "inspect_files",
     "schema_infer",
+    "fixtures",
+    "tap",
     "stop",
     "service",
     "liveness",

@@ -140,6 +140,7 @@ def contents(tree, deb):
     require(schema and (tree / schema).is_file(), f"there is no schema at /{schema}")
     examples = tree / "usr/share/doc/downlinkd/examples"
     require((examples / "downlinkd.schema.json").is_file(), "the example has no schema beside it")
+    require((examples / "tests/battery.yaml").is_file(), "the example has no tests beside it")
     for script in ("postinst", "prerm", "postrm"):
         text = succeed("dpkg-deb", "--info", deb, script)
         require(text.startswith("#!/bin/sh\n"), f"{script} is no script of sh")
