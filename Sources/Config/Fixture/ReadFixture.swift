@@ -40,7 +40,8 @@ extension FixtureFile {
       root.sections(.tests, FixtureTestKey.self, of: "a test with name, records and expect") ?? []
     tests = sections.map { Test($0) }
     places = Configuration.Places(
-      positions: reading.positions, redactions: reading.redactions, document: reading.document)
+      positions: reading.positions, redactions: reading.redactions, document: reading.document,
+      origins: reading.origins)
     var names: Set<String> = []
     for test in tests where !names.insert(test.name).inserted && !test.name.isEmpty {
       reading.report("\(test.keyPath).name", "another test of the file has this name")
