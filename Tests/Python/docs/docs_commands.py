@@ -65,6 +65,7 @@ NOT_RUN_PAGES = {
 }
 # Whole commands in the text of pages that are not run here.
 INLINE_NOT_RUN = {
+    r"downlinkd test --print FILE$": "any fixture; CLI.md names one",
     r"downlinkd demo\b": "more than a minute; Tests/Python/blackbox/demo.py runs it",
 }
 # Commands that ask a person, as the person's yes.
