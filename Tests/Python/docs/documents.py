@@ -186,6 +186,7 @@ def shape(line):
     line = re.sub(r"[─┌┐└┘├┤┬┴┼═╞╡-]{3,}", "─", line)
     line = re.sub(FIGURE + UNIT, "#", line)
     # One file, two files.
+    line = re.sub(r"# ([a-z]+)ies\b", r"# \1y", line)
     line = re.sub(r"# ([a-z]+?)s\b", r"# \1", line)
     return " ".join(line.split())
 

@@ -79,6 +79,11 @@ class Standing:
         finally:
             self.start_instance()
 
+    def go_on_producing(self):
+        """A record now and then for as long as the machine stands, for commands that look on."""
+        self.start("produce", "produce", "--brokers", self.brokers, "--topic", "telemetry",
+                   "--fleet", DEVICES, "--seconds", 3_600, "--start-time", "now", "--rate", 20)
+
     def lose_a_position(self):
         """The instance is away while the topic gets more than a partition of the embedded broker
         keeps, as retention would have it."""
