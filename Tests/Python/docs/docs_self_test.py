@@ -91,7 +91,9 @@ def pages():
             path.write_text(text, encoding="utf-8")
             return documents.read(path)
 
-        page = read("# A `b`: c\n\n```sh\ncat <<'E' \\\n  >x\nbody # no comment\nE\n# a remark\nls\n```\n")
+        page = read(
+            "# A `b`: c\n\n```sh\ncat <<'E' \\\n  >x\nbody # no comment\nE\n# a remark\nls\n```\n"
+        )
         same("anchors", page.anchors, {"a-b-c"})
         texts = [one.text for one in page.commands()]
         same("commands", texts, ["cat <<'E' \\\n  >x\nbody # no comment\nE", "ls"])

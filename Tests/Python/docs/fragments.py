@@ -59,6 +59,8 @@ class Fragments:
     def prometheus(self, block):
         folder = self.folder / "prometheus"
         shutil.copytree(CHECKOUT / "deploy/prometheus", folder, dirs_exist_ok=True)
+        for name in ("ca.pem", "token"):
+            shutil.copy(self.folder / name, folder)
         self.judged_by(block, "promtool", "check", "config", folder=folder)
 
     def judged_by(self, block, *command, folder=None):

@@ -23,8 +23,8 @@ from harness import require
 CONFIG = Path("/etc/downlinkd/downlinkd.yaml")
 ROOT = Path("/var/lib/downlinkd")
 CREDENTIALS = Path("/run/credentials/downlinkd.service")
-SECRETS = ["kafka-password", "registry-password", "http-key", "alert-token"]
-CERTIFICATES = [CONFIG.parent / name for name in ("kafka-ca.pem", "kafka-client.pem")]
+SECRETS = ["kafka-password", "registry-password", "http-token", "alert-token"]
+CERTIFICATES = [CONFIG.parent / name for name in ("kafka-ca.pem", "kafka-client.pem", "http.pem")]
 EXAMPLES = Path("/usr/share/doc/downlinkd/examples")
 DEVICES, MINUTES = 50, 12
 
@@ -136,7 +136,8 @@ class Standing:
         for name in ("downlinkd.yaml", "FILE", "OLD", "NEW"):
             write_yaml(self.folder / name, config)
         (self.folder / "F").symlink_to(CONFIG)
-        (self.folder / "kafka-password").write_text("not the real one\n")
+        for name in ("kafka-password", "token"):
+            (self.folder / name).write_text("not the real one\n")
         CREDENTIALS.mkdir(parents=True)
         for name in SECRETS:
             (CREDENTIALS / name).write_text(f"not the real {name}\n")
@@ -146,8 +147,10 @@ class Standing:
             ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=kafka-1",
              "-days", "2", "-keyout", CREDENTIALS / "kafka-key", "-out", CERTIFICATES[0]]
         )  # fmt: skip
-        for path in CERTIFICATES[1:]:
+        for path in [*CERTIFICATES[1:], self.folder / "ca.pem"]:
             shutil.copy(CERTIFICATES[0], path)
+        for path in (CONFIG.parent / "http.key", CREDENTIALS / "http-key"):
+            shutil.copy(CREDENTIALS / "kafka-key", path)
 
     def produce(self):
         start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=MINUTES)
