@@ -3,8 +3,8 @@
 ///
 /// **Invariants:** the name is legal in Prometheus and ends as its kind and unit demand: counters
 /// in `_total`, infos in `_info`, seconds in `_seconds`, bytes in `_bytes`; nothing ends in what
-/// OpenMetrics keeps for samples (`_created`, `_bucket`, `_count`, `_sum`). A definition that breaks
-/// them is our bug and stops the program when the list is first used, which every test does.
+/// OpenMetrics keeps for samples (`_created`, `_bucket`, `_count`, `_sum`). A definition that
+/// breaks them is our bug and stops the program when the list is first used, which every test does.
 package struct MetricDefinition: Hashable, Sendable {
   /// The types that we use, as OpenMetrics calls them.
   package enum Kind: String, Sendable {

@@ -15,7 +15,7 @@ struct Downlinkd: AsyncParsableCommand {
     version: Program.version,
     groupedSubcommands: [
       CommandGroup(
-        name: "The service",
+        name: "Service",
         subcommands: [
           RunCommand.self,
           StatusCommand.self,
@@ -23,7 +23,7 @@ struct Downlinkd: AsyncParsableCommand {
           TapCommand.self,
         ]),
       CommandGroup(
-        name: "Its configuration",
+        name: "Configuration",
         subcommands: [
           InitCommand.self,
           CheckCommand.self,
@@ -32,7 +32,7 @@ struct Downlinkd: AsyncParsableCommand {
           SchemaCommand.self,
         ]),
       CommandGroup(
-        name: "Bad nights",
+        name: "Diagnosis",
         subcommands: [
           InspectCommand.self,
           VerifyCommand.self,
@@ -40,7 +40,7 @@ struct Downlinkd: AsyncParsableCommand {
           DeadLettersCommand.self,
         ]),
       CommandGroup(
-        name: "Without a Kafka of one's own",
+        name: "Demonstration",
         subcommands: [
           DemoCommand.self,
           BrokerCommand.self,
