@@ -59,6 +59,7 @@ let package = Package(
     .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
     .systemLibrary(
       name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
     .target(name: "CTelemetryProto", dependencies: ["CProtobufC"]),
 
     module("Base"),
@@ -101,7 +102,7 @@ let package = Package(
     module(
       "Status",
       uses: [
-        "Base", "Telemetry", "Metrics", "TableReading", "Pipeline",
+        "Base", "Telemetry", "Metrics", "TableReading", "Pipeline", "CCrypt",
         // swift-metrics, which Hummingbird links, has a module of the name of ours.
         .product(
           name: "Hummingbird", package: "hummingbird",

@@ -36,12 +36,15 @@ extension Configuration {
     package let admin: Admin
     /// Where it listens; nil for nowhere.
     package let listen: Endpoint?
+    /// Whether it speaks TLS there.
+    package let usesTLS: Bool
 
     /// Of a file that was read.
     package init(_ configuration: Configuration) {
       pipeline = configuration.pipeline
       admin = configuration.admin
       listen = configuration.http.listen
+      usesTLS = configuration.http.tls != nil
     }
 
     /// Of a file that may be faulty elsewhere: commands must reach an instance most of all when
@@ -53,7 +56,9 @@ extension Configuration {
       let faultCount = reading.faults.count
       pipeline = root.required(.pipeline, placeholder: "", .name(.label))
       admin = Admin(root.section(.admin, AdminKey.self))
-      listen = root.section(.http, HTTPKey.self).listen()
+      let http = root.section(.http, HTTPKey.self)
+      listen = http.listen()
+      usesTLS = http.has(.tls)
       let needed = ["pipeline", "admin", "http.listen"]
       let faults = reading.faults.enumerated().filter { index, fault in
         // What is missing is reported at the mapping where it is missing.

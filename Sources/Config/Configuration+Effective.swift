@@ -34,6 +34,23 @@ extension Configuration {
     }
     out.block("http") { out in
       out.line("listen", http.listen.map { .text($0.description) } ?? .word("none"))
+      if let tls = http.tls {
+        out.block("tls") { out in
+          out.line("certificate", .text(tls.certificate))
+          out.line("key", .text(tls.key))
+          if let file = tls.clientAuthority { out.line("client_ca", .text(file)) }
+        }
+      }
+      if !http.users.isEmpty {
+        out.block("basic_auth") { out in
+          out.block("users") { out in
+            for user in http.users {
+              out.line(EffectiveText.quoted(user.name), .text(Secret.mask))
+            }
+          }
+        }
+      }
+      if let token = http.bearerToken { out.line("bearer_token", .reference(token.shown)) }
     }
     out.block("admin") { out in
       switch admin.socket {

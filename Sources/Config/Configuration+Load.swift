@@ -114,6 +114,12 @@ extension Reading {
     for alerts in root.entries where alerts.key == RootKey.alerts.rawValue {
       for value in alerts.value.values(of: WebhookKey.url.rawValue) { redact(value, keys) }
     }
+    for http in root.entries where http.key == RootKey.http.rawValue {
+      for value in http.value.values(of: HTTPLoginKey.users.rawValue) {
+        let hashes = value.entries.map(\.value)
+        for hash in hashes.isEmpty ? [value] : hashes { redact(hash, keys) }
+      }
+    }
     for kafka in root.entries where kafka.key == RootKey.kafka.rawValue {
       for entry in kafka.value.entries where entry.key == KafkaKey.properties.rawValue {
         let values = entry.value.entries.map(\.value)

@@ -57,6 +57,40 @@ package struct Configuration: Sendable {
   package struct HTTP: Hashable, Sendable {
     /// Where `/metrics`, `/livez`, `/readyz` and `/status` are served; nil for nowhere.
     package let listen: Endpoint?
+    /// Nil for none.
+    package let tls: TLS?
+    /// Who may log in by name and password.
+    package let users: [User]
+    package let bearerToken: SecretText?
+
+    /// Files of certificates and keys (PEM), absolute.
+    package struct TLS: Hashable, Sendable {
+      package let certificate: String
+      package let key: String
+      /// Certificates that vouch for clients; nil lets every client in.
+      package let clientAuthority: String?
+    }
+
+    /// One who may log in.
+    package struct User: Hashable, Sendable, CustomReflectable {
+      package let name: String
+      /// bcrypt's; never shown.
+      package let passwordHash: String
+
+      package var customMirror: Mirror { Mirror(self, children: ["name": name]) }
+    }
+
+    /// Whether other machines reach it, and nothing asks who they are or hides what is said.
+    package var isUnguarded: Bool {
+      guard let listen else { return false }
+      return !listen.isLoopback && tls == nil && users.isEmpty && bearerToken == nil
+    }
+
+    /// Whether passwords or the token go over a network as anybody on the way can read them.
+    package var takesSecretsInClear: Bool {
+      guard let listen else { return false }
+      return !listen.isLoopback && tls == nil && (!users.isEmpty || bearerToken != nil)
+    }
   }
 
   /// What is logged, and in which form.

@@ -130,6 +130,7 @@ enum Allowed {
   static let registryTimeout: ClosedRange<Int64> = 100_000...5 * Default.minutes
   static let descriptorSetByteCountMax = 16 << 20
   static let secretByteCountMax = 64 << 10
+  static let bcryptCost = 4...16
   /// `sun_path` of unix(7), less the NUL at its end.
   static let socketPathByteCountMax = 107
 }

@@ -30,6 +30,7 @@ struct Downlinkd: AsyncParsableCommand {
           TestCommand.self,
           ConfigCommand.self,
           SchemaCommand.self,
+          HTTPPasswordCommand.self,
         ]),
       CommandGroup(
         name: "Diagnosis",

@@ -26,7 +26,7 @@ import Testing
   @Test func `the examples in CONFIG md have no faults of their own`() throws {
     let text = try #require(fileText(packageRoot() + "/docs/CONFIG.md"))
     let examples = text.components(between: "```yaml\n", and: "```")
-    #expect(examples.count == 6)
+    #expect(examples.count == 7)
     for example in examples {
       // The examples are parts of a file, and the files they name are not here.
       let found = faults(of: example).filter { fault in

@@ -23,6 +23,7 @@ enum ModuleLevels {
     "CZstd": ["Parquet"],
     "CLz4": ["Parquet"],
     "CSnappy": ["Parquet"],
+    "CCrypt": ["Status"],
     "CCurl": ["HTTPClient"],
     "CSystemd": ["Status", "downlinkd"],
     "Yams": ["Config"],
@@ -35,6 +36,7 @@ enum ModuleLevels {
     "NIOHTTP1": ["Status"],
     "NIOHTTPTypes": ["Status"],
     "NIOPosix": ["Status"],
+    "NIOSSL": ["Status"],
     "UnixSignals": ["downlinkd"],
     // Yams brings Foundation along; it stops at Config.
     "Foundation": ["Config", "Status", "downlinkd"],

@@ -38,7 +38,7 @@ FILES = [
     ("/etc/downlinkd/<name>.yaml", "That of the instance <downlinkd@name.service>."),
     ("/etc/credstore/downlinkd.kafka-password",
      "A secret that the unit hands over, as <credential:kafka-password>."
-     " Others: <kafka-key>, <registry-password>, <http-key>; of an instance"
+     " Others: <kafka-key>, <registry-password>, <http-key>, <http-token>; of an instance"
      " <downlinkd@name.kafka-password>."),
     ("/run/downlinkd/<pipeline>.sock",
      "The admin socket of a pipeline that runs, for root and the group <downlinkd>."),

@@ -76,6 +76,9 @@ package struct ConfigurationChange: Hashable, Sendable {
   /// Whether those who send alerts have to be told.
   package var changesAlerts: Bool { live.contains { $0.keyPath.hasPrefix("alerts.") } }
 
+  /// Whether the files of certificates and keys are others.
+  package var changesTLS: Bool { live.contains { $0.keyPath.hasPrefix("http.tls.") } }
+
   /// Whether the pipeline needs another session for it.
   package var reopens: Bool { live.contains { $0.effect == .reopen } }
 

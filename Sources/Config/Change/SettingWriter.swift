@@ -50,12 +50,30 @@ struct SettingWriter {
     write(configuration.storage)
     add(
       "memory.buffers", ByteCountText.text(byteCount: configuration.memory.bufferByteCountMax))
-    add("http.listen", configuration.http.listen?.description ?? "none")
+    write(configuration.http)
     add("admin.socket", configuration.admin.socket.text)
     add("admin.mode", configuration.admin.modeText)
     if let url = configuration.alerts.pageURL { add("alerts.page_url", url, .live) }
     add("log.level", configuration.log.level.rawValue, .live)
     add("log.format", configuration.log.format.rawValue)
+  }
+
+  private mutating func write(_ http: Configuration.HTTP) {
+    add("http.listen", http.listen?.description ?? "none")
+    if let tls = http.tls {
+      add("http.tls.certificate", tls.certificate, .live)
+      add("http.tls.key", tls.key, .live)
+      if let file = tls.clientAuthority { add("http.tls.client_ca", file, .live) }
+    }
+    for user in http.users {
+      // A new password must be seen as new, and its hash never be seen.
+      add(
+        "http.basic_auth.users.\(user.name)", Secret.mask, identity: Self.hash(user.passwordHash),
+        .live)
+    }
+    if let token = http.bearerToken {
+      add("http.bearer_token", token.shown, identity: Self.hash(token.value), .live)
+    }
   }
 
   private mutating func write(_ kafka: Configuration.Kafka) {

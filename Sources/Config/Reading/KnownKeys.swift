@@ -34,6 +34,8 @@ extension Configuration {
     add(ParquetKey.self, under: "storage.parquet.")
     add(MemoryKey.self, under: "memory.")
     add(HTTPKey.self, under: "http.")
+    add(HTTPTLSKey.self, under: "http.tls.")
+    add(HTTPLoginKey.self, under: "http.basic_auth.")
     add(AdminKey.self, under: "admin.")
     add(AlertsKey.self, under: "alerts.")
     add(WebhookKey.self, under: "alerts.webhooks[].")

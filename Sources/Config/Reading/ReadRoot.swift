@@ -7,7 +7,6 @@ enum RootKey: String, ConfigKey {
 }
 
 enum MemoryKey: String, ConfigKey { case buffers }
-enum HTTPKey: String, ConfigKey { case listen }
 enum LogKey: String, ConfigKey { case level, format }
 
 extension Configuration {
@@ -42,7 +41,7 @@ extension Configuration {
     storage = Storage(
       root.section(.storage, StorageKey.self), isRootRequired: root.has(.storage))
     memory = Memory(root.section(.memory, MemoryKey.self))
-    http = HTTP(listen: root.section(.http, HTTPKey.self).listen())
+    http = HTTP(root.section(.http, HTTPKey.self))
     admin = Admin(root.section(.admin, AdminKey.self))
     alerts = Alerts(root.section(.alerts, AlertsKey.self))
     log = Log(root.section(.log, LogKey.self))
@@ -72,10 +71,6 @@ extension Configuration.Memory {
     bufferByteCountMax = section.value(
       .buffers, default: Default.bufferByteCount, .byteCount(in: Allowed.bufferByteCount))
   }
-}
-
-extension Section<HTTPKey> {
-  func listen() -> Endpoint? { value(.listen, default: Default.listen, .endpointOrNone) }
 }
 
 extension Configuration.Log {

@@ -215,6 +215,34 @@ extension HTTPKey: DescribedKey {
       .optional(
         .form(.address), default: .string(Default.listen.description),
         "Serves /metrics, /livez, /readyz, /status and a page. none: no port is opened.")
+    case .tls: .mapping(HTTPTLSKey.self, "Serves over TLS 1.2 or newer.")
+    case .basicAuth: .mapping(HTTPLoginKey.self, "Who may log in by name and password.")
+    case .bearerToken:
+      .optional(.form(.secret), "A token that lets in: Authorization: Bearer ….")
+    }
+  }
+}
+
+extension HTTPTLSKey: DescribedKey {
+  var entry: SchemaEntry {
+    switch self {
+    case .certificate:
+      .required(.form(.path), "A PEM file: the certificate, then those that vouch for it.")
+    case .key: .required(.form(.path), "A PEM file with its private key, without a password.")
+    case .clientCA:
+      .optional(
+        .form(.path), "A PEM file of certificates that vouch for clients; others are turned away.")
+    }
+  }
+}
+
+extension HTTPLoginKey: DescribedKey {
+  var entry: SchemaEntry {
+    switch self {
+    case .users:
+      .required(
+        .freeKeys(except: []),
+        "User names and bcrypt hashes of their passwords, which downlinkd http-password makes.")
     }
   }
 }

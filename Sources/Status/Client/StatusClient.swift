@@ -2,6 +2,7 @@ package import Base
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 /// Asks a running `downlinkd`, over its port or its admin socket. One connection, one request.
 package enum StatusClient {
@@ -100,7 +101,10 @@ package enum StatusClient {
     _ answer: Answer, _ path: String, _ target: StatusTarget
   ) -> StatusError {
     .unexpectedAnswer(
-      address: "\(target)", reason: "\(path) gives \(answer.code); is this its http.listen?")
+      address: "\(target)",
+      reason: answer.code == 401
+        ? "it asks for a login: give --bearer-token-file, or --user and --password-file"
+        : "\(path) gives \(answer.code); is this its http.listen?")
   }
 
   private static func document(
@@ -151,11 +155,18 @@ package enum StatusClient {
   private static func connect(
     to target: StatusTarget, timeout: Duration
   ) async throws -> Connection {
+    let tls = target.usesTLS ? try context(target) : nil
+    let serverName = target.serverName
     let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .connectTimeout(TimeAmount(timeout))
     let setUp: @Sendable (any Channel) -> EventLoopFuture<Connection> = { channel in
       channel.eventLoop.makeCompletedFuture {
-        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+        let pipeline = channel.pipeline.syncOperations
+        if let tls {
+          try pipeline.addHandler(
+            NIOSSLClientHandler(context: tls, serverHostname: serverName))
+        }
+        try pipeline.addHTTPClientHandlers()
         return try Connection(wrappingChannelSynchronously: channel)
       }
     }
@@ -167,12 +178,29 @@ package enum StatusClient {
     }
   }
 
+  private static func context(_ target: StatusTarget) throws -> NIOSSLContext {
+    var configuration = TLSConfiguration.makeClientConfiguration()
+    configuration.minimumTLSVersion = .tlsv12
+    if let file = target.authorityFile {
+      let certificates = (try? NIOSSLCertificate.fromPEMFile(file)) ?? []
+      guard !certificates.isEmpty else {
+        throw StatusError.unreachable(
+          address: "\(target)", reason: "\(file) has no certificate in PEM form")
+      }
+      configuration.trustRoots = .certificates(certificates)
+    }
+    return try NIOSSLContext(configuration: configuration)
+  }
+
   private static func exchange(
     _ method: HTTPMethod, _ uri: String, _ target: StatusTarget, over channel: Connection
   ) async throws -> Answer {
     try await channel.executeThenClose { inbound, outbound in
       var headers = HTTPHeaders([("Host", target.hostField), ("Connection", "close")])
       if method == .POST { headers.add(name: "Content-Length", value: "0") }
+      if let authorization = target.authorization {
+        headers.add(name: "Authorization", value: authorization)
+      }
       let head = HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers)
       // Whoever closes at once has said why before, perhaps: that is read below.
       try? await outbound.write(.head(head))

@@ -1,5 +1,4 @@
 import Base
-import NIOCore
 import Synchronization
 
 /// Every connection there is, and the two rules by which none can hold up the others or grow:
@@ -32,7 +31,7 @@ final class ConnectionTable: Sendable {
   }
 
   private struct Connection {
-    let channel: any Channel
+    let cut: @Sendable () -> Void
     var progressNanos: Int64
   }
 
@@ -62,13 +61,15 @@ final class ConnectionTable: Sendable {
   }
 
   /// Takes up a connection; closes another one where there are too many.
-  func open(_ channel: any Channel) -> ID {
+  ///
+  /// - Parameter cut: closes it at once; called from any thread.
+  func open(cut: @escaping @Sendable () -> Void) -> ID {
     let (id, evicted) = state.withLock { state in
-      var evicted: (any Channel)?
+      var evicted: (@Sendable () -> Void)?
       if state.connections.count >= countMax {
         let silent = state.connections.min { $0.value.progressNanos < $1.value.progressNanos }
         if let silent {
-          evicted = silent.value.channel
+          evicted = silent.value.cut
           state.connections[silent.key] = nil
           state.counts.evicted += 1
         }
@@ -76,10 +77,10 @@ final class ConnectionTable: Sendable {
       state.counts.accepted += 1
       let id = ID(number: state.counts.accepted)
       state.connections[id] = Connection(
-        channel: channel, progressNanos: MonotonicClock.nowNanos())
+        cut: cut, progressNanos: MonotonicClock.nowNanos())
       return (id, evicted)
     }
-    evicted?.close(promise: nil)
+    evicted?()
     return id
   }
 
@@ -104,7 +105,6 @@ final class ConnectionTable: Sendable {
   func close(_ id: ID) { state.withLock { $0.connections[id] = nil } }
 
   func closeAll() {
-    let channels = state.withLock { $0.connections.values.map(\.channel) }
-    for channel in channels { channel.close(promise: nil) }
+    for cut in state.withLock({ $0.connections.values.map(\.cut) }) { cut() }
   }
 }

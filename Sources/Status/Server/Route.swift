@@ -43,6 +43,9 @@ enum Route: String, CaseIterable, Sendable {
     }
   }
 
+  /// Whether it tells no more than whether all is well, to whoever decides about the process.
+  var isProbe: Bool { self == .alive || self == .ready }
+
   /// What may be done there.
   var methods: [HTTPRequest.Method] {
     switch self {

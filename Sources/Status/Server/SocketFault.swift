@@ -2,6 +2,7 @@ import Base
 import Glibc
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 /// Sentences for what the system says about sockets, each with what to do about it.
 enum SocketFault {
@@ -38,6 +39,8 @@ enum SocketFault {
       } else {
         "the name \(error.host) has no address"
       }
+    case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
+      "no TLS with it: \(error); is --ca right, and is it https?"
     case is ChannelError: "it takes no connection in time; is a firewall in between?"
     default: "\(error)"
     }

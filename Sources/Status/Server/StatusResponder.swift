@@ -11,6 +11,7 @@ struct StatusResponder: HTTPResponder {
   typealias Context = BasicRequestContext
 
   let surface: Surface
+  let gate: StatusGate
   let answers: StatusAnswers
   let renderings: Renderings
 
@@ -19,7 +20,13 @@ struct StatusResponder: HTTPResponder {
   static let waitMax = 600
 
   func respond(to request: Request, context: Context) async throws -> Response {
-    guard let match = Route.match(request.uri.path), has(match.route) else {
+    let match = Route.match(request.uri.path)
+    if surface == .open, match?.route.isProbe != true,
+      let refusal = await refusal(of: request)
+    {
+      return refusal
+    }
+    guard let match, has(match.route) else {
       return text(request, .notFound, "no such page; there are \(paths)\n")
     }
     guard match.route.methods.contains(request.method) else {
@@ -30,6 +37,23 @@ struct StatusResponder: HTTPResponder {
       return refusal
     }
     return await answer(match, to: request)
+  }
+
+  /// Nil for who is let in.
+  private func refusal(of request: Request) async -> Response? {
+    switch await gate.admit(request.headers[.authorization]) {
+    case .admitted: return nil
+    case .refused(let challenges):
+      var refusal = text(request, .unauthorized, "a login is needed here\n")
+      for challenge in challenges {
+        refusal.headers.append(HTTPField(name: .wwwAuthenticate, value: challenge))
+      }
+      return refusal
+    case .busy:
+      var refusal = text(request, .serviceUnavailable, "too many logins are being checked\n")
+      refusal.headers[.retryAfter] = "1"
+      return refusal
+    }
   }
 
   private func has(_ route: Route) -> Bool { route.isOn(surface) && answers.has(route) }

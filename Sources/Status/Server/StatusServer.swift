@@ -61,6 +61,9 @@ package final class StatusServer: Service, Sendable {
     /// How long `stop` waits for responses under way.
     package var stopPatience = Duration.seconds(2)
 
+    /// TLS, and who is let in; of a port only. Probes (/livez, /readyz) need no login.
+    package var security = StatusSecurity.none
+
     package init(host: String, port: Int) { address = .port(host: host, port: port) }
 
     /// For commands of this machine: few, and of some patience, for what they order takes a while.
@@ -78,6 +81,7 @@ package final class StatusServer: Service, Sendable {
   private let file: SocketFile?
   private let stopPatience: Duration
   let connections: ConnectionTable
+  private let gate: StatusGate
   private let group: ServiceGroup
   private let ended: Task<StatusError?, Never>
 
@@ -90,6 +94,7 @@ package final class StatusServer: Service, Sendable {
     }
     stopPatience = options.stopPatience
     connections = bound.connections
+    gate = bound.gate
     group = bound.group
     ended = bound.ended
   }
@@ -132,6 +137,7 @@ package final class StatusServer: Service, Sendable {
   private struct Bound {
     let port: Int
     let connections: ConnectionTable
+    let gate: StatusGate
     let group: ServiceGroup
     let ended: Task<StatusError?, Never>
   }
@@ -143,6 +149,7 @@ package final class StatusServer: Service, Sendable {
       countMax: options.connectionCountMax, silenceMax: options.silenceMax,
       requestByteCountMax: options.requestByteCountMax)
     answers.connections.include(connections)
+    let gate = StatusGate(options.security)
     let renderings = Renderings(ageMax: options.renderingAgeMax, answers: answers)
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     // What the framework says of its own life is said better by its owner.
@@ -151,9 +158,10 @@ package final class StatusServer: Service, Sendable {
     let (bound, announce) = AsyncThrowingStream.makeStream(of: Int.self)
     let application = Application(
       responder: StatusResponder(
-        surface: options.address.surface, answers: answers, renderings: renderings),
+        surface: options.address.surface, gate: gate, answers: answers,
+        renderings: renderings),
       server: HTTPServerBuilder { responder in
-        GuardedChannel(http: HTTP1Channel.limited(responder), connections: connections)
+        GuardedChannel(http: HTTP1Channel.limited(responder), connections: connections, gate: gate)
       },
       configuration: ApplicationConfiguration(address: address, backlog: 256),
       onServerRunning: { announce.yield($0.localAddress?.port ?? 0) },
@@ -175,13 +183,25 @@ package final class StatusServer: Service, Sendable {
     }
     do {
       for try await port in bound {
-        return Bound(port: port, connections: connections, group: group, ended: ended)
+        return Bound(
+          port: port, connections: connections, gate: gate, group: group, ended: ended)
       }
       throw CancellationError()
     } catch {
       throw .cannotListen(
         address: "\(options.address)", reason: SocketFault.listenReason(error))
     }
+  }
+
+  /// Takes over other certificates, users and tokens, without a moment in which it does not listen:
+  /// logins with the next request, TLS with the next connection, which connections made under
+  /// another TLS are closed for.
+  ///
+  /// - Returns: whether TLS is another.
+  package func adopt(_ security: StatusSecurity) -> Bool {
+    guard gate.adopt(security) else { return false }
+    connections.closeAll()
+    return true
   }
 
   /// Returns when the server has stopped: after `stop`, after the graceful shutdown of the group it

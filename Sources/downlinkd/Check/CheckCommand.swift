@@ -64,6 +64,7 @@ struct CheckCommand: ParsableCommand {
     for webhook in configuration.alerts.webhooks where webhook.sendsSecretInClear {
       print("warning: webhook \(webhook.name) gets its secret in clear; use https://")
     }
+    if let warning = HTTPSecurity.warning(configuration) { print("warning: \(warning)") }
     show(configuration, wiring)
   }
 
@@ -167,8 +168,15 @@ struct CheckCommand: ParsableCommand {
     let reach =
       listen.isLoopback
       ? "this machine only"
-      : "reachable from other machines, and nothing asks for a password"
-    return "http: \(listen) (\(reach))"
+      : "reachable from other machines"
+    var guards: [String] = []
+    if let tls = http.tls {
+      guards.append(tls.clientAuthority == nil ? "TLS" : "TLS with certificates of clients")
+    }
+    if !http.users.isEmpty { guards.append("passwords") }
+    if http.bearerToken != nil { guards.append("a token") }
+    let guarded = guards.isEmpty ? "nobody is asked" : guards.joined(separator: ", ")
+    return "http: \(listen) (\(reach); \(guarded))"
   }
 
   private func show(_ plan: WindowPlan, metricsPerDevice: Int) {

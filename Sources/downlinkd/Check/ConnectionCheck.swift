@@ -44,6 +44,9 @@ struct ConnectionCheck {
         "alerts.webhooks", "the webhook \(webhook.name) gets its secret in clear",
         advice: "use https://")
     }
+    if let warning = HTTPSecurity.warning(configuration) {
+      findings.append(.warning("http", warning))
+    }
     findings += PortTrial(listen: configuration.http.listen).findings()
     return (findings, checked)
   }

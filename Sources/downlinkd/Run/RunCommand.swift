@@ -88,7 +88,7 @@ struct RunCommand: AsyncParsableCommand {
     let pipeline = PipelineService(instance: instance, tap: tap, notifier: notifier)
     let reload = ReloadService(
       file: config, hangUps: hangUps, queue: reloads, configuration: configuration,
-      instance: instance, alerts: alerts, notifier: notifier, log: log)
+      instance: instance, http: servers.http, alerts: alerts, notifier: notifier, log: log)
     let status = [servers.http, servers.admin].compactMap { $0.map { StatusService($0, log: log) } }
     try await Self.serve(status, pipeline, reload)
     let result = pipeline.result
@@ -128,7 +128,12 @@ struct RunCommand: AsyncParsableCommand {
     guard goal == .run else { return (nil, nil) }
     var http: StatusServer?
     if let listen = configuration.http.listen {
-      let options = StatusServer.Options(host: listen.host, port: Int(listen.port))
+      var options = StatusServer.Options(host: listen.host, port: Int(listen.port))
+      do { options.security = try HTTPSecurity.read(configuration) } catch {
+        complain("\(error)")
+        throw ExitCode(Exit.configuration)
+      }
+      if let warning = HTTPSecurity.warning(configuration) { log.warning("\(warning)") }
       do { http = try await StatusServer.listen(options, log: log, answers: answers) } catch {
         complain("\(config): http.listen: \(error)")
         throw ExitCode(Exit.configuration)

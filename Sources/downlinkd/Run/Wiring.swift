@@ -46,6 +46,7 @@ struct Wiring {
     }
     faults += Self.unmatchedMetrics(configuration, sources)
     faults += Self.propertyFaults(configuration)
+    do { _ = try HTTPSecurity.read(configuration) } catch { faults += error.faults }
     if !faults.isEmpty { throw ConfigFaults(faults) }
     windowPlans = plans
     pipeline = Self.options(configuration, sources)

@@ -19,6 +19,8 @@ final class ReloadService: Service {
   private let queue: ReloadQueue
   private let configuration: Configuration
   private let instance: Instance
+  /// Nil where nothing listens on a port.
+  private let http: StatusServer?
   private let alerts: AlertDesk
   private let notifier: ServiceNotifier?
   private let log: Logger
@@ -31,13 +33,15 @@ final class ReloadService: Service {
   ///   - configuration: what runs at first.
   init(
     file: String, hangUps: UnixSignalsSequence, queue: ReloadQueue, configuration: Configuration,
-    instance: Instance, alerts: AlertDesk, notifier: ServiceNotifier?, log: Logger
+    instance: Instance, http: StatusServer?, alerts: AlertDesk, notifier: ServiceNotifier?,
+    log: Logger
   ) {
     self.file = file
     self.hangUps = hangUps
     self.queue = queue
     self.configuration = configuration
     self.instance = instance
+    self.http = http
     self.alerts = alerts
     self.notifier = notifier
     self.log = log
@@ -65,8 +69,14 @@ final class ReloadService: Service {
       switch decision {
       case .refused(let reasons): outcome = refuse(reasons)
       case .accepted(let configuration, let change, let reload):
-        running = configuration
-        outcome = take(configuration, change, reload)
+        do throws(ConfigFaults) {
+          let security = try HTTPSecurity.read(configuration)
+          running = configuration
+          outcome = take(configuration, change, reload, security)
+        } catch {
+          // Changed since they were looked at a moment ago.
+          outcome = refuse(error.faults.map(\.line))
+        }
       }
       // Whoever asks for it has looked: also a file that changes nothing, or is refused.
       instance.resumeFloods()
@@ -76,22 +86,29 @@ final class ReloadService: Service {
   }
 
   private func take(
-    _ configuration: Configuration, _ change: ConfigurationChange, _ reload: PipelineReload
+    _ configuration: Configuration, _ change: ConfigurationChange, _ reload: PipelineReload,
+    _ security: StatusSecurity
   ) -> ReloadQueue.Outcome {
     let number =
       change.changesDetectors || change.reopens ? instance.reload(reload) : nil
     if change.changesAlerts { alerts.take(configuration) }
+    let hasOtherTLS = http?.adopt(security) ?? false
+    if hasOtherTLS { log.notice("certificates of http.tls taken over") }
     note(isAccepted: true, change.summary, configuration.fingerprint)
     // Said at the level of before, which is the one somebody reads now.
     log.notice(
       "configuration reloaded",
       metadata: ["changes": "\(change.summary)", "config": "\(configuration.fingerprint)"])
     LogOutput.level = Logger.Level(configuration.log.level)
-    let answer = ReloadAnswer(
+    var answer = ReloadAnswer(
       isAccepted: true, isInForce: number == nil, detail: change.summary,
       changes: change.live.map {
         .init(text: $0.description, effect: $0.effect == .reopen ? "reopen" : "live")
       })
+    if hasOtherTLS, !change.changesTLS {
+      // The same paths, with another content.
+      answer.changes.append(.init(text: "http.tls: other certificates", effect: "live"))
+    }
     return ReloadQueue.Outcome(answer: answer) { [instance] in
       number.map(instance.hasTakenOver) ?? true
     }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Base
-import Config
+import Glibc
 import Status
 
 /// `downlinkd status`: asks a running instance how it is.
@@ -8,50 +8,68 @@ struct StatusCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Ask a running downlinkd how it is.",
     discussion: """
+      With --watch it asks again and again, also while the instance is away, until SIGINT or \
+      SIGTERM, and ends with 0.
+
       Exit codes: 0 it is ready, 69 nobody answers, 75 it answers and is not ready, 78 the \
       configuration does not say where to ask.
       """)
 
-  @Option(name: .long, help: "The configuration file of the instance, for its http.listen.")
-  var config: String?
-
-  @Option(name: .long, help: "Where it listens, host:port. (default: 127.0.0.1:9479)")
-  var address: StatusAddress?
+  @OptionGroup var place: StatusPlace
 
   @Flag(name: .long, help: "Print the JSON of /status as it is.")
   var json = false
 
+  @Option(
+    name: .long, defaultAsFlag: 2,
+    help: "Ask again every so many seconds: on a terminal in place, elsewhere one below the other.")
+  var watch: Int?
+
   func validate() throws {
-    if config != nil && address != nil {
-      throw ValidationError("give --config or --address, not both")
+    if let watch, !(1...3600).contains(watch) {
+      throw ValidationError("--watch: 1 to 3600 seconds")
     }
   }
 
   func run() async throws {
-    let target = try target()
-    let status: JSONValue
-    do throws(StatusError) {
-      status = try await StatusClient.status(host: target.host, port: target.port)
-    } catch {
+    if let watch { return try await watchIt(everySeconds: watch) }
+    switch await Self.ask(try place.targets()) {
+    case .failure(let error):
       complain("\(error)")
       throw ExitCode(Exit.unavailable)
+    case .success(let status):
+      print(json ? status.text + "\n" : StatusTable.text(status), terminator: "")
+      if !StatusTable.isReady(status) { throw ExitCode(Exit.incomplete) }
     }
-    print(json ? status.text + "\n" : StatusTable.text(status), terminator: "")
-    if !StatusTable.isReady(status) { throw ExitCode(Exit.incomplete) }
   }
 
-  private func target() throws -> StatusAddress {
-    guard let config else { return address ?? .standard }
-    let configuration = try Checked.configuration(config)
-    guard let listen = configuration.http.listen else {
-      complain("\(config): http.listen: none: the instance has no endpoint that can be asked")
-      throw ExitCode(Exit.configuration)
+  private func watchIt(everySeconds seconds: Int) async throws {
+    StopSignals.install()
+    var view = StatusWatch(isTerminal: isatty(STDOUT_FILENO) == 1, isJSON: json)
+    repeat {
+      // The socket of an instance that starts is not there from the beginning.
+      let answer = await Self.ask(try place.targets())
+      let size = terminalSize()
+      print(
+        view.text(
+          answer, nowNanos: MonotonicClock.nowNanos(), rowCount: size.rowCount,
+          columnCount: size.columnCount),
+        terminator: "")
+      guard fflush(nil) == 0 else { return }
+    } while !StopSignals.wait(timeoutMillis: Int32(seconds) * 1000)
+  }
+
+  /// The first that answers; of several that do not, what the last one said: it is the port.
+  private static func ask(_ targets: [StatusTarget]) async -> Result<JSONValue, StatusError> {
+    var fault = StatusError.unreachable(address: "nowhere", reason: "there is nothing to ask")
+    for target in targets {
+      do throws(StatusError) {
+        return .success(try await StatusClient.status(of: target))
+      } catch {
+        fault = error
+      }
     }
-    guard listen.port != 0 else {
-      complain("\(config): http.listen: port 0: the log has the port; give it with --address")
-      throw ExitCode(Exit.configuration)
-    }
-    return StatusAddress(listeningHost: listen.host, port: Int(listen.port))
+    return .failure(fault)
   }
 }
 

@@ -33,7 +33,7 @@ import Testing
 
   @Test func `without either it asks where an instance listens that was not told`() throws {
     let command = try StatusCommand.parse([])
-    #expect(command.config == nil && command.address == nil && !command.json)
+    #expect(command.place.config == nil && command.place.address == nil && !command.json)
     #expect(StatusAddress.standard == StatusAddress(argument: "127.0.0.1:9479"))
   }
 }

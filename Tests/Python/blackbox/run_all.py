@@ -28,6 +28,7 @@ SCENARIOS = [
     "tap",
     "stop",
     "service",
+    "admin",
     "liveness",
     "page",
     "restart_state",
