@@ -24,8 +24,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 # What the build links, and what the tests run besides. pkg-config: SwiftPM finds libraries by it.
 BUILD_PACKAGES := \
   librdkafka-dev libprotobuf-c-dev libsystemd-dev libzstd-dev liblz4-dev libsnappy-dev \
-  libcurl4-openssl-dev pkg-config
-TEST_PACKAGES := openssl protobuf-compiler protobuf-c-compiler python3-venv zstd prometheus \
+  libcurl4-openssl-dev libcrypt-dev pkg-config
+TEST_PACKAGES := openssl curl protobuf-compiler protobuf-c-compiler python3-venv zstd prometheus \
   prometheus-alertmanager systemd chromium
 
 # What makes and judges the Debian package, and boots machines that install it.
