@@ -25,7 +25,7 @@ import Testing
         "summary":"battery_v of sat-7: 3.1 instead of 4, warning by low-battery",\
         "value":"3.1"},"startsAt":"1970-01-01T00:01:40.000000Z",\
         "endsAt":"1970-01-01T00:07:20.000000Z",\
-        "generatorURL":"https://page/#anomaly-00c0ffee00c0ffee"}]
+        "generatorURL":"https://page/#a-00c0ffee00c0ffee"}]
         """)
   }
 
@@ -60,7 +60,7 @@ import Testing
       text.hasSuffix(
         """
         "startsAt":"1970-01-01T00:01:40.000000Z","endsAt":"1970-01-01T00:02:40.000000Z",\
-        "generatorURL":"https://page/#anomaly-00c0ffee00c0ffee",\
+        "generatorURL":"https://page/#a-00c0ffee00c0ffee",\
         "fingerprint":"\(AlertFingerprint.text(resolved.labels(pipeline: "fleet")))"}]}
         """))
     #expect(text.contains(#""status":"resolved","labels""#))

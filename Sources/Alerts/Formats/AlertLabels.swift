@@ -66,8 +66,8 @@ extension Alert {
     return "\(subject): \(numbers)\(severity) by \(step.detector)"
   }
 
-  /// The page's place of the anomaly.
-  func link(pageURL: String?) -> String? { pageURL.map { "\($0)/#anomaly-\(step.id)" } }
+  /// The anomaly's place on the page, while it is open.
+  func link(pageURL: String?) -> String? { pageURL.map { "\($0)/#a-\(step.id)" } }
 
   /// `45`, not `45.0`.
   private static func text(_ number: Double) -> String {

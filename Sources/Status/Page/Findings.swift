@@ -33,7 +33,8 @@ extension Finding {
   static func all(_ view: StatusView) -> [Finding] {
     let found = [
       anomalies(view), brokers(view.status), flood(view.status), deadLetters(view),
-      reload(view.status), registry(view.status), paused(view.status), drift(view.status),
+      reload(view.status), alerts(view.status), registry(view.status), paused(view.status),
+      drift(view.status),
     ].compactMap(\.self)
     let ranks: [Verdict.Tone] = [.bad, .warning, .busy, .good]
     return ranks.flatMap { tone in found.filter { $0.tone == tone } }
@@ -94,6 +95,17 @@ extension Finding {
     return Finding(
       tone: .warning, text: "The configuration file was refused \(age) ago.",
       meaning: "What was in force before still is: \(Sentence.whole(reload.detail))",
+      section: .instance)
+  }
+
+  private static func alerts(_ status: PipelineStatus) -> Finding? {
+    let stuck = status.webhooks.filter { $0.isSending && $0.queuedCount > 0 && $0.trouble != nil }
+    guard let first = stuck.first, let trouble = first.trouble else { return nil }
+    return Finding(
+      tone: .warning,
+      text: "Alerts do not leave: \(Quantity.count(Int64(first.queuedCount), of: "step")) for "
+        + "\(first.name) \(first.queuedCount == 1 ? "waits" : "wait").",
+      meaning: "They are tried again until they are taken. \(Sentence.whole(trouble))",
       section: .instance)
   }
 

@@ -36,6 +36,9 @@ enum InstanceSection {
         ))
     }
     if let registry = status.schemaRegistry { rows.append(("Schema registry", words(registry))) }
+    for webhook in status.webhooks.prefix(webhookShownMax) {
+      rows.append(("Alerts to \(webhook.name)", words(webhook, status)))
+    }
     return rows
   }
 
@@ -76,7 +79,24 @@ enum InstanceSection {
       """
   }
 
+  private static func words(
+    _ webhook: PipelineStatus.Webhook, _ status: PipelineStatus
+  ) -> Markup {
+    guard webhook.isSending else { return "sent by another instance" }
+    let trouble: Markup = webhook.trouble.map { "; \($0)" } ?? .none
+    let age = Quantity.age(status.oldestAgeSeconds(of: webhook))
+    let waiting: Markup =
+      webhook.queuedCount == 0
+      ? "none waits"
+      : "\(Quantity.count(Int64(webhook.queuedCount), of: "step")) waiting, the oldest for \(age)"
+    return """
+      \(Quantity.count(webhook.sentCount, of: "step")) sent, \(waiting), \
+      \(.count(webhook.refusedCount)) refused\(trouble)
+      """
+  }
+
   static let brokerShownMax = 32
+  static let webhookShownMax = 16
 
   private static func brokers(_ status: PipelineStatus) -> Markup {
     guard !status.brokers.isEmpty else {

@@ -70,11 +70,10 @@ extension PlotPoint {
 }
 
 extension TableSize {
-  /// Nil while the table's size is not known.
-  init?(_ table: PipelineStatus.Table) {
-    guard let byteCount = table.byteCount else { return nil }
+  /// As far as it is known.
+  init(_ table: PipelineStatus.Table) {
     self.init(
       name: table.name, version: table.version, fileCount: table.fileCount.map(Int64.init),
-      byteCount: byteCount, rowCount: table.rowCount)
+      byteCount: table.byteCount, rowCount: table.rowCount, trouble: table.trouble)
   }
 }

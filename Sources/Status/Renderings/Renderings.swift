@@ -104,6 +104,6 @@ struct StatusView: Sendable {
     self.connections = connections
     self.history = history
     self.plots = plots
-    self.tables = tables ?? status.tables.compactMap(TableSize.init)
+    self.tables = tables ?? status.tables.map(TableSize.init)
   }
 }

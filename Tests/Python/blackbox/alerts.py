@@ -212,7 +212,7 @@ def check_requests(day):
         require(headers.get("Authorization") == basic(USER, PASSWORD), f"{headers}")
     _, alert, payload = day.hook.taken()[0]
     require(payload["version"] == "4" and payload["receiver"] == "hook", f"{payload}")
-    require(alert["generatorURL"].startswith("https://page.example.net/#anomaly-"), f"{alert}")
+    require(alert["generatorURL"].startswith("https://page.example.net/#a-"), f"{alert}")
     require(len(alert["fingerprint"]) == 16, f"{alert}")
     log = "".join(path.read_text(errors="replace") for path in day.scenario.folder.glob("*.log"))
     for secret in (TOKEN, PASSWORD, "team=ops"):

@@ -148,10 +148,18 @@ import Testing
     let text = FactSections.tables([size]).text
     #expect(text.contains("readings_buses</th><td>12 345</td><td>3.0 MiB</td><td>12</td>"))
     #expect(FactSections.tables([]).text.contains("Not known yet."))
+    var table = PipelineStatus.Table(name: "windows")
+    table.trouble = "windows/_delta_log is damaged"
+    let unread = FactSections.tables([TableSize(table)]).text
+    #expect(unread.contains("windows</th><td>–</td>"))
+    #expect(unread.contains("windows cannot be read: windows/_delta_log is damaged"))
   }
 
   @Test func `the instance and what it stands on`() {
     let text = InstanceSection.markup(Example.view(Example.busy())).text
+    #expect(text.contains("<dt>Alerts to pager</dt><dd>12 steps sent, 4 steps waiting, the oldest"))
+    #expect(text.contains("; alerts wait: it answered 503: &quot;busy&quot;</dd>"))
+    #expect(text.contains("<dt>Alerts to standby</dt><dd>sent by another instance</dd>"))
     #expect(text.contains("<strong>refused</strong> at"))
     #expect(text.contains("kafka.brokers cannot change"))
     #expect(text.contains("kafka-1:9092/1</th><td class=\"t\">UP</td><td>0.002 s</td>"))

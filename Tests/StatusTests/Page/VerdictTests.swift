@@ -141,11 +141,12 @@ import Testing
   @Test func `findings are there, the worst first`() {
     let found = findings { _ in }
     #expect(found.first?.text == "In the fleet: 1 critical anomaly open.")
-    #expect(found.map(\.tone) == [.bad, .warning, .warning, .warning, .busy, .busy])
+    #expect(found.map(\.tone) == [.bad, .warning, .warning, .warning, .warning, .busy, .busy])
     let text = found.map(\.text).joined(separator: " ")
     #expect(text.contains("1 of 2 brokers cannot be reached: kafka-2:9092/2."))
     #expect(text.contains("1 dead letter in the last 15 min."))
     #expect(text.contains("The configuration file was refused 30 s ago."))
+    #expect(text.contains("Alerts do not leave: 4 steps for pager wait."))
     #expect(text.contains("1 partition held back"))
     #expect(text.contains("Records of buses have what the schema does not."))
   }
@@ -157,6 +158,7 @@ import Testing
       status.lastReload?.isAccepted = true
       status.partitions[1].isPaused = false
       status.drift = []
+      status.webhooks[0].trouble = nil
       status.labelledTotals = []
     }
     #expect(found == [])
