@@ -26,7 +26,7 @@ BUILD_PACKAGES := \
   librdkafka-dev libprotobuf-c-dev libsystemd-dev libzstd-dev liblz4-dev libsnappy-dev \
   libcurl4-openssl-dev libcrypt-dev pkg-config
 TEST_PACKAGES := openssl curl protobuf-compiler protobuf-c-compiler python3-venv zstd prometheus \
-  prometheus-alertmanager systemd chromium
+  prometheus-alertmanager systemd chromium default-jre-headless
 
 # What makes and judges the Debian package, and boots machines that install it.
 PACKAGE_PACKAGES := dpkg-dev binutils python3-minimal
@@ -34,18 +34,18 @@ PACKAGE_TEST_PACKAGES := lintian man-db debootstrap systemd-container
 
 # The steps of `make test` in order. .ci/run asks for this list and times each.
 TEST_STEPS := test-setup test-build test-swift test-python test-deploy test-docs test-fuzz \
-  test-simulate test-blackbox test-package test-systemd
+  test-simulate test-blackbox test-readers test-package test-systemd
 
 # Self-tests of the oracles: an oracle that cannot fail proves nothing.
 PYTHON_SELF_TESTS := reference anomaly_reference verify_tables wind_farm detector_scores \
-  mutate_protocol
+  mutate_protocol readers/comparison
 
 # What `make simulate` runs: this many seeds, or the one of SEED, which tells what happens.
 SEEDS ?= 2000
 SEED ?=
 
 .PHONY: setup setup-build setup-debian setup-python setup-deb setup-package-tests setup-roots \
-  build proto demo bench simulate clean install uninstall deb \
+  build proto demo bench year simulate clean install uninstall deb \
   test $(TEST_STEPS) print-test-steps
 
 # ---- setup -------------------------------------------------------------------------------------
@@ -148,6 +148,14 @@ bench: setup-build
 	  echo "== $$benchmark"; \
 	  $(SWIFT) run -c release --skip-build $$benchmark; \
 	done
+
+# A year of commits, one a simulated minute, with maintenance on: some gigabytes below YEAR_ROOT,
+# which must not be there yet.
+YEAR_ROOT ?= .build/year
+YEAR_COMMITS ?= 500000
+year: setup-build setup-python
+	$(RELEASE_BUILD) --product YearBenchmark
+	.build/release/YearBenchmark --root $(YEAR_ROOT) --commits $(YEAR_COMMITS) --python $(PYTHON)
 
 clean:
 	rm -rf .build $(VENV)
@@ -255,10 +263,12 @@ test-docs:
 	$(PYTHON) $(SOURCES_PYTHON)/docs/docs_self_test.py
 	DOWNLINKD=$(CURDIR)/.build/debug/downlinkd $(PYTHON) $(SOURCES_PYTHON)/docs/docs_commands.py
 
-# The wire plan against libprotobuf-c, guided by coverage, for a bounded time; any difference ends it.
+# Guided by coverage, for a bounded time each: the wire plan against libprotobuf-c, where any
+# difference ends it; and Parquet files and log checkpoints from outside.
 FUZZ_SECONDS ?= 60
 test-fuzz:
-	Tests/Fuzz/run $(FUZZ_SECONDS)
+	Tests/Fuzz/run decode $(FUZZ_SECONDS)
+	Tests/Fuzz/run parquet $(FUZZ_SECONDS)
 
 # The real pipeline over a simulated broker, disk and clock: a seed is a course of disasters. About
 # 0.2 s a seed on one core.
@@ -266,12 +276,18 @@ simulate: setup-build
 	$(RELEASE_BUILD) --product downlinkd-simulator
 	.build/release/downlinkd-simulator $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
+# Half of them in CI, which has an hour and a half for everything.
+test-simulate: SEEDS := 1000
 test-simulate: simulate
 
 # The real binary against an embedded broker: kill -9, two instances, bad input, a full disk.
 test-blackbox:
 	DOWNLINKD=$(CURDIR)/.build/debug/downlinkd \
-	  $(PYTHON) $(SOURCES_PYTHON)/blackbox/run_all.py --quick
+	  $(PYTHON) $(SOURCES_PYTHON)/blackbox/run_all.py --quick --jobs 2
+
+# Every engine that people point at the directory, after everything that happens to tables.
+test-readers:
+	DOWNLINKD=$(CURDIR)/.build/debug/downlinkd $(PYTHON) $(SOURCES_PYTHON)/readers/readers.py
 
 # Lintian, the manual pages, the same bytes twice.
 test-package: setup-package-tests deb

@@ -26,7 +26,7 @@ func benchmark(_ name: String, uses: [Target.Dependency]) -> Target {
 func tests(_ name: String, uses: [Target.Dependency] = []) -> Target {
   .testTarget(
     name: name + "Tests",
-    dependencies: [.byName(name: name)] + uses,
+    dependencies: [.byName(name: name), "TestSupport"] + uses,
     swiftSettings: settings)
 }
 
@@ -71,18 +71,25 @@ let package = Package(
     module("Decode", uses: ["Base", "Telemetry", "CProtobufC", "CTelemetryProto"]),
     module("Windows", uses: ["Base", "Telemetry"]),
     module("Detectors", uses: ["Base", "Telemetry"]),
+    module("Devices", uses: ["Base", "Telemetry"]),
     module("Duplicates", uses: ["Base", "Telemetry"]),
     module("SchemaRegistry", uses: ["Base", "Storage", "HTTPClient", "Decode"]),
     module("Inference", uses: ["Base", "Telemetry", "Decode"]),
     module("Parquet", uses: ["Base", "CZstd", "CLz4", "CSnappy"]),
-    module("DeltaLog", uses: ["Base", "Storage"]),
+    module("DeltaLog", uses: ["Base", "Storage", "Parquet"]),
     module("Ledger", uses: ["Base", "Storage"]),
     module("TableReading", uses: ["Base", "Storage", "Windows", "Parquet", "DeltaLog"]),
     module(
       "Pipeline",
       uses: [
         "Base", "Telemetry", "Storage", "Metrics", "Kafka", "Decode", "Windows", "Detectors",
-        "Duplicates", "Parquet", "DeltaLog", "Ledger", "TableReading",
+        "Devices", "Duplicates", "Parquet", "DeltaLog", "Ledger", "TableReading",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    module(
+      "Maintenance",
+      uses: [
+        "Base", "Telemetry", "Storage", "Parquet", "DeltaLog", "Ledger", "TableReading",
         .product(name: "Logging", package: "swift-log"),
       ]),
     module("Audit", uses: ["Base", "Storage", "Parquet", "DeltaLog", "Ledger"]),
@@ -96,13 +103,13 @@ let package = Package(
       "Simulator",
       uses: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Duplicates",
-        "Parquet", "DeltaLog", "Ledger", "Pipeline", "Audit",
+        "Parquet", "DeltaLog", "Ledger", "Maintenance", "Pipeline", "Audit",
         .product(name: "Logging", package: "swift-log"),
       ]),
     module(
       "Status",
       uses: [
-        "Base", "Telemetry", "Metrics", "TableReading", "Pipeline", "CCrypt",
+        "Base", "Telemetry", "Metrics", "TableReading", "Pipeline", "Maintenance", "CCrypt",
         // swift-metrics, which Hummingbird links, has a module of the name of ours.
         .product(
           name: "Hummingbird", package: "hummingbird",
@@ -123,7 +130,7 @@ let package = Package(
       dependencies: [
         "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Detectors", "Duplicates",
         "Parquet", "DeltaLog", "Ledger", "TableReading", "Pipeline", "Audit", "SchemaRegistry",
-        "Inference", "Config", "Status", "Alerts", "CSystemd",
+        "Inference", "Config", "Status", "Alerts", "Maintenance", "CSystemd",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -138,11 +145,23 @@ let package = Package(
 
     .target(name: "CDecodeScanner", path: "Benchmarks/CDecodeScanner"),
     benchmark("DecodeBenchmark", uses: ["Base", "Telemetry", "Decode", "CDecodeScanner"]),
-    benchmark("WindowsBenchmark", uses: ["Base", "Telemetry", "Windows"]),
+    benchmark("WindowsBenchmark", uses: ["Base", "Telemetry", "Windows", "Devices"]),
     benchmark("DetectorsBenchmark", uses: ["Base", "Telemetry", "Detectors"]),
     benchmark("DetectorReplay", uses: ["Base", "Telemetry", "Detectors"]),
     benchmark("ParquetBenchmark", uses: ["Base", "Parquet"]),
+    benchmark(
+      "CompactionBenchmark",
+      uses: [
+        "Base", "Storage", "Parquet", "DeltaLog", "TableReading", "Maintenance",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     benchmark("FetchBenchmark", uses: ["Base", "Telemetry", "Kafka"]),
+    benchmark(
+      "YearBenchmark",
+      uses: [
+        "Base", "Storage", "Parquet", "DeltaLog", "Ledger", "Maintenance",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     benchmark(
       "StatusBenchmark",
       uses: [
@@ -156,17 +175,22 @@ let package = Package(
         "Ledger", "Pipeline", .product(name: "Logging", package: "swift-log"),
       ]),
 
+    // What the tests of several modules share.
+    .target(
+      name: "TestSupport", dependencies: ["Storage"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     tests("Base"),
     tests("Storage", uses: ["Base"]),
     tests("Kafka", uses: ["Base", "Telemetry"]),
     tests("Decode", uses: ["Base", "Telemetry", "CProtobufC"]),
     tests("Windows", uses: ["Base", "Telemetry"]),
     tests("Detectors", uses: ["Base", "Telemetry"]),
+    tests("Devices", uses: ["Base", "Telemetry", "Windows"]),
     tests("Duplicates", uses: ["Base", "Telemetry"]),
     tests("SchemaRegistry", uses: ["Base", "Decode"]),
     tests("Inference", uses: ["Base", "Telemetry", "Decode"]),
     tests("Parquet", uses: ["Base"]),
-    tests("DeltaLog", uses: ["Base", "Storage"]),
+    tests("DeltaLog", uses: ["Base", "Storage", "Parquet"]),
     tests("Telemetry", uses: ["Base"]),
     tests("Metrics", uses: ["Base"]),
     tests("Ledger", uses: ["Base", "Storage"]),
@@ -174,8 +198,15 @@ let package = Package(
     tests(
       "Pipeline",
       uses: [
-        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Duplicates", "Parquet",
-        "DeltaLog", "Ledger", "TableReading", .product(name: "Logging", package: "swift-log"),
+        "Base", "Telemetry", "Storage", "Kafka", "Decode", "Windows", "Devices", "Duplicates",
+        "Parquet", "DeltaLog", "Ledger", "TableReading",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    tests(
+      "Maintenance",
+      uses: [
+        "Base", "Storage", "Parquet", "DeltaLog", "Ledger",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "Audit",
@@ -184,7 +215,9 @@ let package = Package(
         "DeltaLog", "Ledger", "TableReading", "Pipeline",
         .product(name: "Logging", package: "swift-log"),
       ]),
-    tests("Simulator", uses: ["Base", "Telemetry", "Storage", "Kafka", "Decode", "Pipeline"]),
+    tests(
+      "Simulator",
+      uses: ["Base", "Telemetry", "Storage", "Parquet", "Kafka", "Decode", "Pipeline"]),
     tests("HTTPClient", uses: ["Base"]),
     tests(
       "Alerts",
@@ -193,15 +226,16 @@ let package = Package(
     tests(
       "Status",
       uses: [
-        "Base", "Telemetry", "Metrics", "Pipeline",
+        "Base", "Telemetry", "Metrics", "Pipeline", "Maintenance",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
     .testTarget(
       name: "DownlinkdTests",
       dependencies: [
-        "downlinkd", "Base", "Telemetry", "Kafka", "Decode", "Detectors", "Inference", "Pipeline",
-        "Config", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "downlinkd", "Base", "Telemetry", "Kafka", "Decode", "Detectors", "Inference", "Parquet",
+        "Pipeline", "Config",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),

@@ -3,9 +3,11 @@
 //     WindowsBenchmark [--devices N] [--seconds N] [--metrics N] [--late PERCENT]
 //                      [--windows one|three] [--narrow]
 //
-// Prints rates, bytes of state a series, and a hash of everything that fired: the same for the same
-// arguments on every machine, so that a faster version can be seen to compute the same.
+// Prints rates, what the directory of devices costs behind them, bytes of state a series, and a
+// hash of everything that fired: the same for the same arguments on every machine, so that a faster
+// version can be seen to compute the same.
 import Base
+import Devices
 import Glibc
 import Telemetry
 import Windows
@@ -129,7 +131,8 @@ func run(_ arguments: Arguments) {
     schema: schema, windows: arguments.windows, options: EventTimeOptions())
   var batch = ReadingBatch(schema: schema)
   var firings = FiringBatch(attributeCount: 2)
-  var elapsedNanos = 0
+  var directory = DeviceDirectory(attributeCount: 2)
+  var (elapsedNanos, directoryNanos, recordCount) = (0, 0, 0)
   var (readingCount, firingCount) = (0, 0)
   var hashValue: UInt64 = 0
   let chunk = min(arguments.devices, 4096)
@@ -141,7 +144,12 @@ func run(_ arguments: Arguments) {
       let start = threadNanos()
       windows.apply(
         &batch, records: 0..<batch.recordCount, vocabulary: vocabulary, into: &firings)
-      elapsedNanos += threadNanos() - start
+      let behind = threadNanos()
+      elapsedNanos += behind - start
+      directory.apply(
+        batch, records: 0..<batch.recordCount, deviceCount: vocabulary.devices.count)
+      directoryNanos += threadNanos() - behind
+      recordCount += batch.recordCount
       readingCount += batch.rowCount
       firingCount += firings.rowCount
       hashValue = hash(firings, after: hashValue)
@@ -154,6 +162,8 @@ func run(_ arguments: Arguments) {
   print("readings          \(readingCount), \(Int(Double(readingCount) / time)) a second")
   print("samples           \(samples), \(Int(Double(samples) / time)) a second")
   print("nanoseconds       \(Int(time * 1e9) / max(readingCount, 1)) a reading")
+  let directoryTime = Double(directoryNanos) / Double(max(recordCount, 1))
+  print("directory         \((directoryTime * 10).rounded() / 10) nanoseconds a record")
   print("firing rows       \(firingCount)")
   print("state             \(windows.byteCount / max(series, 1)) bytes a series")
   print("counts            late \(windows.counts.late), fired again \(windows.counts.firedAgain)")

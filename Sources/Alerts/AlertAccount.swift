@@ -9,6 +9,9 @@ package struct AlertAccount: Equatable, Sendable {
   package var sentCount: Int64 = 0
   package var refusedCount: Int64 = 0
   package var leftOutCount: Int64 = 0
+  /// Commits of the table that were cleaned up from its log before their steps were told; not each
+  /// had some.
+  package var missedCommitCount: Int64 = 0
   /// Requests that failed and are tried again.
   package var failedCount: Int64 = 0
   /// Steps that wait.

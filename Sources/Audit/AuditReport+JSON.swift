@@ -90,6 +90,7 @@ extension TableFigure {
       "owed_entries": .int(owedEntryCount), "files": .int(files.count),
       "bytes": .int(files.byteCount), "rows": .int(rowCount),
       "removed_files": .int(removedFileCount), "foreign_commits": .int(foreignCommitCount),
+      "maintenance_commits": .int(maintenanceCommitCount),
     ]
   }
 }

@@ -99,6 +99,8 @@ package struct TableFigure: Equatable, Sendable {
   /// Files that another program removed from it.
   package var removedFileCount = 0
   package var foreignCommitCount = 0
+  /// Commits of our own maintenance, which do not come from the ledger.
+  package var maintenanceCommitCount = 0
 }
 
 extension Int64 {

@@ -35,9 +35,9 @@ extension RootAudit {
   private mutating func check(
     _ path: String, _ facts: FileFacts, of reading: TableReading
   ) throws(AuditError) {
-    let isOurs = OwnName.data(StoragePath.name(of: path), pipeline: options.pipeline) != nil
+    let isOwn = isOurs(path)
     let verdict = try FileCheck.data(
-      path, facts, isOurs: isOurs, readsContents: options.readsContents, storage)
+      path, facts, isOurs: isOwn, readsContents: options.readsContents, storage)
     switch verdict {
     case .whole(let byteCount): if byteCount > 0 { figures.contents.add(byteCount) }
     case .absent:
@@ -70,9 +70,9 @@ extension RootAudit {
         continue
       }
       let full = reading.folder + "/" + path
-      let isOurs = OwnName.data(StoragePath.name(of: path), pipeline: options.pipeline) != nil
+      let isOwn = isOurs(path)
       switch try FileCheck.data(
-        full, facts, isOurs: isOurs, readsContents: options.readsContents, storage)
+        full, facts, isOurs: isOwn, readsContents: options.readsContents, storage)
       {
       case .whole: break
       case .absent: report(missing: full, facts, of: reading)
@@ -88,6 +88,7 @@ extension RootAudit {
     let origin =
       switch facts.origin {
       case .log(let version): "version \(version) of the table"
+      case .checkpoint(let version): "the log checkpoint of version \(version)"
       case .entry(let version): "ledger entry \(version), which the table is still owed,"
       }
     let rows = facts.rowCount.map { "\($0) rows" } ?? "its rows"
@@ -103,6 +104,7 @@ extension RootAudit {
   ) throws(AuditError) -> String? {
     let actions: [JSONValue]
     switch facts.origin {
+    case .checkpoint: return reading.state?.file(hash: key)?.path
     case .log(let version):
       actions = (try? reading.reader.commit(version))?.actions ?? []
     case .entry(let version):
@@ -118,11 +120,21 @@ extension RootAudit {
     return nil
   }
 
+  /// Whether a data file was made by this pipeline, for an entry or beside them, by its name.
+  private func isOurs(_ path: String) -> Bool {
+    let name = StoragePath.name(of: path)
+    return OwnName.data(name, pipeline: options.pipeline) != nil
+      || OwnName.maintained(name, pipeline: options.pipeline) != nil
+  }
+
   /// A file that neither the log nor an entry names.
   private mutating func explain(
     _ path: String, of reading: TableReading, _ proof: OrphanProof
   ) throws(AuditError) {
     guard let size = try size(path) else { return }
+    if let name = OwnName.maintained(StoragePath.name(of: path), pipeline: options.pipeline) {
+      return explain(maintained: name, path, size, of: reading)
+    }
     guard let name = OwnName.data(StoragePath.name(of: path), pipeline: options.pipeline) else {
       return noteForeign(path, size)
     }
@@ -138,6 +150,27 @@ extension RootAudit {
       note(
         .table(reading.name, path: path),
         "nothing names it (\(size) bytes): left by a commit that failed, or of one under way",
+        isFirst: figures.undecided.count <= Self.noteCountMax)
+    }
+  }
+
+  /// A file that maintenance made and no commit names: by the log alone (`MaintenanceFileName`).
+  private mutating func explain(
+    maintained name: OwnName.Maintained, _ path: String, _ size: Int64, of reading: TableReading
+  ) {
+    let last = name.baseVersion + DeltaTable.maintenanceReach
+    if reading.isComplete, reading.figure.deltaVersion >= last {
+      figures.orphans.add(size)
+      note(
+        .table(reading.name, path: path),
+        "an orphan of \(size) bytes: left by maintenance that was given up, and no version of the "
+          + "table behind \(last) can name it", advice: "it may be deleted",
+        isFirst: figures.orphans.count <= Self.noteCountMax)
+    } else {
+      figures.undecided.add(size)
+      note(
+        .table(reading.name, path: path),
+        "nothing names it (\(size) bytes): left by maintenance that was given up, or under way",
         isFirst: figures.undecided.count <= Self.noteCountMax)
     }
   }
@@ -201,14 +234,14 @@ extension RootAudit {
     let keys = after.state.partitions.keys.filter {
       $0.partition == name.partition && $0.incarnation == name.incarnation
     }
-    let isRetired = digests.contains { digest in
-      keys.contains { name.belongs(to: digest.commitID, $0) }
-    }
+    let isRetired =
+      digests.contains { digest in keys.contains { name.belongs(to: digest.commitID, $0) } }
+      || OrphanProof(after.state).holds(for: name)
     if after.isWhole, isRetired {
       figures.orphans.add(size)
       note(
         .file(path),
-        "an orphan of \(size) bytes: newer snapshots have pushed it out",
+        "an orphan of \(size) bytes: its partition has moved on without it",
         advice: "it may be deleted", isFirst: figures.orphans.count <= Self.noteCountMax)
     } else {
       figures.undecided.add(size)

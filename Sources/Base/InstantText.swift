@@ -21,7 +21,8 @@ package struct InstantText: Equatable, Sendable {
       let minute = Self.number(&rest, digitCount: 2), Self.take(&rest, ":"),
       let second = Self.number(&rest, digitCount: 2)
     else { return nil }
-    guard year >= 1, (1...12).contains(month), (1...Self.dayCount(year, month)).contains(day),
+    guard year >= 1, (1...12).contains(month),
+      (1...Timestamp.dayCount(year: year, month: month)).contains(day),
       hour < 24, minute < 60, second < 60, let nanos = Self.fraction(&rest),
       let offsetMinutes = Self.offset(&rest), rest.isEmpty
     else { return nil }
@@ -68,13 +69,5 @@ package struct InstantText: Equatable, Sendable {
       take(&rest, ":"), let minutes = number(&rest, digitCount: 2), minutes < 60
     else { return nil }
     return (isWest ? -1 : 1) * (hours * 60 + minutes)
-  }
-
-  private static func dayCount(_ year: Int, _ month: Int) -> Int {
-    switch month {
-    case 4, 6, 9, 11: 30
-    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-    default: 31
-    }
   }
 }

@@ -49,6 +49,15 @@ package enum Timestamp {
     return Int32(truncatingIfNeeded: era * 146_097 + dayOfEra - 719_468)
   }
 
+  /// Days of a month, 1 to 12, of the Gregorian calendar.
+  package static func dayCount(year: Int, month: Int) -> Int {
+    switch month {
+    case 4, 6, 9, 11: 30
+    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+    default: 31
+    }
+  }
+
   /// `2026-11-21`.
   package static func dateText(day: Int32) -> String {
     let (year, month, dayOfMonth) = civil(day: day)

@@ -29,6 +29,8 @@ extension Configuration {
     out.items("windows", windows) { $0.write($1) }
     out.items("detectors", detectors) { $0.write($1) }
     out.block("storage") { $0.write(storage) }
+    out.block("tables") { $0.write(tables) }
+    out.block("maintenance") { $0.write(maintenance) }
     out.block("memory") { out in
       out.line("buffers", .word(ByteCountText.text(byteCount: memory.bufferByteCountMax)))
     }
@@ -161,6 +163,7 @@ extension EffectiveText {
     duration("max_future_skew", time.maxFutureSkewMicros)
     line("plausible_from", .word(DateText.text(micros: time.plausibleFromMicros)))
     duration("device_idle", time.deviceIdleMicros)
+    line("partition_idle", .word(time.shownPartitionIdle))
   }
 
   mutating func write(_ registry: Configuration.SchemaRegistry) {
@@ -214,10 +217,11 @@ extension EffectiveText {
       if let unit = source.time.unit { out.line("unit", .word(unit.rawValue)) }
     }
     if let sequence = source.sequence { line("sequence", .text(sequence)) }
-    if source.attributes.contains(where: \.isRenamed) {
+    if source.attributes.contains(where: { $0.isRenamed || $0.description != nil }) {
       items("attributes", source.attributes) { out, attribute in
         out.line("field", .text(attribute.field))
         out.line("name", .text(attribute.name))
+        if let text = attribute.description { out.line("description", .text(text)) }
       }
     } else {
       line("attributes", .texts(source.attributes.map(\.field)))
@@ -235,6 +239,7 @@ extension EffectiveText {
         if let key = field.key { out.line("key", .text(key)) }
         out.line("name", .text(field.name))
         if let unit = field.unit { out.line("unit", .text(unit)) }
+        if let text = field.description { out.line("description", .text(text)) }
       }
     }
     if let deduplication = source.deduplication {
@@ -330,5 +335,22 @@ extension EffectiveText {
       if let level = storage.parquet.level { out.line("level", .word("\(level)")) }
       out.line("row_group_rows", .word("\(storage.parquet.rowGroupRowCount)"))
     }
+    let budget = storage.budgetByteCount.map { ByteCountText.text(byteCount: $0) }
+    line("budget", .word(budget ?? "none"))
+    line("budget_warning", .word(Format.text(ofShare: storage.budgetWarningShare)))
+  }
+
+  mutating func write(_ tables: Configuration.Tables) {
+    for (name, keep) in tables.keeps.sorted(by: { $0.key < $1.key }) {
+      block(name) { $0.line("keep", .word(keep.text)) }
+    }
+    block("devices") { out in
+      let every = tables.devicesEveryMicros.map { DurationText.text(micros: $0) }
+      out.line("every", .word(every ?? "never"))
+    }
+  }
+
+  mutating func write(_ maintenance: Configuration.Maintenance) {
+    for (key, value) in maintenance.values { line(key, .word(value)) }
   }
 }

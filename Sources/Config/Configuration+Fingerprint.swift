@@ -92,6 +92,10 @@ private struct CanonicalText {
     line("max_future_skew", time.maxFutureSkewMicros)
     line("plausible_from", time.plausibleFromMicros)
     line("device_idle", time.deviceIdleMicros)
+    // What holds where nothing is said has no line: this form is older.
+    if time.partitionIdleMicros != time.standardPartitionIdleMicros {
+      line("partition_idle", time.partitionIdleMicros.map { "\($0)" } ?? "never")
+    }
   }
 
   /// Where they are those of every file that says nothing there is no line: this form is older than

@@ -71,6 +71,8 @@ extension Configuration {
       /// The column: by default the path with `_` for `.`, or what is left of a header's name
       /// (`Configuration.columnName`).
       package let name: String
+      /// What it is, for people: the column's comment.
+      package var description: String?
     }
 
     /// Where a reading has its event time.
@@ -102,6 +104,8 @@ extension Configuration {
     package let name: String
     /// The unit, for people.
     package let unit: String?
+    /// What it is, for people: the column's comment.
+    package var description: String?
   }
 
   /// The unit of an integer time field, counted from 1970-01-01T00:00:00Z.
@@ -124,6 +128,32 @@ extension Configuration {
     package let plausibleFromMicros: Int64
     /// After how much of the partition's time without a record a device counts as idle.
     package let deviceIdleMicros: Int64
+    /// After how much of the wall clock without a record a partition counts as idle.
+    package let partitionIdle: PartitionIdle
+    /// The same in microseconds; nil for never.
+    package var partitionIdleMicros: Int64? {
+      switch partitionIdle {
+      case .never: nil
+      case .standard: standardPartitionIdleMicros
+      case .after(let micros): micros
+      }
+    }
+
+    var standardPartitionIdleMicros: Int64 { max(deviceIdleMicros, Default.partitionIdleMin) }
+
+    /// For people.
+    var shownPartitionIdle: String {
+      partitionIdleMicros.map { DurationText.text(micros: $0) } ?? "never"
+    }
+  }
+
+  /// When a partition counts as idle.
+  package enum PartitionIdle: Hashable, Sendable {
+    case never
+    /// What holds where nothing is said: as a device does, but not at a short pause of all.
+    case standard
+    /// Microseconds.
+    case after(Int64)
   }
 
   /// The column of a field path: `position.altitude_km` is `position_altitude_km`. Of a header it

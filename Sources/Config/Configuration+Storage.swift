@@ -7,6 +7,10 @@ extension Configuration {
     /// How often, at least, state snapshots are written while records come.
     package let stateIntervalMicros: Int64
     package let parquet: Parquet
+    /// What all files under the root together may come to, bytes; nil: nobody says.
+    package let budgetByteCount: Int64?
+    /// From this share of the budget on there is a warning, above 0 to 1.
+    package let budgetWarningShare: Double
 
     /// A commit is cut when either is reached.
     package struct Commit: Hashable, Sendable {

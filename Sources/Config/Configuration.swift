@@ -17,6 +17,8 @@ package struct Configuration: Sendable {
   package let windows: [Window]
   package let detectors: [Detector]
   package let storage: Storage
+  package let tables: Tables
+  package let maintenance: Maintenance
   package let memory: Memory
   package let http: HTTP
   package let admin: Admin

@@ -6,6 +6,9 @@ enum Default {
   static let allowedLateness: Int64 = 1 * minutes
   static let maxFutureSkew: Int64 = 5 * minutes
   static let deviceIdle: Int64 = 1 * hours
+  /// Of `partition_idle`, which else is `device_idle`: when all fall silent at once, most often
+  /// producers are being restarted, and what they send next would revise every window.
+  static let partitionIdleMin: Int64 = 10 * minutes
   /// 2000-01-01: before it no device of ours had a clock; after it, clocks that start at 1970,
   /// 1980 (GPS) or at their build date's year 0 are caught.
   static let plausibleFrom = Int64(Timestamp.day(year: 2000, month: 1, day: 1)) * days
@@ -78,6 +81,8 @@ enum Allowed {
   static let allowedLateness: ClosedRange<Int64> = 0...400 * Default.days
   static let maxFutureSkew: ClosedRange<Int64> = Default.seconds...30 * Default.days
   static let deviceIdle: ClosedRange<Int64> = Default.seconds...400 * Default.days
+  /// Below a second the proof that nothing comes takes as long as the silence.
+  static let partitionIdle: ClosedRange<Int64> = Default.seconds...400 * Default.days
   static let plausibleFrom: ClosedRange<Int64> =
     0...Int64(Timestamp.day(year: 2100, month: 1, day: 1)) * Default.days
 

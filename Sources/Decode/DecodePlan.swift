@@ -54,8 +54,8 @@ final class CompiledMapping: Sendable {
   /// Where an unknown number of an enum may lie.
   let enumSlots: [EnumSlot]
   let hasRows: Bool
-  /// Slots without which the record, or the row, is nothing.
-  let vitalRecordSlots: Set<Int>
+  /// Slots without which the record is nothing, apart from attributes; those of a row.
+  private let vitalRecordSlots: Set<Int>
   let vitalRowSlots: Set<Int>
   /// By the slot of a metric's nanoseconds, those of its seconds.
   let secondsSlots: [Int: [Int]]
@@ -77,13 +77,13 @@ final class CompiledMapping: Sendable {
     self.enumSlots = enumSlots
     wire = WirePlan(tree)
     hasRows = mapping.rows != nil
-    let texts = ([readers.device] + readers.attributes).compactMap(\.slot)
     let row = [readers.metricName, readers.rowKey].compactMap(\.self)
     let time = [readers.time.reader.slot, readers.time.reader.nanosSlot]
     var ofTime = readers.time.reader.kind == .timestamp ? time : [time[0]]
     if case .slot = readers.time.origin {} else { ofTime = [] }
     let ofSequence = readers.sequence.map { [$0.slot] } ?? []
-    vitalRecordSlots = Set(texts + ofSequence + (readers.time.isInRow ? [] : ofTime))
+    let ofDevice = [readers.device.slot].compactMap(\.self)
+    vitalRecordSlots = Set(ofDevice + ofSequence + (readers.time.isInRow ? [] : ofTime))
     vitalRowSlots = Set(row.map(\.slot) + (readers.time.isInRow ? ofTime : []))
     secondsSlots = Dictionary(
       grouping: readers.metrics.filter(\.hasNanos), by: \.nanosSlot
@@ -94,6 +94,12 @@ final class CompiledMapping: Sendable {
         reader.kind == .floating || reader.kind == .signed || reader.kind == .boolean
       return isPlain && reader.slot == index && !reader.zeroIsAbsent
     }
+  }
+
+  /// Slots without which a record is nothing; attributes that are not read are not among them.
+  func vitalRecordSlots(hiding hidden: [Int]) -> Set<Int> {
+    let read = readers.attributes.indices.filter { !hidden.contains($0) }
+    return vitalRecordSlots.union(read.compactMap { readers.attributes[$0].slot })
   }
 }
 

@@ -27,7 +27,7 @@ extension RecordDecoder {
   func wrongTypeFault() -> DecodeOutcome? {
     if let fault = slots.wrongRows { return .dead(fault.reason, detail: plan.describe(fault)) }
     guard slots.faults.isInRecord else { return nil }
-    for slot in SlotsOfBits(slots.faults.record[...]) where plan.vitalRecordSlots.contains(slot) {
+    for slot in SlotsOfBits(slots.faults.record[...]) where vitalRecordSlots.contains(slot) {
       return .dead(
         .wrongType, detail: "\(plan.tree.recordPaths[slot]): \(plan.sentence(for: .wrongType))")
     }
@@ -41,7 +41,7 @@ extension RecordDecoder {
     if let fault = textFault(plan.readers.device, texts, record, known: vocabulary.devices) {
       return fault
     }
-    for index in plan.readers.attributes.indices {
+    for index in plan.readers.attributes.indices where !isHidden(index) {
       let fault = textFault(
         plan.readers.attributes[index], texts, record, known: vocabulary.attributes[index])
       if let fault { return fault }
@@ -143,9 +143,15 @@ extension RecordDecoder {
       word(plan.readers.device, texts, record, in: &vocabulary.devices))
     for index in plan.readers.attributes.indices {
       batch.recordAttributes.append(
-        word(plan.readers.attributes[index], texts, record, in: &vocabulary.attributes[index]))
+        isHidden(index)
+          ? WordTable.none
+          : word(plan.readers.attributes[index], texts, record, in: &vocabulary.attributes[index]))
     }
     if plan.readers.sequence != nil { batch.recordSequences.append(sequence().value) }
+  }
+
+  private func isHidden(_ attribute: Int) -> Bool {
+    !options.hiddenAttributes.isEmpty && options.hiddenAttributes.contains(attribute)
   }
 
   private func word(

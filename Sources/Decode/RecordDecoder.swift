@@ -34,6 +34,9 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     package var depthMax: Int
     /// Rows of one record.
     package var rowCountMax: Int
+    /// Attributes, by their places in the schema, that are not read and not judged: no record has
+    /// them. For records of a time when the source did not have them yet.
+    package var hiddenAttributes: [Int] = []
 
     package init(
       unpackByteCountMax: Int = 512 << 20, rowFaultCountMax: Int = 100,
@@ -53,6 +56,7 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
 
   let plan: CompiledMapping
   let options: Options
+  let vitalRecordSlots: Set<Int>
   private let wire: WireDecoder
   /// Set for messages that the wire plan does not serve.
   private let reference: ReferenceDecoder?
@@ -70,6 +74,7 @@ package struct RecordDecoder: ~Copyable, @unchecked Sendable {
     let plan = plan.compiled
     self.plan = plan
     self.options = options
+    vitalRecordSlots = plan.vitalRecordSlots(hiding: options.hiddenAttributes)
     wire = WireDecoder(plan.wire, depthMax: options.depthMax)
     slots = SlotMemory(
       record: plan.wire.record, row: plan.wire.row, byteCountMax: options.unpackByteCountMax,

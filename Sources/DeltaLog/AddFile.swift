@@ -12,10 +12,13 @@ package struct AddFile: Sendable {
   package let statistics: FileStatistics
   /// xxHash64 of the file's bytes, for `verify`; nil where it is not known.
   package let checksum: UInt64?
+  /// False where the same commit removes the files that its rows were in before.
+  package let changesRows: Bool
 
   package init(
     path: String, partitionValues: [(column: String, value: String?)], byteCount: Int64,
-    modificationTimeMillis: Int64, statistics: FileStatistics, checksum: UInt64? = nil
+    modificationTimeMillis: Int64, statistics: FileStatistics, checksum: UInt64? = nil,
+    changesRows: Bool = true
   ) {
     self.path = path
     self.partitionValues = partitionValues
@@ -23,6 +26,7 @@ package struct AddFile: Sendable {
     self.modificationTimeMillis = modificationTimeMillis
     self.statistics = statistics
     self.checksum = checksum
+    self.changesRows = changesRows
   }
 
   /// The key of the checksum, sixteen hexadecimal digits, in the action's `tags`: what other
@@ -37,7 +41,7 @@ package struct AddFile: Sendable {
       JSONMember("partitionValues", .object(values)),
       JSONMember("size", .int(byteCount)),
       JSONMember("modificationTime", .int(modificationTimeMillis)),
-      JSONMember("dataChange", true),
+      JSONMember("dataChange", .bool(changesRows)),
       JSONMember("stats", .string(statistics.json.text)),
     ]
     if let checksum {

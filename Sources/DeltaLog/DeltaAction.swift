@@ -60,6 +60,9 @@ package enum DeltaAction {
     ]
   }
 
+  /// What `DESCRIBE HISTORY` calls a commit that takes ledger entries.
+  static let ledgerOperation = "STREAMING UPDATE"
+
   /// Who made a commit, for people and for resolving an unclear outcome. `DESCRIBE HISTORY` of
   /// other engines shows operation and parameters.
   static func commitInfo(
@@ -68,7 +71,7 @@ package enum DeltaAction {
     [
       "commitInfo": [
         "timestamp": .int(last.committedAtMillis),
-        "operation": "STREAMING UPDATE",
+        "operation": .string(ledgerOperation),
         "operationParameters": [
           "outputMode": "Append",
           "queryId": .string(appID),

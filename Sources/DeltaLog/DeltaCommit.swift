@@ -12,6 +12,9 @@ package struct ForeignCommit: Equatable, Sendable {
     case appended
     /// The table's schema, properties or protocol were set; checked for what it means to us.
     case tableChanged
+    /// Commits that were cleaned up behind a log checkpoint before we had read them: what they did
+    /// is not known one by one, and the version is that of the checkpoint.
+    case cleanedUp
     /// Nothing in it concerns rows: the marks of VACUUM, other applications' txn.
     case bookkeeping
   }
@@ -20,6 +23,8 @@ package struct ForeignCommit: Equatable, Sendable {
   package let kind: Kind
   /// As the other program names it in commitInfo.
   package let operation: String?
+  /// Whether it was this program's maintenance, which commits beside the ledger.
+  package var isMaintenance = false
 }
 
 /// What one file of a table's log says, as far as a writer needs it.
@@ -27,11 +32,16 @@ struct DeltaCommit {
   let version: Int64
   /// The ledger version in our txn action; nil in a commit of another program.
   private(set) var txnVersion: Int64?
+  /// Whether it is a commit of ours beside the ledger: an overwrite of a table that follows from
+  /// what the ledger has (`DerivedTable`).
+  private(set) var isDerived = false
   /// An application id of this pipeline under another ledger.
   private(set) var otherLedgerAppID: String?
   private(set) var metaData: JSONValue?
   private(set) var tableProtocol: TableProtocol?
   private(set) var operation: String?
+  /// Whether commitInfo names this program, for another thing than what a ledger entry holds.
+  private(set) var isMaintenance = false
   private var hasDataAdd = false
   private var hasDataRemove = false
   private var hasFileAction = false
@@ -85,6 +95,9 @@ struct DeltaCommit {
     }
     if let info = action["commitInfo"] {
       operation = info["operation"]?.stringValue
+      isMaintenance =
+        info["engineInfo"]?.stringValue?.hasPrefix("downlinkd ") ?? false
+        && operation != DeltaAction.ledgerOperation
     }
     if let add = action["add"] {
       hasFileAction = true
@@ -102,9 +115,17 @@ struct DeltaCommit {
       txnVersion = txn["version"]?.int64Value
       // Taken for somebody else's commit, it would let its entries in a second time.
       if txnVersion.map({ $0 < 0 }) ?? true { fault = "our txn action without a version" }
-    } else if let slash = appID.lastIndex(of: "/"), found.hasPrefix(appID[...slash]) {
+    } else if DerivedTable.isAppID(found, ofLedger: appID) {
+      isDerived = true
+    } else if Self.isOther(found, than: appID) {
       otherLedgerAppID = found
     }
+  }
+
+  /// Whether an application id is that of this pipeline under another ledger.
+  static func isOther(_ found: String, than appID: String) -> Bool {
+    guard found != appID, let slash = appID.lastIndex(of: "/") else { return false }
+    return found.hasPrefix(appID[...slash])
   }
 
   var foreignKind: ForeignCommit.Kind {

@@ -1,3 +1,4 @@
+import Base
 package import Storage
 
 /// Why a table's log cannot be read or taken further.
@@ -18,6 +19,8 @@ package enum DeltaError: Error, Sendable, CustomStringConvertible {
   case schemaChanged(table: String, version: Int64)
   /// Another program raised the protocol beyond what we can honour.
   case unsupportedProtocol(table: String, version: Int64, TableProtocol)
+  /// The table has features, by its protocol and what its metaData asks for, that we do not honour.
+  case unsupportedFeatures(table: String, version: Int64, features: [TableFeature])
   /// A table property that would break exactly-once or that we cannot honour.
   case refusedProperty(table: String, version: Int64, key: String)
   /// The table has taken a ledger version that the ledger does not have.
@@ -26,6 +29,12 @@ package enum DeltaError: Error, Sendable, CustomStringConvertible {
   case owedFileMissing(table: String, path: String)
   /// The table was written by this pipeline under another ledger.
   case foreignLedger(table: String, appID: String)
+  /// A log checkpoint is not what the protocol says.
+  case malformedCheckpoint(table: String, version: Int64, detail: String)
+  /// The log was cleaned up behind a checkpoint that does not say how far this pipeline had come.
+  case transactionForgotten(table: String, checkpoint: Int64, appID: String)
+  /// The log uses what tables of reader version 1 and writer version 2 do not have.
+  case unsupportedFeature(table: String, version: Int64, feature: String)
 
   package var description: String {
     switch self {
@@ -47,6 +56,10 @@ package enum DeltaError: Error, Sendable, CustomStringConvertible {
     case .unsupportedProtocol(let table, let version, let found):
       "table \(table): another program raised its protocol in version \(version) to \(found), "
         + "which this program cannot write; downgrade the table or move it away"
+    case .unsupportedFeatures(let table, let version, let features):
+      "table \(table): since version \(version) it has what this program cannot honour; "
+        + "with Spark, or the program that brought it: "
+        + features.map { $0.sentence(table: table) }.joined(separator: "; ")
     case .refusedProperty(let table, let version, let key):
       "table \(table): another program set “\(key)” in version \(version), which this program "
         + "cannot honour; unset it"
@@ -59,6 +72,16 @@ package enum DeltaError: Error, Sendable, CustomStringConvertible {
     case .foreignLedger(let table, let appID):
       "table \(table): it belongs to another ledger (“\(appID)”); restore that ledger or move the "
         + "table away"
+    case .malformedCheckpoint(let table, let version, let detail):
+      "table \(table): cannot read the log checkpoint of version \(version): \(detail); repair or "
+        + "restore the file, or delete it where the commits before it are still there"
+    case .transactionForgotten(let table, let checkpoint, let appID):
+      "table \(table): its commits were cleaned up behind the log checkpoint of version "
+        + "\(checkpoint), which has no txn of “\(appID)”: how far the table had come is not known; "
+        + "restore the commits, or a checkpoint that names it"
+    case .unsupportedFeature(let table, let version, let feature):
+      "table \(table): version \(version) uses \(feature), which this program cannot honour; undo "
+        + "it with the program that brought it, or move the table away"
     }
   }
 }
@@ -76,13 +99,12 @@ package struct TableProtocol: Equatable, Sendable, CustomStringConvertible {
     self.features = features
   }
 
-  /// Whether we may append: version 2 asks for append-only tables (we only append) and column
-  /// invariants (a change of column metadata, which is refused); the same two may be spelled as
-  /// features.
-  package var isSupported: Bool {
-    minReaderVersion <= 1 && minWriterVersion <= 2
-      || minReaderVersion <= 3 && minWriterVersion == 7
-        && features.allSatisfy { ["appendOnly", "invariants"].contains($0) }
+  /// Refuses what we do not honour (`obstacles`).
+  func check(table: String, version: Int64, metaData: JSONValue?) throws(DeltaError) {
+    guard isKnown else { throw .unsupportedProtocol(table: table, version: version, self) }
+    let features = obstacles(metaData: metaData)
+    if features.isEmpty { return }
+    throw .unsupportedFeatures(table: table, version: version, features: features)
   }
 
   package var description: String {

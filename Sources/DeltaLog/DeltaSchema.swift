@@ -23,13 +23,17 @@ package struct DeltaColumn: Equatable, Sendable {
   package let isNullable: Bool
   /// For people; shown by engines as the column's comment.
   package let comment: String?
+  /// Whether the comment is the configuration's, which a table that is there takes over; others are
+  /// given to new tables and columns, and may be changed there.
+  package let isCommentConfigured: Bool
   /// The unit of measure, for people, under the column metadata's key `unit`.
   package let unit: String?
 
   package init(
     _ name: String, _ type: DeltaType, isNullable: Bool = true, comment: String? = nil,
-    unit: String? = nil
+    isCommentConfigured: Bool = false, unit: String? = nil
   ) {
+    self.isCommentConfigured = isCommentConfigured
     self.name = name
     self.type = type
     self.isNullable = isNullable

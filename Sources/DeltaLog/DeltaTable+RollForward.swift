@@ -56,7 +56,13 @@ extension DeltaTable {
 
   /// Puts one commit. False: the number is taken, and the log is to be read.
   private func append(_ actions: [JSONValue], as version: Int64) throws(DeltaError) -> Bool {
-    guard try isEnd(version - 1) else { return false }
+    do {
+      guard try isEnd(version - 1) else { return false }
+    } catch {
+      // Others have cleaned up behind a log checkpoint: reading the log goes on from that.
+      guard case .logTruncated = error else { throw error }
+      return false
+    }
     precondition(
       version > 0
         || actions.contains { $0["metaData"] != nil } && actions.contains { $0["protocol"] != nil },
@@ -94,7 +100,7 @@ extension DeltaTable {
     return ours + run.flatMap(\.actions)
   }
 
-  private static func lines(_ actions: [JSONValue]) -> [UInt8] {
+  static func lines(_ actions: [JSONValue]) -> [UInt8] {
     var bytes: [UInt8] = []
     for action in actions {
       action.write(into: &bytes)

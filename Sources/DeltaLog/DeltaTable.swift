@@ -48,15 +48,16 @@ package struct DeltaTable: Sendable {
   /// Reads the log from the bookmark to its end.
   ///
   /// What was found becomes durable before it is reported: another instance may have written it
-  /// and not yet synced. Errors: every case of `DeltaError` but `.aheadOfLedger`. Cost: one read a
-  /// commit since the bookmark, and one look-up.
+  /// and not yet synced. Where the commits after the bookmark were cleaned up, the newest log
+  /// checkpoint stands for them. Errors: every case of `DeltaError` but `.aheadOfLedger`. Cost: one
+  /// read a commit since the bookmark, and one look-up.
   package func catchUp(
     after bookmark: TableBookmark
   ) throws(DeltaError) -> TableProgress {
     var replay = TableReplay(table: table, appID: appID, bookmark: bookmark)
     repeat {
       while let commit = try readCommit(replay.bookmark.deltaVersion + 1) { replay.take(commit) }
-    } while try !isEnd(replay.bookmark.deltaVersion)
+    } while try !isEndAfterJump(&replay)
     if replay.bookmark.deltaVersion > bookmark.deltaVersion {
       try onStorage { () throws(StorageError) in try storage.syncFolder(logFolder) }
     }
@@ -64,6 +65,19 @@ package struct DeltaTable: Sendable {
     var progress = TableProgress(replay.bookmark)
     progress.foreignCommits = replay.foreignCommits
     return progress
+  }
+
+  /// As `isEnd`, but commits that were cleaned up are made up for by a log checkpoint.
+  private func isEndAfterJump(_ replay: inout TableReplay) throws(DeltaError) -> Bool {
+    let version = replay.bookmark.deltaVersion
+    do {
+      return try isEnd(version)
+    } catch {
+      guard case .logTruncated = error else { throw error }
+      let newest = try checkpointToGoOn(after: version, orThrow: error)
+      try replay.take(LogCheckpointReader(newest, of: self))
+      return false
+    }
   }
 
   /// Whether the number after `version` is free because nobody took it yet; false if it has just
@@ -173,10 +187,40 @@ struct TableReplay {
       bookmark.txnVersion = max(bookmark.txnVersion, txnVersion)
       ourFingerprint = bookmark.schemaFingerprint
       ourTableID = bookmark.tableID
-    } else {
+    } else if !commit.isDerived {
       foreignCommits.append(
         ForeignCommit(
-          version: commit.version, kind: commit.foreignKind, operation: commit.operation))
+          version: commit.version, kind: commit.foreignKind, operation: commit.operation,
+          isMaintenance: commit.isMaintenance))
+    }
+  }
+
+  /// Takes a log checkpoint in the place of commits that are gone.
+  ///
+  /// Which of them were ours is not known. As no instance of ours goes on after a change of the
+  /// schema by others, one that is there with newer work of ours is ours, or is the last of all: a
+  /// type that does not fit is then found when the tables are compared with the configuration.
+  mutating func take(_ checkpoint: LogCheckpointReader) throws(DeltaError) {
+    let found = try checkpoint.readTable()
+    let before = bookmark
+    bookmark.deltaVersion = checkpoint.version
+    if let metaData = found.metaData { take(metaData, version: checkpoint.version) }
+    bookmark.tableProtocol = found.tableProtocol
+    lastTableChange = checkpoint.version
+    for appID in found.transactions.keys.sorted() where DeltaCommit.isOther(appID, than: self.appID)
+    { otherLedgerAppID = appID }
+    if let txn = found.transactions[appID], txn.version >= before.txnVersion {
+      bookmark.txnVersion = txn.version
+      if txn.version > before.txnVersion {
+        ourFingerprint = bookmark.schemaFingerprint
+        ourTableID = bookmark.tableID
+      }
+    } else if before.txnVersion >= 0 {
+      throw .transactionForgotten(table: table, checkpoint: checkpoint.version, appID: appID)
+    }
+    if before.deltaVersion >= 0 {
+      foreignCommits.append(
+        ForeignCommit(version: checkpoint.version, kind: .cleanedUp, operation: nil))
     }
   }
 
@@ -202,11 +246,11 @@ struct TableReplay {
         table: table, version: schemaFault.version, detail: "schemaString: \(schemaFault.error)")
     }
     if bookmark.deltaVersion >= 0, ourFingerprint == nil { throw .notOurs(table: table) }
+    // Before the schema: a feature that changes column metadata has a way out of its own.
+    try bookmark.tableProtocol?.check(
+      table: table, version: lastTableChange, metaData: bookmark.metaData)
     if bookmark.schemaFingerprint != ourFingerprint || bookmark.tableID != ourTableID {
       throw .schemaChanged(table: table, version: lastTableChange)
-    }
-    if let found = bookmark.tableProtocol, !found.isSupported {
-      throw .unsupportedProtocol(table: table, version: lastTableChange, found)
     }
     if isPropertyRefused {
       throw .refusedProperty(

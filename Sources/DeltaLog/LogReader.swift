@@ -14,10 +14,18 @@ package struct LogReader {
     package let txnVersion: Int64?
     /// The commit id in commitInfo, as our commits have it.
     package let commitID: String?
-    /// What another program did; nil in a commit of ours.
+    /// What another program did; nil in a commit of ours that follows the ledger.
     package let foreign: ForeignCommit?
     /// Every action but commitInfo and our txn, in the order of the file.
     package let actions: [JSONValue]
+  }
+
+  /// What comes next in a log.
+  package enum Step: Sendable {
+    case commit(Commit)
+    /// The commits up to the state's version are gone: it takes the place of all that was read.
+    case state(TableSnapshot)
+    case end
   }
 
   private let table: DeltaTable
@@ -55,9 +63,38 @@ package struct LogReader {
     }
   }
 
+  /// The state of the newest log checkpoint, with which to begin where single commits do not
+  /// matter; nil where there is none. Errors: as of `step`. Cost: about 5 µs a file of the table.
+  package mutating func begin() throws(DeltaError) -> TableSnapshot? {
+    guard let newest = try table.newestCheckpoint(), newest.version > replay.bookmark.deltaVersion
+    else { return nil }
+    return try take(newest)
+  }
+
+  /// As `next`, but what was cleaned up is made up for by the newest log checkpoint.
+  ///
+  /// Errors: as of `next`, `.malformedCheckpoint`, `.unsupportedFeature`, `.transactionForgotten`.
+  package mutating func step() throws(DeltaError) -> Step {
+    do {
+      return try next().map { .commit($0) } ?? .end
+    } catch {
+      guard case .logTruncated(_, let version, _) = error else { throw error }
+      return .state(try take(table.checkpointToGoOn(after: version, orThrow: error)))
+    }
+  }
+
+  private mutating func take(
+    _ checkpoint: LogCheckpointFile
+  ) throws(DeltaError) -> TableSnapshot {
+    var state = TableSnapshot(storage: table.storage, folder: table.folder, engine: "")
+    try state.begin(at: checkpoint)
+    try replay.take(LogCheckpointReader(checkpoint, of: table))
+    return state
+  }
+
   /// Whether the table, as the commits read so far leave it, is still one this pipeline may write.
   /// Errors: `.foreignLedger`, `.notOurs`, `.schemaChanged`, `.unsupportedProtocol`,
-  /// `.refusedProperty`, `.malformedCommit`.
+  /// `.unsupportedFeatures`, `.refusedProperty`, `.malformedCommit`.
   package func check() throws(DeltaError) { try replay.check() }
 
   /// One commit by its version, whatever was read before; nil if there is no such file.
@@ -83,10 +120,12 @@ package struct LogReader {
     let isOurs = parsed.txnVersion != nil
     let info = lines.lazy.compactMap { $0["commitInfo"] }.first
     let foreign = ForeignCommit(
-      version: version, kind: parsed.foreignKind, operation: parsed.operation)
+      version: version, kind: parsed.foreignKind, operation: parsed.operation,
+      isMaintenance: parsed.isMaintenance)
     let whole = Commit(
       version: version, txnVersion: parsed.txnVersion,
-      commitID: info?["commitId"]?.stringValue, foreign: isOurs ? nil : foreign,
+      commitID: info?["commitId"]?.stringValue,
+      foreign: isOurs ? nil : foreign,
       actions: lines.filter { $0["commitInfo"] == nil && !table.isOurTxn($0) })
     return (parsed, whole)
   }

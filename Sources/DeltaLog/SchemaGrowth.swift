@@ -15,9 +15,10 @@ package struct SchemaConflict: Error, Equatable, Sendable, CustomStringConvertib
 /// How a table's schema grows: columns come, none goes and none changes its type.
 ///
 /// What a table has stays in its place with all that people have added to it (comments, metadata of
-/// other engines), and a column without a unit may get one; new columns come behind, nullable, so
-/// that old files simply lack them and old rows read as null (PROTOCOL.md, "Change Metadata" and
-/// "Schema Serialization Format").
+/// other engines); a column without a unit or a comment may get one, and one that the configuration
+/// describes takes that as its comment. New columns come behind, nullable, so that old files simply
+/// lack them and old rows read as null (PROTOCOL.md, "Change Metadata" and "Schema Serialization
+/// Format").
 package enum SchemaGrowth {
   /// The body of the metaData action with which the table has all columns of `wanted`; nil where
   /// it has them already.
@@ -53,8 +54,16 @@ package enum SchemaGrowth {
     for column in wanted.columns {
       if let place = known[column.name.lowercased()] {
         if let reason = conflict(column, fields[place]) { reasons.append(reason) }
-        guard let unit = column.unit, self.unit(of: fields[place]) == nil else { continue }
-        fields[place] = fields[place].with(unit: unit)
+        var field = fields[place]
+        if let unit = column.unit, self.unit(of: field) == nil {
+          field = field.with("unit", unit)
+        }
+        let mayComment = column.isCommentConfigured || self.comment(of: field) == nil
+        if mayComment, let comment = column.comment {
+          field = field.with("comment", comment)
+        }
+        if field == fields[place] { continue }
+        fields[place] = field
       } else {
         fields.append(column.json)
       }
@@ -85,15 +94,26 @@ package enum SchemaGrowth {
     return nil
   }
 
+  private static func comment(of field: JSONValue) -> String? {
+    field["metadata"]?["comment"]?.stringValue
+  }
+
   private static func unit(of field: JSONValue) -> String? {
     field["metadata"]?["unit"]?.stringValue
   }
 }
 
 extension JSONValue {
-  /// A column that had no unit, with one.
-  fileprivate func with(unit: String) -> JSONValue {
-    let metadata = (self["metadata"]?.members ?? []) + [JSONMember("unit", .string(unit))]
+  /// A column with a text in its metadata, in the place of what stood there.
+  fileprivate func with(_ key: String, _ text: String) -> JSONValue {
+    var metadata = self["metadata"]?.members ?? []
+    let member = JSONMember(key, .string(text))
+    if let place = metadata.firstIndex(where: { $0.name == key }) {
+      if metadata[place] == member { return self }
+      metadata[place] = member
+    } else {
+      metadata.append(member)
+    }
     var members = (members ?? []).filter { $0.name != "metadata" }
     members.append(JSONMember("metadata", .object(metadata)))
     return .object(members)

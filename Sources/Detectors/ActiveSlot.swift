@@ -141,13 +141,21 @@ struct SlotList: Equatable, Sendable {
     slots.sort { $0.key < $1.key }
   }
 
-  /// Moves what goes on for a metric to where that metric stands now.
-  mutating func rekey(metrics places: [Int]) {
-    for index in slots.indices where slots[index].key.metric != WordTable.none {
-      let key = slots[index].key
-      slots[index].key = ActiveSlot.Key(
-        metric: UInt32(places[Int(key.metric)]), definition: key.definition)
+  /// Moves what goes on for a metric to where that metric stands now; returns what went on for
+  /// metrics that are gone.
+  mutating func rekey(metrics places: [Int?]) -> [ActiveSlot] {
+    var gone: [ActiveSlot] = []
+    slots = slots.compactMap { slot in
+      if slot.key.metric == WordTable.none { return slot }
+      guard let place = places[Int(slot.key.metric)] else {
+        gone.append(slot)
+        return nil
+      }
+      var moved = slot
+      moved.key = ActiveSlot.Key(metric: UInt32(place), definition: slot.key.definition)
+      return moved
     }
     slots.sort { $0.key < $1.key }
+    return gone
   }
 }

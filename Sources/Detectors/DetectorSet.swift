@@ -4,7 +4,7 @@ import Telemetry
 /// The detectors of one source, made ready: which metrics each watches, and the numbers that the
 /// hot loops compare with.
 struct DetectorSet: Sendable {
-  let schema: ReadingSchema
+  private(set) var schema: ReadingSchema
   let definitions: [DetectorDefinition]
   /// By definition; nil for other kinds of rules.
   let limits: [LimitsPlan?]
@@ -16,6 +16,9 @@ struct DetectorSet: Sendable {
   private(set) var shapes: [SeriesShape] = []
   /// Narrow: the definitions of each shape.
   private(set) var shapeDefinitions: [[Int]] = []
+
+  /// Other attributes from here on; what a metric is watched by knows nothing of them.
+  mutating func take(attributes: [String]) { schema = schema.with(attributes: attributes) }
 
   init(schema: ReadingSchema, definitions: [DetectorDefinition]) {
     precondition(

@@ -1,7 +1,7 @@
 import Base
 package import Telemetry
 
-// Other definitions, or further metrics, over live state.
+// Other definitions, attributes or metrics over live state.
 extension PartitionDetectors {
   /// Takes other definitions from here on: nothing at all happens where they are equal.
   ///
@@ -33,7 +33,7 @@ extension PartitionDetectors {
     if set.schema.isNarrow {
       takeOverNarrowBlocks(old, successors, vocabulary)
     } else {
-      takeOverWideBlocks(old, successors, places: Array(old.schema.metrics.indices))
+      takeOverWideBlocks(old, successors, places: old.schema.metrics.indices.map { $0 })
     }
     values = RowValues(count: set.valueCountMax)
     for device in devices.indices { deriveCounts(ofDevice: device) }
@@ -45,18 +45,68 @@ extension PartitionDetectors {
     }
   }
 
-  /// Takes a schema of a wide source with further metrics from here on: what goes on for those that
-  /// were there goes on, wherever they stand now, and definitions that watch the new ones too begin
-  /// without knowledge of them. Cost: all state is gone through once.
+  /// Takes other attributes from here on: devices keep the words of those that were there and are,
+  /// and know none of new ones yet; a summary that is being gathered does so too.
+  mutating func take(attributes names: [String]) {
+    let old = set.schema
+    set.take(attributes: names)
+    attributes = set.schema.attributeRows(attributes, count: devices.count, of: old)
+    let origins = set.schema.attributeOrigins(in: old)
+    for watch in watches.indices { watches[watch].takeAttributes(origins) }
+  }
+
+  /// Takes a schema of a wide source with other metrics from here on: what goes on for those that
+  /// were there and are goes on, wherever they stand now, and definitions that watch the new ones
+  /// too begin without knowledge of them. What is open of those that are gone waits for
+  /// `closeGone`. Cost: all state is gone through once.
   mutating func grow(to schema: ReadingSchema) {
     precondition(!schema.isNarrow, "narrow sources learn their metrics from the records")
     let old = set
     let places = schema.places(ofMetricsOf: old.schema)
     set = DetectorSet(schema: schema, definitions: old.definitions)
-    for device in slots.indices { slots[device].rekey(metrics: places) }
+    for device in slots.indices {
+      for slot in slots[device].rekey(metrics: places) where slot.severity != nil {
+        let metric = old.schema.metrics[Int(slot.key.metric)].name
+        gone.append(GoneMetric(device: UInt32(device), metric: metric, slot: slot))
+      }
+    }
     takeOverWideBlocks(old, Array(set.definitions.indices), places: places)
     values = RowValues(count: set.valueCountMax)
     for device in devices.indices { deriveCounts(ofDevice: device) }
+  }
+
+  /// Closes what was open of metrics that are gone, by opening offset, device and metric. Call it
+  /// before the state is changed or saved, where the new metrics take effect: `offset` is that of
+  /// the next record.
+  ///
+  /// - Returns: whether there was any.
+  package mutating func closeGone(
+    offset: Int64, vocabulary: borrowing Vocabulary, into events: inout [AnomalyEvent]
+  ) -> Bool {
+    if gone.isEmpty { return false }
+    var ordered = gone.map { (device: deviceWord($0.device, vocabulary), gone: $0) }
+    gone = []
+    ordered.sort { left, right in
+      let (first, second) = (left.gone, right.gone)
+      if first.slot.openingOffset != second.slot.openingOffset {
+        return first.slot.openingOffset < second.slot.openingOffset
+      }
+      if left.device != right.device { return left.device.lexicographicallyPrecedes(right.device) }
+      return first.metric < second.metric
+    }
+    for (_, ended) in ordered {
+      let definition = Int(ended.slot.key.definition)
+      var slot = ended.slot
+      // Its column is another metric's now, or nobody's.
+      slot.key = ActiveSlot.Key(metric: WordTable.none, definition: slot.key.definition)
+      let place = events.count
+      close(
+        removalFinding(
+          slot, ended.device, definition, ending: "the metric was removed", offset: offset),
+        vocabulary, &events)
+      events[place].metric = ended.metric
+    }
+    return true
   }
 
   /// What follows from a device's slots and blocks.
@@ -163,10 +213,10 @@ extension PartitionDetectors {
   // MARK: - Blocks
 
   /// Which columns and judges of a new grid go on from which of an old one of the same length.
-  /// `places` says where each column of the old shape's schema stands now.
+  /// `places` says where each column of the old shape's schema stands now, if it does.
   private func kept(
     _ grid: Int, of shape: SeriesShape, in oldShape: SeriesShape, _ successors: [Int?],
-    places: [Int]
+    places: [Int?]
   ) -> (grid: Int, columns: [(own: Int, old: Int)], judges: [(own: Int, old: Int)])? {
     let every = shape.grids[grid].everyMicros
     guard let oldGrid = oldShape.grids.firstIndex(where: { $0.everyMicros == every })
@@ -193,7 +243,7 @@ extension PartitionDetectors {
   }
 
   private mutating func takeOverWideBlocks(
-    _ old: DetectorSet, _ successors: [Int?], places: [Int]
+    _ old: DetectorSet, _ successors: [Int?], places: [Int?]
   ) {
     let (shape, oldShape) = (set.shapes[0], old.shapes[0])
     let keeps = shape.grids.indices.map {
@@ -249,6 +299,14 @@ extension PartitionDetectors {
 }
 
 extension SilenceWatch {
+  /// Other attributes, each with its place before: of new ones no device had a word.
+  mutating func takeAttributes(_ origins: [Int?]) {
+    guard let gathering, let summary = summaries[gathering] else { return }
+    summaries[gathering]?.attributeCounts = origins.map { origin in
+      origin.map { summary.attributeCounts[$0] } ?? [WordTable.none: summary.deviceCount]
+    }
+  }
+
   /// Goes on from the watch of the definition before, by the span of its own.
   mutating func takeOver(from old: SilenceWatch) {
     cursor = old.cursor

@@ -39,9 +39,9 @@ extension PartitionDetectors {
   }
 
   /// Reads a state back, with the definitions it was saved with: `reconfigure` then takes the ones
-  /// that hold now. Throws `.incompatibleState` when it was saved with another source or columns
-  /// that are gone, `.damagedState` when the bytes make no sense. Metrics of a wide source may have
-  /// come; nothing is known of them.
+  /// that hold now. Throws `.incompatibleState` when it was saved with another source or types
+  /// of metrics, `.damagedState` when the bytes make no sense. Attributes, and metrics of a wide
+  /// source, may have come; nothing is known of them. Some may have gone: see `closeGone`.
   ///
   /// The caller checks the checksum it keeps of every state first: what is verified here is shape,
   /// so that no bytes whatever lead to a wild access or a trap, and not every value.
@@ -70,7 +70,8 @@ extension PartitionDetectors {
     } catch {
       throw .damagedState(detail: "\(error)")
     }
-    if saved != schema { grow(to: schema) }
+    if saved.attributes != schema.attributes { take(attributes: schema.attributes) }
+    if saved.metrics != schema.metrics { grow(to: schema) }
   }
 
   static func readTime(from reader: inout ByteReader) throws(ByteReaderError) -> Int64 {
@@ -109,14 +110,16 @@ extension PartitionDetectors {
 
   // MARK: - What it is of
 
+  private static let attributesSetting = "the list of attributes"
   private static let metricsSetting = "the list of metrics"
 
-  /// What state cannot survive a change of, as text for people; of metrics it survives new ones.
+  /// What state cannot survive a change of, as text for people; of attributes and metrics it
+  /// survives that some come or go.
   private static func settings(of schema: ReadingSchema) -> [(what: String, value: String)] {
     [
       ("the source", schema.source),
       ("the source's style", schema.isNarrow ? "narrow" : "wide"),
-      ("the list of attributes", schema.attributes.joined(separator: ", ")),
+      (attributesSetting, schema.attributeList),
       (metricsSetting, schema.metricList),
     ]
   }
@@ -147,13 +150,16 @@ extension PartitionDetectors {
     }
     var savedSchema = schema
     for (before, now) in zip(saved, configured) where before.value != now.value {
-      guard now.what == metricsSetting, let shrunk = schema.shrunk(toMetricList: before.value)
+      guard
+        let known = now.what == attributesSetting
+          ? savedSchema.saved(attributeList: before.value)
+          : now.what == metricsSetting ? savedSchema.saved(metricList: before.value) : nil
       else {
         let fault = DetectorsError.incompatibleState(
           what: now.what, saved: before.value, configured: now.value)
         return (schema, isTold, fault)
       }
-      savedSchema = shrunk
+      savedSchema = known
     }
     return (savedSchema, isTold, nil)
   }

@@ -66,6 +66,9 @@ package struct PartitionDetectors: ~Copyable, Sendable {
   var values: RowValues
   /// Keeps the loads of `touchAhead` from being optimised away; means nothing.
   private var touched = 0
+  /// What was open of metrics that the source has no more; `closeGone` ends it. No part of the
+  /// state.
+  var gone: [GoneMetric] = []
   /// Running totals; the caller may reset them. No part of the state.
   package var counts = DetectorCounts()
   /// Steps in the lives of anomalies since this value was made; no part of the state. While it does

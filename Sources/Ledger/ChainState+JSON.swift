@@ -39,6 +39,7 @@ extension ChainState {
     object.set("states", list: partition.states.map(\.json))
     object.set("gaps", list: partition.gaps.map(\.json))
     object.set("unknown_schema", list: partition.unknownSchemas.json)
+    object.set("idle", list: partition.idleOffsets.map { .int($0) })
     return object.value
   }
 
@@ -111,6 +112,14 @@ extension ChainState.Partition {
     for state in try reader.objects("states") { states.append(try StateReference(state)) }
     for gap in try reader.objects("gaps") { gaps.append(try OffsetGap(gap)) }
     unknownSchemas = try OffsetRuns(reader, "unknown_schema")
+    if reader.value["idle"] != nil {
+      for offset in try reader.array("idle") {
+        guard let offset = offset.int64Value, offset >= 0, offset > idleOffsets.last ?? -1 else {
+          throw .unreadable(path: reader.path, detail: "its idle offsets do not ascend")
+        }
+        idleOffsets.append(offset)
+      }
+    }
   }
 
   /// What in it no chain of `nextVersion` entries can have said.
@@ -124,6 +133,7 @@ extension ChainState.Partition {
     if let last = unknownSchemas.runs.last, last.upperBound > to {
       return "it refuses offsets beyond \(to)"
     }
+    if let last = idleOffsets.last, last > to { return "it was idle beyond \(to)" }
     return nil
   }
 }

@@ -28,6 +28,9 @@ package struct ChainState: Equatable, Sendable {
     package var gaps: [OffsetGap] = []
     /// Of the offsets that a replay may meet, those that it refuses as its moves did.
     package var unknownSchemas = OffsetRuns()
+    /// Offsets at which the partition was found idle, ascending, of those that a replay may meet:
+    /// it fires the open windows there as the first pass did.
+    package var idleOffsets: [Int64] = []
     /// Offsets skipped as gaps, and not delivered, since the opening.
     package var skippedCount: Int64 = 0
     package var notDeliveredCount: Int64 = 0
@@ -102,6 +105,18 @@ extension ChainState {
       if let reason = fault(of: move) { return Conflict(key: move.key, reason: reason) }
       if !moved.insert(move.key).inserted {
         return Conflict(key: move.key, reason: "the entry moves it twice")
+      }
+    }
+    return conflictOfDecisions(in: entry)
+  }
+
+  /// A decision is part of a move: only so does it stand or fall with what it was based on.
+  private func conflictOfDecisions(in entry: LedgerEntry) -> Conflict? {
+    for decision in entry.decisions where decision.kind == .partitionIdle {
+      let move = entry.partitions.first { $0.key == decision.key }
+      guard let move, decision.offset >= move.from, decision.offset <= move.to else {
+        return Conflict(
+          key: decision.key, reason: "it is found idle at \(decision.offset), outside its move")
       }
     }
     return nil
@@ -197,6 +212,7 @@ extension ChainState {
     if let clusterID = entry.clusterID { self.clusterID = clusterID }
     for opening in entry.openings { apply(opening, version: entry.version) }
     for move in entry.partitions { apply(move, version: entry.version) }
+    for decision in entry.decisions { apply(decision) }
     for table in entry.tables { apply(table, version: entry.version) }
     if entry.kind == .replay { lastReplay = entry.version }
     for counter in entry.counters {
@@ -235,6 +251,17 @@ extension ChainState {
     partitions[move.key] = partition
   }
 
+  private mutating func apply(_ decision: Decision) {
+    switch decision.kind {
+    // Its state is needed: no replay begins before it.
+    case .fireOpenWindows: break
+    case .partitionIdle:
+      guard let known = partitions[decision.key]?.idleOffsets, known.last != decision.offset
+      else { return }
+      partitions[decision.key]?.idleOffsets.append(decision.offset)
+    }
+  }
+
   private mutating func apply(_ actions: TableActions, version: Int64) {
     var table = tables[actions.table] ?? Table(lastVersion: version, schemaText: nil)
     table.lastVersion = version
@@ -246,12 +273,14 @@ extension ChainState {
 }
 
 extension ChainState.Partition {
-  /// Forgets what no replay can meet: refused offsets below the older snapshot, and the gaps below
-  /// it that Kafka no longer has. What a person skipped may still be there, for a replay from the
-  /// very start, so that is kept for good: people decide rarely.
+  /// Forgets what no replay can meet: refused offsets and silences below the older snapshot, and
+  /// the gaps below it that Kafka no longer has. What a person skipped may still be there, for a
+  /// replay from the very start, so that is kept for good: people decide rarely.
   fileprivate mutating func forgetBelowStates() {
     guard states.count == 2 else { return }
     unknownSchemas.removeAll(below: states[0].cut)
+    // At the cut itself the state may be of before or behind it; once more changes nothing.
+    idleOffsets.removeAll { $0 < states[0].cut }
     gaps.removeAll { $0.to <= states[0].cut && $0.reason != OffsetGap.skipped }
   }
 

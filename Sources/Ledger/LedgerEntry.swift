@@ -267,6 +267,9 @@ package struct Decision: Equatable, Sendable {
   package enum Kind: String, Sendable {
     /// Every open window of the partition fired once, at the end of a finite input.
     case fireOpenWindows = "fire_open_windows"
+    /// Nothing had come for `event_time.partition_idle` of wall clock: every open window of the
+    /// partition fired, as if each of its devices had become idle. A replay repeats it.
+    case partitionIdle = "partition_idle"
   }
 
   package var kind: Kind

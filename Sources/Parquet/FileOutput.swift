@@ -8,6 +8,14 @@ struct FileOutput {
 
   mutating func append(_ other: [UInt8]) { bytes.append(contentsOf: other) }
 
+  /// Appends bytes, if there are any, and returns where in the file they lie.
+  mutating func append(ranged other: [UInt8]?) -> Range<Int>? {
+    guard let other else { return nil }
+    let start = filePosition
+    append(other)
+    return start..<filePosition
+  }
+
   /// Appends a page with its header; returns the bytes both take uncompressed.
   mutating func append(
     _ page: PageBuffer, through compressor: inout PageCompressor,

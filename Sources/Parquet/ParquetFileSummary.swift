@@ -19,8 +19,9 @@ package struct ParquetColumnSummary: Sendable, Equatable {
   package let max: ParquetValue?
   /// Rows without a value.
   package let nullCount: Int
-  /// Values that are NaN; 0 for columns that are neither float nor double.
-  package let nanCount: Int
+  /// Values that are NaN; 0 for columns that are neither float nor double. Nil where row groups
+  /// were copied from a file that does not say.
+  package let nanCount: Int?
 }
 
 extension ParquetColumnSummary {

@@ -12,8 +12,9 @@ package enum Compression: Sendable, Equatable {
 package struct ParquetWriterOptions: Sendable {
   /// 1 MiB: the page size the format recommends, large enough for a codec to find repetitions.
   package static let defaultPageByteCountMax = 1 << 20
-  /// Readers decode a page at a time and size buffers by its rows.
-  package static let defaultPageRowCountMax = 1 << 17
+  /// 20,480: six pages in a row group of 122,880 rows, so that a reader with a page index (Spark,
+  /// DataFusion) decompresses a sixth of it for one device; parquet-java and arrow-rs have 20,000.
+  package static let defaultPageRowCountMax = 20_480
   /// 1 MiB of PLAIN entries: 131,072 doubles, or as many strings as fit.
   package static let defaultDictionaryByteCountMax = 1 << 20
 
@@ -37,6 +38,9 @@ package struct ParquetWriterOptions: Sendable {
   /// columns away when it cannot parse this form.
   package let createdBy: String
   package let keyValueMetadata: [KeyValue]
+  /// Names of text columns whose chunks get a bloom filter where `BloomFilter.filter` finds that
+  /// it pays: those by which people look up a few rows.
+  package var bloomFilterColumns: Set<String> = []
 
   /// One entry of the file's key-value metadata.
   package struct KeyValue: Sendable, Equatable {
@@ -56,7 +60,8 @@ package struct ParquetWriterOptions: Sendable {
     dictionaryByteCountMax: Int = Self.defaultDictionaryByteCountMax,
     splitsFloatingPointBytes: Bool = false,
     createdBy: String,
-    keyValueMetadata: [KeyValue] = []
+    keyValueMetadata: [KeyValue] = [],
+    bloomFilterColumns: Set<String> = []
   ) {
     precondition(pageByteCountMax > 0 && pageRowCountMax > 0, "page limits are positive")
     precondition(pageByteCountMax <= 1 << 30, "a page has a 32-bit size: 1 GiB at most")
@@ -68,6 +73,7 @@ package struct ParquetWriterOptions: Sendable {
     self.splitsFloatingPointBytes = splitsFloatingPointBytes
     self.createdBy = createdBy
     self.keyValueMetadata = keyValueMetadata
+    self.bloomFilterColumns = bloomFilterColumns
   }
 
   private static func check(dictionaryByteCountMax: Int) {

@@ -3,7 +3,7 @@ package import Detectors
 package import Duplicates
 import Ledger
 package import Parquet
-import Telemetry
+package import Telemetry
 package import Windows
 
 /// One source, ready to run: where its records come from and what is made of them.
@@ -14,6 +14,9 @@ package struct SourceOptions: Sendable {
   /// all windows as the identity that rows carry.
   package var windows: [WindowDefinition]
   package var eventTime: EventTimeOptions
+  /// A partition of which nothing has come for so long by the wall clock is idle: its open windows
+  /// fire. Nil: never.
+  package var partitionIdleMillis: Int?
   /// The detectors that watch this source, in configuration order.
   package var detectors: [DetectorDefinition]
   /// When dead letters of it are a flood; nil where they never are.
@@ -21,6 +24,8 @@ package struct SourceOptions: Sendable {
   /// What makes a record a duplicate; nil where every record counts.
   package var duplicates: DuplicateRule?
   package var limits: RecordLimits
+  /// What columns of its readings are, by their names, for people: comments in the table.
+  package var descriptions: [String: String] = [:]
 
   package init(
     topics: [String], plan: DecodePlan, windows: [WindowDefinition], eventTime: EventTimeOptions,
@@ -69,6 +74,7 @@ extension PipelineOptions {
     // What belongs to the process.
     options.laneCount = laneCount
     options.schemas = schemas
+    options.decidedIdleOffsets = decidedIdleOffsets
     options.tap = tap
     options.progressLimits = progressLimits
     for index in sources.indices { options.sources[index].detectors = reload.detectors[index] }
@@ -105,8 +111,13 @@ package struct PipelineOptions: Sendable {
   package var rowGroupRowCountMax: Int
   /// What schema ids mean; nil where no registry is configured.
   package var schemas: (any SchemaDirectory)?
+  /// Where a run before found partitions idle: this one, which follows the same topics, fires their
+  /// windows at the same offsets. The simulator compares the two; nothing else sets it.
+  package var decidedIdleOffsets: [TopicPartition: [Int64]] = [:]
   /// Where lanes show their rows to whoever looks on; nil where nobody can.
   package var tap: TapHub?
+  /// How often the table `devices` is brought up to date at most; nil where it never is.
+  package var devicesEveryMillis: Int?
   /// Tests lower them; nothing else does.
   package var progressLimits = ProgressLimits()
 

@@ -2,8 +2,8 @@ import Decode
 import DeltaLog
 import Telemetry
 
-/// What live state and tables say about other sources: metrics may come, everything that is there
-/// stays. Pure.
+/// What live state and tables say about other sources: attributes and metrics may come and go,
+/// their columns stay, and none changes its type. Pure.
 enum SourceGrowth {
   /// - Parameters:
   ///   - old: the sources that run.
@@ -26,19 +26,16 @@ enum SourceGrowth {
     return reasons
   }
 
-  /// Windows and detectors keep their series by metric: one that is gone would leave them behind,
-  /// one of another type would mix two meanings.
+  /// Windows and detectors keep their series by metric: one of another type would mix two meanings.
   private static func stateObstacles(
     from old: ReadingSchema, to new: ReadingSchema
   ) -> [String] {
     if old.isNarrow || new.isNarrow { return [] }
     return old.metrics.compactMap { metric in
       let place = "sources[\(old.source)].metrics"
-      guard let now = new.metrics.first(where: { $0.name == metric.name }) else {
-        return "\(place): \(metric.name) is gone, and open windows hold values of it: keep it, or "
-          + "start in a new storage.root"
-      }
-      if now.type == metric.type { return nil }
+      guard let now = new.metrics.first(where: { $0.name == metric.name }),
+        now.type != metric.type
+      else { return nil }
       return "\(place): \(metric.name) was \(metric.type.rawValue) and would be "
         + "\(now.type.rawValue): a metric keeps its type, so give the new one another name"
     }

@@ -30,6 +30,7 @@ package enum FaultKind: String, CaseIterable, Sendable {
   case slowBroker = "broker slow or away"
   case retentionOvertook = "retention overtook the reader"
   case transactionMarker = "offset without a record"
+  case partitionIdle = "partition without records found idle"
   case partitionsAdded = "topic gained partitions"
   case topicRecreated = "topic re-created"
   case clusterReplaced = "other cluster at the same address"
@@ -48,6 +49,19 @@ package enum FaultKind: String, CaseIterable, Sendable {
   // Files that lie.
   case stateDamaged = "newest state snapshot damaged"
   case summaryDamaged = "newest summary damaged"
+
+  // Maintenance of the tables, and what it was killed at.
+  case tableCompacted = "small files merged"
+  case logCheckpointWritten = "log checkpoint written"
+  case datesExpired = "dates expired"
+  case removedFileDeleted = "file deleted that was removed from its table"
+  case orphanDeleted = "file deleted that no log named"
+  case logCleanedUp = "commit of a table cleaned up"
+  case killedInCompaction = "process killed in compaction"
+  case killedInLogCheckpoint = "process killed writing a log checkpoint"
+  case killedInRetention = "process killed in retention"
+  case killedInDeletion = "process killed deleting files"
+  case killedInLogCleanup = "process killed cleaning a log up"
 
   // Other programs.
   case foreignCommit = "other engine wrote to a table"

@@ -2,6 +2,7 @@ import Audit
 import Base
 import Decode
 import Ledger
+import Maintenance
 import Pipeline
 import Storage
 import Telemetry
@@ -49,6 +50,7 @@ final class SimulationCourse {
   private let observer: ChainObserver
   private let fleet: Fleet
   private var random: SplitMix64
+  private var silences: SilenceTrouble?
 
   init(
     _ plan: ScenarioPlan, world: DeterministicWorld, say: (@Sendable (String) -> Void)?
@@ -57,12 +59,17 @@ final class SimulationCourse {
     self.world = world
     self.say = say
     random = SplitMix64(seed: plan.seed ^ 0x5EED)
+    silences = plan.partitionIdleMillis == nil ? nil : SilenceTrouble(seed: plan.seed)
     disk = ObservedDisk(SimulatedDisk(seed: random.next(), tally: tally), in: world)
-    observer = ChainObserver(disk: disk, list: list)
-    disk.setObserver(observer)
+    observer = ChainObserver(disk: disk, list: list, tally: tally)
+    let maintenance = MaintenancePlan(plan, startMillis: world.wallMicros / 1000)?.options
+    let tableObserver = TableObserver(
+      disk: disk, list: list, tally: tally, keepMillis: maintenance?.keepMillis ?? [:])
+    disk.setObservers(observer, tableObserver)
     let cluster = SimulatedCluster(seed: random.next(), tally: tally)
     fleet = Fleet(plan, cluster: cluster)
-    host = ProcessHost(world: world, disk: disk, cluster: cluster, say: say)
+    host = ProcessHost(
+      world: world, disk: disk, cluster: cluster, maintenance: maintenance, say: say)
   }
 
   func run() -> SimulationReport {
@@ -136,11 +143,14 @@ final class SimulationCourse {
     var letters = LetterTrouble(
       plan, host: host, fleet: fleet, tally: tally,
       editions: [configurations.first, configurations.mended])
+    var maintenance = MaintenanceTrouble(plan, host: host, tally: tally)
     let endNanos = world.monotonicNanos + plan.troubleNanos
     var troubleNanos = world.monotonicNanos + 2_000_000_000
     while world.monotonicNanos < endNanos {
       supervisor.step(nowNanos: world.monotonicNanos)
       letters.step(nowNanos: world.monotonicNanos)
+      maintenance.step()
+      silences?.step(fleet.partitions, nowNanos: world.monotonicNanos)
       sendSome()
       if world.monotonicNanos >= troubleNanos {
         trouble.step()
@@ -159,7 +169,9 @@ final class SimulationCourse {
   }
 
   private func sendSome() {
-    guard let partition = fleet.partitions.randomElement(using: &random) else { return }
+    guard let partition = fleet.partitions.randomElement(using: &random),
+      silences?.isSilent(partition, nowNanos: world.monotonicNanos) != true
+    else { return }
     fleet.send(Int.random(in: 0...12, using: &random), to: partition)
   }
 
@@ -260,6 +272,7 @@ final class SimulationCourse {
     undisturbed.commit.intervalMillis = 60_000
     undisturbed.commit.byteCount = 1 << 26
     undisturbed.laneCount = 1
+    undisturbed.decidedIdleOffsets = observer.idleOffsets
     let process = other.start(undisturbed, goal: .caughtUp(firesOpenWindows: true))
     let deadlineNanos = world.monotonicNanos + 600_000_000_000
     while world.monotonicNanos < deadlineNanos {

@@ -73,8 +73,16 @@ package protocol FileSystem: Sendable {
   /// system the link may be there whatever the error, `EEXIST` included.
   func link(_ path: String, as newPath: String, in folder: Int32) throws(Errno)
 
+  /// Gives the file another name in the place of its own; a file that had it loses it in the same
+  /// instant. On a network file system it may have happened whatever the error.
+  func rename(_ path: String, as newPath: String, in folder: Int32) throws(Errno)
+
   /// Takes a name away; the file goes with its last one. Errors: `ENOENT`.
   func unlink(_ path: String, in folder: Int32) throws(Errno)
+
+  /// Takes an empty folder away. Errors: `ENOTEMPTY` or `EEXIST` where something is in it,
+  /// `ENOENT`.
+  func removeFolder(_ path: String, in folder: Int32) throws(Errno)
 
   /// Errors: `ENOENT`.
   func status(_ path: String, in folder: Int32) throws(Errno) -> FileStatus

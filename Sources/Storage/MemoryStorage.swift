@@ -143,6 +143,16 @@ package final class MemoryStorage: Storage {
     }
   }
 
+  /// See `Storage.replace`.
+  package func replace(_ path: String, _ bytes: [UInt8]) throws(StorageError) {
+    try StoragePath.checkFile(path, .replace)
+    try perform(.replace, path) { state -> Result<Void, StorageError> in
+      if let error = checkRoom(bytes.count, .replace, path, state) { return .failure(error) }
+      state.files[path] = Content(bytes: bytes, areBytesDurable: true, isNameDurable: true)
+      return .success(())
+    }
+  }
+
   package func create(_ path: String) throws(StorageError) -> any StorageFile {
     try StoragePath.checkFile(path, .create)
     try perform(.create, path) { _ in .success(()) }

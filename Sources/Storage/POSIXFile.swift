@@ -29,7 +29,7 @@ final class POSIXFile: StorageFile {
     do {
       try storage.fileSystem.write(bytes, to: descriptor)
     } catch {
-      throw StorageError(error, operation == .put ? .put : .append, path: path)
+      throw StorageError(error, operation == .create ? .append : operation, path: path)
     }
   }
 
@@ -40,7 +40,8 @@ final class POSIXFile: StorageFile {
       do {
         try storage.fileSystem.sync(descriptor)
       } catch {
-        throw StorageError(syncFailure: error, operation == .put ? .put : .close, path: path)
+        throw StorageError(
+          syncFailure: error, operation == .create ? .close : operation, path: path)
       }
     }
     do {
@@ -48,9 +49,13 @@ final class POSIXFile: StorageFile {
       descriptor = -1
       defer { try? storage.fileSystem.unlink(temporaryPath, in: storage.rootDescriptor) }
       try storage.fileSystem.close(closing)
-      try storage.fileSystem.link(temporaryPath, as: path, in: storage.rootDescriptor)
+      if operation == .replace {
+        try storage.fileSystem.rename(temporaryPath, as: path, in: storage.rootDescriptor)
+      } else {
+        try storage.fileSystem.link(temporaryPath, as: path, in: storage.rootDescriptor)
+      }
     } catch {
-      throw StorageError(error, operation == .put ? .put : .close, path: path)
+      throw StorageError(error, operation == .create ? .close : operation, path: path)
     }
   }
 

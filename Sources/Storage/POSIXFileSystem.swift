@@ -109,9 +109,19 @@ package struct POSIXFileSystem: FileSystem {
     _ = try Self.repeating { unsafe linkat(folder, path, folder, newPath, 0) }
   }
 
+  /// `renameat`.
+  package func rename(_ path: String, as newPath: String, in folder: Int32) throws(Errno) {
+    _ = try Self.repeating { unsafe renameat(folder, path, folder, newPath) }
+  }
+
   /// `unlinkat`.
   package func unlink(_ path: String, in folder: Int32) throws(Errno) {
     _ = try Self.repeating { unsafe unlinkat(folder, path, 0) }
+  }
+
+  /// `unlinkat` with `AT_REMOVEDIR`.
+  package func removeFolder(_ path: String, in folder: Int32) throws(Errno) {
+    _ = try Self.repeating { unsafe unlinkat(folder, path, AT_REMOVEDIR) }
   }
 
   /// `fstatat`, following links.

@@ -13,9 +13,9 @@ package enum PutOutcome: Sendable {
 /// only for folders. Empty, `.` and `..` components, absolute paths, NUL and the names of our own
 /// temporary files are refused with `.invalidPath`.
 ///
-/// **Invariants:** no file is ever seen under its name before it is whole; no operation overwrites;
-/// a file's bytes never change once it has its name. Used at file granularity only, from any
-/// thread.
+/// **Invariants:** no file is ever seen under its name before it is whole; no operation but
+/// `replace` overwrites, and what is read after it is whole too: the old file or the new one. A
+/// file's bytes never change. Used at file granularity only, from any thread.
 package protocol Storage: AnyObject, Sendable {
   /// The whole file. Errors: `.notFound`, `.ioError`.
   func read(_ path: String) throws(StorageError) -> [UInt8]
@@ -40,6 +40,12 @@ package protocol Storage: AnyObject, Sendable {
   /// caller reads what is there. Cost: two or more syncs.
   func putIfAbsent(_ path: String, _ bytes: [UInt8]) throws(StorageError) -> PutOutcome
 
+  /// Puts a file in the place of the one of this name, if there is one, making parent folders.
+  /// Whoever reads meanwhile gets the one or the other whole; when it returns, the new one is
+  /// durable. Only for what is a hint: of two that replace at a time either may be the last, and
+  /// after an error nobody knows which file is there. Cost: as `putIfAbsent`.
+  func replace(_ path: String, _ bytes: [UInt8]) throws(StorageError)
+
   /// Begins a new file, making parent folders. It gets its name when it is closed.
   func create(_ path: String) throws(StorageError) -> any StorageFile
 
@@ -49,6 +55,14 @@ package protocol Storage: AnyObject, Sendable {
 
   /// Removes a file; that it is absent already is no error. The removal itself is not synced.
   func delete(_ path: String) throws(StorageError)
+
+  /// Removes a folder of partition values (`event_date=2026-11-21`) that has nothing in it; whether
+  /// it is gone now. Other folders are never removed. A writer that is about to put a file
+  /// there makes it again. The removal itself is not synced.
+  func removeFolderIfEmpty(_ folder: String) throws(StorageError) -> Bool
+
+  /// Seconds since a file last changed, by the clock that stamps files. Errors: `.notFound`.
+  func ageSeconds(_ path: String) throws(StorageError) -> Int64
 
   /// Bytes that this process may still write.
   func freeByteCount() throws(StorageError) -> Int64
@@ -64,6 +78,18 @@ package protocol Storage: AnyObject, Sendable {
 }
 
 extension Storage {
+  /// Nothing is to be done where a folder is there only as long as it has files.
+  package func removeFolderIfEmpty(_ folder: String) throws(StorageError) -> Bool {
+    try StoragePath.checkFolder(folder, .delete)
+    return try list(folder).isEmpty
+  }
+
+  /// Very old, where an implementation keeps no times.
+  package func ageSeconds(_ path: String) throws(StorageError) -> Int64 {
+    _ = try size(path)
+    return .max
+  }
+
   /// Reads the whole file for a part of it, where an implementation knows nothing better.
   package func read(
     _ path: String, from filePosition: Int64, byteCount: Int

@@ -5,6 +5,7 @@ package enum StorageOperation: String, Sendable, CaseIterable {
   case size
   case list
   case put
+  case replace
   case create
   case append
   case close

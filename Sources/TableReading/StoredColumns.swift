@@ -61,6 +61,18 @@ package struct BytesColumn {
   }
 }
 
+/// Truths of one row group, by row.
+package struct BooleanColumn {
+  private let column: ParquetColumnValues?
+
+  init(_ column: ParquetColumnValues?) { self.column = column }
+
+  package subscript(row: Int) -> Bool? {
+    guard case .boolean(let value)? = column?[row] else { return nil }
+    return value
+  }
+}
+
 /// Floating-point numbers of one row group, by row.
 package struct DoubleColumn {
   private let column: ParquetColumnValues?

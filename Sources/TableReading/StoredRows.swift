@@ -82,6 +82,11 @@ package struct StoredRows {
     BytesColumn(try column(name, rowGroup))
   }
 
+  /// A column of truths.
+  package func booleans(_ name: String, rowGroup: Int) throws(StoredTableError) -> BooleanColumn {
+    BooleanColumn(try column(name, rowGroup))
+  }
+
   /// A column of floating-point numbers.
   package func doubles(_ name: String, rowGroup: Int) throws(StoredTableError) -> DoubleColumn {
     DoubleColumn(try column(name, rowGroup))

@@ -12,9 +12,9 @@
 /// presence bit clear and its word 0.
 ///
 /// **Invariants:** all record columns have `recordCount` elements (`recordRowStarts` one more,
-/// `recordClocks` as many as event time has seen), all
-/// row columns `rowCount` (times their width); offsets ascend strictly; a record without readings
-/// has no rows. Cost: about 70 bytes a record and 32 + 8·metrics a row.
+/// `recordClocks` and `recordLateCounts` as many as event time has seen), all row columns
+/// `rowCount` (times their width); offsets ascend strictly; a record without readings has no rows.
+/// Cost: about 75 bytes a record and 32 + 8·metrics a row.
 package struct ReadingBatch: ~Copyable, Sendable {
   package let schema: ReadingSchema
 
@@ -35,6 +35,9 @@ package struct ReadingBatch: ~Copyable, Sendable {
   /// The partition's clock after each record that event time has seen, microseconds; `Int64.min`
   /// before the first believed timestamp. Filled by `Windows`, record by record, behind decoding.
   package var recordClocks: [Int64] = []
+  /// Readings of each such record that lay below its device's watermark, those too late for any
+  /// window included; none where no window takes the metric. Filled together with the clocks.
+  package var recordLateCounts: [UInt32] = []
 
   // Rows.
   /// Event time, microseconds.
@@ -77,7 +80,7 @@ package struct ReadingBatch: ~Copyable, Sendable {
 
   private func byteCount(records: Int, rows: Int, values: Int) -> Int {
     let perRecord =
-      8 + 8 + 1 + 1 + 4 + 8 + 8 + schema.attributes.count * 4 + (schema.hasSequence ? 8 : 0)
+      8 + 8 + 1 + 1 + 4 + 8 + 8 + 4 + schema.attributes.count * 4 + (schema.hasSequence ? 8 : 0)
     let perRow =
       8 + 4 + 4 + (schema.isNarrow ? 4 : 0)
       + (schema.metrics.count + schema.presenceWordsPerRow) * 8
@@ -152,6 +155,7 @@ package struct ReadingBatch: ~Copyable, Sendable {
     recordRowStarts.removeAll(keepingCapacity: true)
     recordRowStarts.append(0)
     recordClocks.removeAll(keepingCapacity: true)
+    recordLateCounts.removeAll(keepingCapacity: true)
     rowEventTimes.removeAll(keepingCapacity: true)
     rowFlags.removeAll(keepingCapacity: true)
     rowIndexes.removeAll(keepingCapacity: true)

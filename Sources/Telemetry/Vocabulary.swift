@@ -53,17 +53,19 @@ package struct Vocabulary: Sendable {
     metrics.encode(into: &writer)
   }
 
-  /// - Parameter attributeCount: of the source; another number in the bytes is `malformed`.
-  package init(
-    from reader: inout ByteReader, attributeCount: Int
-  ) throws(ByteReaderError) {
+  /// With the attributes it was saved with: whether they are the source's is for the caller to see.
+  package init(from reader: inout ByteReader) throws(ByteReaderError) {
     devices = try WordTable(from: &reader)
     attributes = []
-    guard try reader.readCount() == attributeCount else {
-      throw .malformed(filePosition: reader.filePosition)
-    }
-    for _ in 0..<attributeCount { attributes.append(try WordTable(from: &reader)) }
+    for _ in 0..<(try reader.readCount()) { attributes.append(try WordTable(from: &reader)) }
     metrics = try WordTable(from: &reader)
+  }
+
+  /// Takes other attributes from here on: those that were there and are keep their words.
+  ///
+  /// - Parameter origins: for each attribute its place before; nil of a new one.
+  package mutating func takeAttributes(_ origins: [Int?]) {
+    attributes = origins.map { origin in origin.map { attributes[$0] } ?? WordTable() }
   }
 }
 

@@ -1,9 +1,18 @@
 import Telemetry
 
-// A wide source has gained metrics.
+// A source has other attributes, or a wide one other metrics.
 extension PartitionWindows {
-  /// Takes a schema with further metrics from here on; those that were there keep all they have,
-  /// wherever they stand now. Cost: all state is gone through once.
+  /// Takes other attributes from here on: devices keep the words of those that were there and are,
+  /// and know none of new ones yet.
+  mutating func take(attributes names: [String]) {
+    let old = set.schema
+    set.take(attributes: names)
+    attributes = set.schema.attributeRows(attributes, count: devices.count, of: old)
+  }
+
+  /// Takes a schema with other metrics from here on; those that were there and are keep all they
+  /// have, wherever they stand now. What those that are gone had is dropped: no metric's windows
+  /// follow from another's values. Cost: all state is gone through once.
   mutating func grow(to schema: ReadingSchema) {
     precondition(!schema.isNarrow, "narrow sources learn their metrics from the records")
     let old = set
@@ -15,12 +24,13 @@ extension PartitionWindows {
     }
     accumulator = Accumulator(metricCountMax: set.metricCountMax)
     // Metrics that were together in a group still are: a group is a set of windows.
-    let sources = set.groups.map { group -> (group: Int, columns: [Int])? in
+    let sources = set.groups.map { group -> (group: Int, columns: [Int?])? in
       let mask = set.mask(ofGrid: group.grid)
       guard let before = old.groups.firstIndex(where: { old.mask(ofGrid: $0.grid) == mask })
       else { return nil }
-      let columns = old.groups[before].metrics.map { metric -> Int in
-        guard let column = group.metrics.firstIndex(of: places[metric]) else {
+      let columns = old.groups[before].metrics.map { metric -> Int? in
+        guard let place = places[metric] else { return nil }
+        guard let column = group.metrics.firstIndex(of: place) else {
           preconditionFailure("a metric is in the windows that it was in")
         }
         return column
@@ -43,9 +53,10 @@ extension PartitionWindows {
 }
 
 extension SliceBlock {
-  /// Moves the slices of a block of fewer metrics into this empty one, whose other metrics have no
-  /// values in them. `columns` says where each metric of the old block stands in this one.
-  mutating func takeOver(from old: inout SliceBlock, columns: [Int]) {
+  /// Moves the slices of a block of other metrics into this empty one, where new metrics have no
+  /// values in them. `columns` says where each metric of the old block stands in this one, if it
+  /// does. A slice of nothing but what is gone stays, empty, and fires nothing.
+  mutating func takeOver(from old: inout SliceBlock, columns: [Int?]) {
     precondition(count == 0 && columns.count == old.metricCount, "slices enter an empty block")
     revisions.takeOver(from: old.revisions, columns: columns)
     if old.count == 0 { return }
@@ -69,9 +80,9 @@ extension SliceBlock {
 
 extension SliceRow {
   /// Takes a row of cells over whose metrics stand in `columns` here; the others have no reading.
-  func takeColumns(_ columns: [Int], of other: SliceRow) {
+  func takeColumns(_ columns: [Int?], of other: SliceRow) {
     unsafe clear()
-    for (metric, column) in columns.enumerated() {
+    for case (let metric, let column?) in columns.enumerated() {
       unsafe counts[column] = unsafe other.counts[metric]
       unsafe firstTimes[column] = unsafe other.firstTimes[metric]
       unsafe means[column] = unsafe other.means[metric]
@@ -85,9 +96,9 @@ extension SliceRow {
 
 extension LastRow {
   /// The same for last values.
-  func takeColumns(_ columns: [Int], of other: LastRow) {
+  func takeColumns(_ columns: [Int?], of other: LastRow) {
     unsafe clear()
-    for (metric, column) in columns.enumerated() {
+    for case (let metric, let column?) in columns.enumerated() {
       unsafe times[column] = unsafe other.times[metric]
       unsafe values[column] = unsafe other.values[metric]
     }
@@ -95,12 +106,12 @@ extension LastRow {
 }
 
 extension RevisionList {
-  /// Takes over the entries of a list of fewer metrics; the others were never changed late.
-  mutating func takeOver(from old: borrowing RevisionList, columns: [Int]) {
+  /// Takes over the entries of a list of other metrics; new ones were never changed late.
+  mutating func takeOver(from old: borrowing RevisionList, columns: [Int?]) {
     precondition(count == 0, "revisions enter an empty list")
     for index in 0..<old.count {
       insert(end: old.end(index), window: old.window(index), at: index)
-      for (metric, column) in columns.enumerated() {
+      for case (let metric, let column?) in columns.enumerated() {
         setCode(index, metric: column, old.code(index, metric: metric))
       }
     }

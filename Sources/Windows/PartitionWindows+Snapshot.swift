@@ -40,9 +40,10 @@ extension PartitionWindows {
   }
 
   /// Reads a state back. Throws `.incompatibleState` when it was saved with other windows or with
-  /// metrics that are gone, `.damagedState` when the bytes make no sense. The options, and what
-  /// aggregates are asked for, may have changed: they hold from here on. Metrics of a wide source
-  /// may have come: `savedSchema` says so, and the state goes on without values of them.
+  /// metrics of other types, `.damagedState` when the bytes make no sense. The options, and what
+  /// aggregates are asked for, may have changed: they hold from here on. Attributes, and metrics of
+  /// a wide source, may have come or gone: `savedSchema` says so. The state goes on without values
+  /// of new ones; what is open of metrics that are gone ends here, without a row.
   ///
   /// The caller checks the checksum it keeps of every state first: what is verified here is shape,
   /// so that no bytes whatever lead to a wild access, and not every value.
@@ -73,7 +74,8 @@ extension PartitionWindows {
     }
     if saved != schema {
       savedSchema = saved
-      grow(to: schema)
+      if saved.attributes != schema.attributes { take(attributes: schema.attributes) }
+      if saved.metrics != schema.metrics { grow(to: schema) }
     }
   }
 
@@ -112,16 +114,18 @@ extension PartitionWindows {
     }
   }
 
+  private static let attributesSetting = "the list of attributes"
   private static let metricsSetting = "the list of metrics"
 
-  /// What state cannot survive a change of, as text for people; of metrics it survives new ones.
+  /// What state cannot survive a change of, as text for people; of attributes and metrics it
+  /// survives that some come or go.
   private static func settings(
     _ schema: ReadingSchema, _ windows: [WindowDefinition]
   ) -> [(what: String, value: String)] {
     var settings: [(what: String, value: String)] = [
       ("the source", schema.source),
       ("the source's style", schema.isNarrow ? "narrow" : "wide"),
-      ("the list of attributes", schema.attributes.joined(separator: ", ")),
+      (attributesSetting, schema.attributeList),
       (metricsSetting, schema.metricList),
       ("the list of windows", windows.map(\.name).joined(separator: ", ")),
     ]
@@ -155,14 +159,16 @@ extension PartitionWindows {
     var savedSchema = schema
     // The list of windows comes before the windows, so equal lists mean equal keys.
     for (before, now) in zip(saved, configured) where before != now {
-      guard before.what == now.what, now.what == metricsSetting,
-        let shrunk = schema.shrunk(toMetricList: before.value)
+      guard before.what == now.what,
+        let known = now.what == attributesSetting
+          ? savedSchema.saved(attributeList: before.value)
+          : now.what == metricsSetting ? savedSchema.saved(metricList: before.value) : nil
       else {
         let fault = WindowsError.incompatibleState(
           what: now.what, saved: before.value, configured: now.value)
         return (schema, fault)
       }
-      savedSchema = shrunk
+      savedSchema = known
     }
     if saved.count == configured.count { return (savedSchema, nil) }
     return (schema, .damagedState(detail: "the list of settings has another length"))

@@ -92,7 +92,7 @@ package struct PartitionWindows: ~Copyable, Sendable {
 
   /// Takes records of a batch, which must follow those taken before in offset order. Sets
   /// `ReadingFlags.future` on rows that lie too far ahead, appends the partition's clock to
-  /// `recordClocks`, and appends what fires.
+  /// `recordClocks` and what was late to `recordLateCounts`, and appends what fires.
   ///
   /// `vocabulary` is the one the batch was decoded with; it only ever grows.
   package mutating func apply(
@@ -118,6 +118,7 @@ package struct PartitionWindows: ~Copyable, Sendable {
     let hasAppendTime = batch.recordHasAppendTime[record]
     moveClock(timestamp: timestamp, hasAppendTime: hasAppendTime, device: device)
 
+    let lateCount = counts.late &+ counts.tooLate
     let outcome = batch.recordOutcomes[record]
     if device != WordTable.none, outcome == .read || outcome == .empty {
       meet(device)
@@ -146,6 +147,8 @@ package struct PartitionWindows: ~Copyable, Sendable {
       recency.append(device, to: .awake)
     }
     batch.recordClocks.append(clock.micros)
+    batch.recordLateCounts.append(
+      UInt32(truncatingIfNeeded: counts.late &+ counts.tooLate &- lateCount))
     if clock.micros >= nextIdleCheckMicros { findIdleDevices(&firings) }
     if clock.micros >= nextForgetCheckMicros { findForgottenDevices() }
   }
@@ -404,8 +407,9 @@ package struct PartitionWindows: ~Copyable, Sendable {
     }
   }
 
-  /// The end of a finite input: every device fires its open windows once, as if it were idle, in
-  /// the order of the last records. Whoever calls it records that decision.
+  /// The end of a finite input, or a partition in which nobody speaks: every device fires its open
+  /// windows once, as if it were idle, in the order of the last records. Whoever calls it records
+  /// that decision. A second time, with no record between, changes nothing.
   package mutating func fireOpenWindows(
     vocabulary: borrowing Vocabulary, into firings: inout FiringBatch
   ) {
@@ -414,5 +418,12 @@ package struct PartitionWindows: ~Copyable, Sendable {
       if device == RecencyList.none { return }
       goIdle(device, &firings)
     }
+  }
+
+  /// Whether `fireOpenWindows` would fire anything. Cost: a walk over the slices of every device
+  /// that is not idle.
+  package mutating func hasOpenWindows() -> Bool {
+    for device in recency.devices(in: .awake) where hasDue(Int(device)) { return true }
+    return false
   }
 }

@@ -11,7 +11,7 @@ struct WindowSet: Sendable {
   /// Slices a window may have: a day of seconds fits.
   private static let sliceCountMax: Int64 = 100_000
 
-  let schema: ReadingSchema
+  private(set) var schema: ReadingSchema
   let definitions: [WindowDefinition]
   let options: EventTimeOptions
   private(set) var grids: [WindowGrid] = []
@@ -48,6 +48,9 @@ struct WindowSet: Sendable {
     try Self.checkSliceCounts(definitions)
     if !schema.isNarrow { makeGroups() }
   }
+
+  /// Other attributes from here on; grids and groups know nothing of them.
+  mutating func take(attributes: [String]) { schema = schema.with(attributes: attributes) }
 
   /// Refuses windows of so many slices that a reading would be in as many windows, or nearly every
   /// reading have slices of its own.

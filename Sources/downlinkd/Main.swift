@@ -35,10 +35,17 @@ struct Downlinkd: AsyncParsableCommand {
       CommandGroup(
         name: "Diagnosis",
         subcommands: [
+          TablesCommand.self,
           InspectCommand.self,
           VerifyCommand.self,
           OffsetsCommand.self,
           DeadLettersCommand.self,
+        ]),
+      CommandGroup(
+        name: "Maintenance",
+        subcommands: [
+          CompactCommand.self,
+          VacuumCommand.self,
         ]),
       CommandGroup(
         name: "Demonstration",

@@ -163,6 +163,20 @@ import Testing
     #expect(queue.delivered == 6)
   }
 
+  @Test func `commits of a log that was cleaned up beyond are counted, once`() {
+    var queue = AlertQueue(options(), delivered: 10)
+    queue.take(commit(11, step("a", "opened")))
+    queue.skip(to: 20)
+    #expect(queue.counts.missedCommits == 8)
+    queue.skip(to: 20)
+    queue.skip(to: 5)
+    #expect(queue.counts.missedCommits == 8)
+    // What was read before waits as it did.
+    #expect(queue.delivered == 10)
+    #expect(queue.sendAll() == [["a opened warning firing"]])
+    #expect(queue.delivered == 19)
+  }
+
   /// Random lives, receivers that fail, and deaths at any moment, after which the memory that was
   /// kept at some earlier moment is all there is.
   @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8] as [UInt64])

@@ -221,6 +221,10 @@ final class MovingStorage: Storage {
     throw StorageError(.permission, .put, path: path, detail: "an audit writes nothing")
   }
 
+  func replace(_ path: String, _ bytes: [UInt8]) throws(StorageError) {
+    throw StorageError(.permission, .replace, path: path, detail: "an audit writes nothing")
+  }
+
   func create(_ path: String) throws(StorageError) -> any StorageFile {
     throw StorageError(.permission, .create, path: path, detail: "an audit writes nothing")
   }

@@ -43,6 +43,12 @@ import Testing
     ("{name: spike, metric: \"*\", spike: {}}",
       "{name: spike, metric: \"*\", spike: {half_life: 3d}}",
       ["detectors[spike].spike.half_life: the default → 3d"]),
+    ("readings: {keep: 90d}", "readings: {keep: 91d}", ["tables.readings.keep: 90d → 91d"]),
+    ("readings_narrow: {keep: forever}", "gaps: {keep: 30d}",
+      ["tables.gaps.keep: forever → 30d", "tables.readings_narrow.keep: removed: forever"]),
+    ("every: never", "every: 1m", ["tables.devices.every: never → 1m"]),
+    ("rate: 16MB/s", "rate: none", ["maintenance.rate: 16MB/s → none"]),
+    ("budget: 500GiB", "budget: none", ["storage.budget: 500GiB → none"]),
     ("open_max: 50", "open_max: 51", ["detectors[low].open_max: 50 → 51"]),
     ("after: 15m", "after: 1h", ["detectors[silent].silence.after: 15m → 1h"]),
     ("- {name: silent, silence: {after: 15m}}", "",
@@ -110,6 +116,8 @@ import Testing
       "sources[narrow].limits.attributes: 100000 → 5"),
     ("event_time: {device_idle: 2h}", "event_time: {device_idle: 3h}",
       "sources[wide].event_time.device_idle: 2h → 3h"),
+    ("event_time: {device_idle: 2h}", "event_time: {device_idle: 2h, partition_idle: never}",
+      "sources[wide].event_time.partition_idle: added: never"),
     ("allowed_lateness: 0", "allowed_lateness: 1m", "event_time.allowed_lateness: 0s → 1m"),
     ("aggregates: [mean, count]", "aggregates: [mean]",
       "windows[1h30m].aggregates: [count, mean] → [mean]"),
@@ -120,6 +128,10 @@ import Testing
       "storage.parquet.row_group_rows: 100000 → 5000"),
     ("[a.b, {field: c,", "[a.b, a.x, {field: c,",
       "sources[wide].metrics: [a.b, c as power_w] → [a.b, a.x, c as power_w]"),
+    ("[region, meta.model]", "[meta.model, region]",
+      "sources[wide].attributes: [region, meta.model] → [meta.model, region]"),
+    ("[region, meta.model]", "[region]",
+      "sources[wide].attributes: [region, meta.model] → [region]"),
   ])
   func `how sources are read and how often is committed takes another session`(
     replace: String, with: String, expected: String
@@ -143,8 +155,6 @@ import Testing
 
   @Test(arguments: [
     ("pipeline: fleet-2\n", "pipeline: fleet-3\n", "pipeline: fleet-2 → fleet-3"),
-    ("[region, meta.model]", "[meta.model, region]",
-      "sources[wide].attributes: [region, meta.model] → [meta.model, region]"),
     ("value: samples.value", "value: samples.v",
       "sources[narrow].metric.value: samples.value → samples.v"),
     ("slide: 30m", "slide: 45m", "windows[1h30m].slide: 30m → 45m"),
@@ -170,6 +180,13 @@ import Testing
     #expect(change.refused.map(\.keyPath) == ["windows"])
     #expect(change.refused.first?.effect == .otherState)
     #expect(change.refused.first?.new == "b, a")
+  }
+
+  @Test func `who maintains the tables is told of what concerns them`() throws {
+    #expect(try change("settle: 2h", "settle: 3h").changesMaintenance)
+    #expect(try change("budget_warning: 75%", "budget_warning: 70%").changesMaintenance)
+    #expect(try change("readings: {keep: 90d}", "readings: {keep: 1000d}").changesMaintenance)
+    #expect(try !change("level: debug", "level: info").changesMaintenance)
   }
 
   @Test func `one refused value refuses the whole file and names every reason`() throws {

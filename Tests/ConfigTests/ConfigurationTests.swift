@@ -1,4 +1,5 @@
 @testable import Config
+import TestSupport
 import Testing
 
 /// What a file without faults becomes.
@@ -52,6 +53,7 @@ import Testing
           Configuration.MetricField(field: "c", key: nil, name: "power_w", unit: "W"),
         ]))
     #expect(wide.eventTime.deviceIdleMicros == 7_200_000_000)
+    #expect(wide.eventTime.partitionIdleMicros == 7_200_000_000, "as devices")
     #expect(wide.eventTime.outOfOrdernessMicros == 60_000_000)
     let narrow = configuration.sources[1]
     #expect(narrow.rows == "samples" && narrow.time.unit == nil)
@@ -136,10 +138,10 @@ import Testing
   }
 
   @Test func `the shipped example has no faults, with and without its comments`() throws {
-    let path = packageRoot() + "/config/downlinkd.yaml"
+    let path = Repository.path("config/downlinkd.yaml")
     let configuration = try Configuration.load(file: path, environment: [:])
     #expect(configuration.kafka.brokers == ["127.0.0.1:9092"])
-    #expect(configuration.storage.root == packageRoot() + "/config/data")
+    #expect(configuration.storage.root == Repository.path("config/data"))
     let shipped = try #require(fileText(path))
     let lines = shipped.split(separator: "\n", omittingEmptySubsequences: false)
     #expect(lines.allSatisfy { $0.count <= 100 })
@@ -184,8 +186,8 @@ import Testing
     #expect(
       ConfigFaults(faults(of: text)).description == """
         /etc/downlink/downlinkd.yaml:1:1: error: pipelin: unknown key; expected one of pipeline, \
-        lanes, kafka, schema_registry, sources, event_time, windows, detectors, storage, memory, \
-        http, admin, alerts, log
+        lanes, kafka, schema_registry, sources, event_time, windows, detectors, storage, tables, \
+        maintenance, memory, http, admin, alerts, log
             1 | pipelin: fleet
               | ^
               = did you mean `pipeline`?
@@ -265,6 +267,22 @@ let complete = """
     commit: {interval: 10s, bytes: 8MiB}
     state_interval: 2m
     parquet: {compression: snappy, row_group_rows: 100_000}
+    budget: 500GiB
+    budget_warning: 75%
+  tables:
+    readings: {keep: 90d}
+    readings_narrow: {keep: forever}
+    dead_letters: {keep: 30d}
+    devices: {every: never}
+  maintenance:
+    enabled: false
+    compact: false
+    file_size: 128MiB
+    settle: 2h
+    rate: 16MB/s
+    log_checkpoint: 50
+    log_keep: 3d
+    deleted_files_keep: 2d
   memory: {buffers: 1GiB}
   http: {listen: "[::1]:${PORT}"}
   admin: {socket: run/fleet.sock, mode: 0600}
@@ -322,3 +340,33 @@ private let contract = """
   http: {listen: 127.0.0.1:9479}
   log: {level: info}
   """
+
+/// When a partition is idle: what holds where the file says nothing.
+@Suite struct PartitionIdleTests {
+  static let cases: [(section: String, expected: Int64?)] = [
+    ("{}", 3_600_000_000), ("{device_idle: 1m}", 600_000_000),
+    ("{device_idle: 3h}", 10_800_000_000), ("{partition_idle: never}", nil),
+    ("{partition_idle: 2m}", 120_000_000), ("{device_idle: 1m, partition_idle: 9m}", 540_000_000),
+  ]
+
+  @Test(arguments: cases)
+  func `as a device, or after ten minutes, where nothing is said`(
+    section: String, expected: Int64?
+  ) throws {
+    let configuration = try read(minimal + "event_time: \(section)\n")
+    #expect(configuration.sources[0].eventTime.partitionIdleMicros == expected)
+    #expect(configuration.eventTime.partitionIdleMicros == expected)
+  }
+
+  @Test func `a source may have its own, and follows its own devices`() throws {
+    func source(_ section: String) throws -> Int64? {
+      try read(
+        minimal.replacing(
+          "device: device_id", with: "device: device_id\n    event_time: \(section)")
+          + "event_time: {partition_idle: never}\n"
+      ).sources[0].eventTime.partitionIdleMicros
+    }
+    #expect(try source("{device_idle: 2h}") == nil, "the file's")
+    #expect(try source("{partition_idle: 5m}") == 300_000_000)
+  }
+}

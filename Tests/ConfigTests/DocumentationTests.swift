@@ -1,9 +1,10 @@
 import Config
+import TestSupport
 import Testing
 
 @Suite struct DocumentationTests {
   @Test func `every key the reader knows has its row in CONFIG md`() throws {
-    let text = try #require(fileText(packageRoot() + "/docs/CONFIG.md"))
+    let text = try #require(fileText(Repository.path("docs/CONFIG.md")))
     let rows = text.split(separator: "\n").filter { $0.hasPrefix("| `") }
     let keys = rows.flatMap { row in
       row.split(separator: "|")[0].split(separator: "`").map(String.init)
@@ -15,7 +16,7 @@ import Testing
   }
 
   @Test func `every key of a fixture has its row in FIXTURES md`() throws {
-    let text = try #require(fileText(packageRoot() + "/docs/FIXTURES.md"))
+    let text = try #require(fileText(Repository.path("docs/FIXTURES.md")))
     let keys = text.split(separator: "\n").filter { $0.hasPrefix("| `") }.flatMap { row in
       row.split(separator: "|")[0].split(separator: "`").map(String.init)
         .filter { $0 != " " && $0 != ", " }
@@ -24,9 +25,9 @@ import Testing
   }
 
   @Test func `the examples in CONFIG md have no faults of their own`() throws {
-    let text = try #require(fileText(packageRoot() + "/docs/CONFIG.md"))
+    let text = try #require(fileText(Repository.path("docs/CONFIG.md")))
     let examples = text.components(between: "```yaml\n", and: "```")
-    #expect(examples.count == 7)
+    #expect(examples.count == 8)
     for example in examples {
       // The examples are parts of a file, and the files they name are not here.
       let found = faults(of: example).filter { fault in

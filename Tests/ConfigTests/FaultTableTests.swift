@@ -40,7 +40,7 @@ struct FaultCase: CustomTestStringConvertible {
     expect(row)
   }
 
-  @Test(arguments: eventTimeCases + windowCases + storageCases)
+  @Test(arguments: eventTimeCases + windowCases + storageCases + tableCases)
   func `each fault of the analysis has its place and its words`(_ row: FaultCase) {
     expect(row)
   }
@@ -68,7 +68,7 @@ let keyCases: [FaultCase] = [
     "pipeline: fleet", "pipelin: fleet",
     "1:1 pipelin: unknown key; expected one of pipeline, lanes, kafka, schema_registry, sources,"
       + " event_time,"
-      + " windows, detectors, storage, memory, http, admin, alerts, log"
+      + " windows, detectors, storage, tables, maintenance, memory, http, admin, alerts, log"
       + " = did you mean `pipeline`?"),
   .changed(
     "pipeline: fleet", "pipeline: fleet\npipeline: other",
@@ -275,6 +275,14 @@ let eventTimeCases: [FaultCase] = [
     "10:27 event_time.device_idle: `0s` is out of range; expected 1s to 400d",
     "10:49 event_time.out_of_orderness: `5` has no unit; expected a duration such as 30s, 5m or"
       + " 1h30m = did you mean `5s`?"),
+  .appended("event_time: {partition_idle: 0s}\n",
+    "10:30 event_time.partition_idle: `0s` is out of range; expected 1s to 400d"),
+  .appended("event_time: {partition_idle: none}\n",
+    "10:30 event_time.partition_idle: `none` is not a duration; expected a duration such as 30s, 5m"
+      + " or 1h30m"),
+  .appended("event_time: {partition_idle: 59s}\n",
+    "10:30 event_time.partition_idle: 59s is less than storage.commit.interval, 1m: every pause"
+      + " between two commits would fire what is open = raise it to 1m or more"),
   .appended("event_time: {plausible_from: 2001-02-29}\n", "10:30 event_time.plausible_from:"
     + " `2001-02-29` is a date that does not exist; expected a date such as 2000-01-01"
     + " = did you mean `2001-03-01`?"),

@@ -135,6 +135,8 @@ import Testing
     ("device: device_id", "device: device_id\n    limits: {message: 9MB}"),
     ("device: device_id", "device: device_id\n    limits: {metrics: 9}"),
     ("pipeline: fleet", "event_time: {device_idle: 61m}\npipeline: fleet"),
+    ("pipeline: fleet", "event_time: {partition_idle: never}\npipeline: fleet"),
+    ("pipeline: fleet", "event_time: {partition_idle: 59m}\npipeline: fleet"),
     ("pipeline: fleet", "windows: [{name: w, size: 5m}]\npipeline: fleet"),
     ("pipeline: fleet", "detectors: [{name: w, silence: {after: 5m}}]\npipeline: fleet"),
   ])

@@ -38,11 +38,6 @@ func faults(
   }
 }
 
-/// The root of the package, found from this file.
-func packageRoot(_ file: String = #filePath) -> String {
-  file.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
-}
-
 /// The text of a file, or nil where it cannot be read.
 func fileText(_ path: String) -> String? {
   guard let file = unsafe fopen(path, "r") else { return nil }

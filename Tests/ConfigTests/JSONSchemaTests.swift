@@ -1,4 +1,5 @@
 import Base
+import TestSupport
 import Testing
 
 @testable import Config
@@ -11,11 +12,11 @@ import Testing
   init() throws { schema = try JSONValue(parsing: Configuration.jsonSchema) }
 
   @Test func `the published file is what the program prints`() throws {
-    let file = try #require(fileText(packageRoot() + "/config/downlinkd.schema.json"))
+    let file = try #require(fileText(Repository.path("config/downlinkd.schema.json")))
     #expect(
       file == Configuration.jsonSchema,
       "write it anew: downlinkd check --schema >config/downlinkd.schema.json")
-    let example = try #require(fileText(packageRoot() + "/config/downlinkd.yaml"))
+    let example = try #require(fileText(Repository.path("config/downlinkd.yaml")))
     #expect(example.hasPrefix("# yaml-language-server: $schema=downlinkd.schema.json\n"))
   }
 
@@ -75,10 +76,9 @@ import Testing
   }
 
   @Test func `it takes every configuration that the program takes`() throws {
-    let root = packageRoot()
     var texts = [minimal, Self.everything]
     for file in ["config/downlinkd.yaml", "deploy/compose/downlinkd.yaml"] {
-      texts.append(try #require(fileText("\(root)/\(file)")))
+      texts.append(try #require(fileText(Repository.path(file))))
     }
     texts.append(try read(minimal + "detectors: [{name: s, silence: {after: 5m}}]").effective)
     texts.append(try read(Self.everything, environment: ["SIZE": "5m", "CA": "x"]).effective)
@@ -97,7 +97,7 @@ import Testing
   @Test func `it finds most of what the program refuses`() throws {
     let cases =
       keyCases + kafkaCases + sourceCases + admissionCases + eventTimeCases + windowCases
-      + storageCases + detectorCases + statisticalCases
+      + storageCases + tableCases + detectorCases + statisticalCases
     let found = try SchemaValidator.faults(of: cases.map(\.text))
     var passed = 0
     for (row, faults) in zip(cases, found) where faults?.isEmpty == true {
@@ -117,6 +117,7 @@ import Testing
     "is shorter than", "is longer than", "whole multiple", "slices; at most", "would clash",
     "not a field of the rows", "needs `sequence`", "finer than a millisecond", "whole number of",
     "`${`", "is not a reference", "given twice", "may only contain", "is not a name Kafka accepts",
+    "10:10 tables.readings_snapshot: unknown table",
   ]
 
   /// Values at the edges of what a form admits, each a good configuration with `minimal`.
@@ -130,6 +131,9 @@ import Testing
     "windows: [{name: 5, size: 5m}]", "windows: [{name: w, size: 5m, metrics: ['*', 'a?b']}]",
     "alerts:", "alerts: {webhooks: }", "alerts: {webhooks: [{name: a, url: 'http://a/?b=c@d',"
       + " format: webhook, queue: 100}]}",
+    "tables:", "tables: {windows: }", "tables: {readings_snapshots: {keep: 1.5d}, devices: }",
+    "tables: {readings: {keep: '${Y}0d'}, devices: {every: never}}", "maintenance:",
+    "maintenance: {rate: none, log_checkpoint: 1_000}", "maintenance: {rate: 1.5gib/s, settle: 0}",
     "schema_registry: {url: 'http://a:8081/ccompat/', subject: '{topic}-{message}'}",
     "detectors: [{name: d, metric: m, limits: {warning: {outside: [-1, 2.5]}, for: 30s}}]",
     "detectors: [{name: d, metric: m, open_max: 1_000, spike: }]",
@@ -181,6 +185,22 @@ import Testing
       commit: {interval: 10s, bytes: 10MB}
       state_interval: 2m
       parquet: {compression: snappy, row_group_rows: 1000}
+      budget: 500GiB
+      budget_warning: 75%
+    tables:
+      readings: {keep: 90d}
+      readings_samples: {keep: forever}
+      windows: {keep: 400d}
+      devices: {every: 10m}
+    maintenance:
+      enabled: false
+      compact: false
+      file_size: 128MiB
+      settle: 2h
+      rate: 16MB/s
+      log_checkpoint: 50
+      log_keep: 3d
+      deleted_files_keep: 2d
     memory: {buffers: 1GiB}
     http: {listen: 0.0.0.0:9479}
     alerts:

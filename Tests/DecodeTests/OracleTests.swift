@@ -1,5 +1,6 @@
 import Base
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Decode

@@ -1,6 +1,7 @@
 import Base
 import DeltaLog
 import Storage
+import TestSupport
 import Testing
 
 @Suite struct DeltaTableTests {
@@ -162,7 +163,7 @@ import Testing
       [entry(0)], ledgerEnd: 0, after: .empty
     ).bookmark
     #expect(bookmark.schemaFingerprint == smallSchema.fingerprint)
-    #expect(bookmark.tableProtocol?.isSupported == true)
+    #expect(bookmark.tableProtocol?.obstacles(metaData: bookmark.metaData) == [])
     #expect(TableBookmark(try JSONValue(parsing: bookmark.json.text)) == bookmark)
     #expect(TableBookmark(TableBookmark.empty.json) == .empty)
     #expect(TableBookmark(["deltaVersion": 1]) == nil)

@@ -2,6 +2,7 @@ import Base
 import DeltaLog
 import Foundation
 import Storage
+import TestSupport
 import Testing
 
 /// Other people's engines read tables whose logs we wrote: deltalake (DataFusion), DuckDB, Polars.
@@ -302,6 +303,100 @@ import Testing
     try check(
       root, rows, [predicates("event_time", "timestamp", micros, .int(micros), \.micros)[0]],
       engines: ["datafusion", "polars"])
+  }
+
+  private static let checkpointOptions = LogCheckpointOptions(
+    nowMillis: 1_790_000_100_000, deletedFileRetentionMillis: 86_400_000)
+
+  private static let readers = ["datafusion", "duckdb", "polars", "pyarrow"]
+
+  private func snapshot(_ root: TemporaryRoot) throws -> TableSnapshot {
+    var table = TableSnapshot(storage: root.storage, folder: tableFolder, engine: "downlink 1")
+    try table.follow()
+    return table
+  }
+
+  private func dropCommits(below version: Int64, _ root: TemporaryRoot) throws {
+    let folder = tableFolder + "/_delta_log"
+    for name in try root.storage.list(folder) where name.hasSuffix(".json") {
+      guard let found = Int64(name.dropLast(5)), found < version else { continue }
+      try root.storage.delete(folder + "/" + name)
+    }
+  }
+
+  @Test func `every engine reads our log checkpoint without the commits behind it`() throws {
+    let root = try TemporaryRoot()
+    let rows = (0..<6).map { index in
+      Row(
+        id: index, micros: index * 86_400_000_000, device: index == 3 ? nil : "dé\(index)",
+        value: Double(index), day: Timestamp.dateText(day: Int32(index / 2)))
+    }
+    try makeTable(root, files: rows.map { ("part \($0.id).parquet", [$0]) })
+    var table = try snapshot(root)
+    let gone = try #require(table.files.first { $0.rowCount == 1 })
+    let removal = MaintenanceCommit(
+      operation: "DELETE", atMillis: 1_790_000_050_000, basedOn: table.version,
+      actions: [gone.removal(atMillis: 1_790_000_050_000, changesRows: true)])
+    #expect(try table.commitMaintenance(removal) == .committed(version: 6))
+    let written = try #require(try table.writeCheckpoint(Self.checkpointOptions))
+    #expect(written.version == 6 && written.addCount == 5 && written.tombstoneCount == 1)
+    try dropCommits(below: 6, root)
+    let left = Array(rows.dropFirst())
+    let asked = predicates("id", "long", 3, .int(3), \.id)
+      + predicates("event_date", "date", 1, .int(1)) { $0.id / 2 }
+    try check(root, left, asked, engines: Self.readers)
+    let seen = try Python.deltaLog(["describe", "\(root.path)/\(tableFolder)"])
+    #expect(seen["version"]?.int64Value == 6 && seen["txn"]?.int64Value == 5)
+    #expect(seen["fields"]?.arrayValue?.count == Self.schema.columns.count)
+    #expect(seen["partition_columns"]?.text == #"["event_date"]"#)
+    // Their VACUUM finds the tombstone in it, and deletes that file alone.
+    _ = try Python.deltaLog(["vacuum", "\(root.path)/\(tableFolder)"])
+    #expect(try !root.storage.exists(tableFolder + "/" + gone.path))
+    try check(root, left, asked, engines: Self.readers)
+    // And what we read from it is what we had.
+    let again = try snapshot(root)
+    #expect(again.files.map(\.path) == table.files.map(\.path))
+  }
+
+  @Test func `we go on where another engine cleaned up behind its checkpoint`() throws {
+    let root = try TemporaryRoot()
+    var rows = (0..<4).map { Row(id: $0, micros: $0, device: "d", value: 1) }
+    try makeTable(root, files: rows.map { ("part-\($0.id).parquet", [$0]) })
+    let path = "\(root.path)/\(tableFolder)"
+    let ours = smallTable(root.storage)
+    let bookmark = try ours.catchUp(after: .empty).bookmark
+    for command in ["optimize", "delete", "checkpoint"] {
+      _ = try Python.deltaLog([command, path])
+    }
+    rows.removeAll { $0.id == 1 }
+    let names = LogNames(try root.storage.list(tableFolder + "/_delta_log"))
+    let newest = try #require(names.checkpoints.last?.version)
+    try dropCommits(below: newest + 1, root)
+    let found = try ours.catchUp(after: bookmark)
+    #expect(found.bookmark.deltaVersion == newest && found.bookmark.txnVersion == 3)
+    #expect(found.foreignCommits.map(\.kind) == [.cleanedUp])
+    #expect(found.bookmark.schemaFingerprint == bookmark.schemaFingerprint)
+    let fresh = try ours.catchUp(after: .empty)
+    #expect(fresh.bookmark.txnVersion == 3)
+    let last = Row(id: 9, micros: 9, device: "e", value: 2)
+    let file = "\(path)/\(diskPath("last.parquet", [last]))"
+    let sizes = try Python.deltaLog(
+      ["write"], input: [["path": .string(file), "columns": columns([last])]])
+    let add = AddFile(
+      path: diskPath("last.parquet", [last]), partitionValues: [("event_date", last.day)],
+      byteCount: sizes[file]?.int64Value ?? 0, modificationTimeMillis: 1,
+      statistics: statistics([last]))
+    _ = try ours.apply([entry(4, [add.action])], ledgerEnd: 4, after: found.bookmark)
+    rows.append(last)
+    let asked = predicates("id", "long", 2, .int(2), \.id)
+    try check(root, rows, asked, engines: Self.readers)
+    // Our checkpoint of their state and our commit.
+    var table = try snapshot(root)
+    #expect(table.files.reduce(0) { $0 + ($1.rowCount ?? 0) } == Int64(rows.count))
+    #expect(table.transactions[appID]?.version == 4)
+    _ = try table.writeCheckpoint(Self.checkpointOptions)
+    try dropCommits(below: table.version, root)
+    try check(root, rows, asked, engines: Self.readers)
   }
 
   @Test func `we write on after other engines optimised, deleted and vacuumed`() throws {

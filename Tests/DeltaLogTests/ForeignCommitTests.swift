@@ -112,10 +112,11 @@ import Testing
     let error = #expect(throws: DeltaError.self) {
       try smallTable(storage).catchUp(after: bookmark)
     }
-    guard case .unsupportedProtocol(_, version: 2, _) = error else {
-      Issue.record("expected unsupportedProtocol, got \(String(describing: error))")
+    guard case .unsupportedFeatures(_, version: 2, let features) = error else {
+      Issue.record("expected unsupportedFeatures, got \(String(describing: error))")
       return
     }
+    #expect(features.map(\.name) == ["deletionVectors"])
   }
 
   @Test func `another ledger of this pipeline, or a table of somebody else, is a stop`() throws {

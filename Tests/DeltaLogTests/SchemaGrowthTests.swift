@@ -70,6 +70,21 @@ import Testing
     #expect(field?["type"]?.stringValue == "string")
   }
 
+  @Test func `a column that has no comment may get one, and one that has keeps it`() throws {
+    let first = Self.schema([DeltaColumn("temp", .double, comment: "of the cell")])
+    let text = try #require(
+      try SchemaGrowth.text(of: "t", adding: first, to: Self.small.schemaText))
+    let fields = try JSONValue(parsing: text)["fields"]?.arrayValue ?? []
+    #expect(fields[1]["metadata"]?["comment"]?.stringValue == "of the cell")
+    #expect(fields[1]["metadata"]?["unit"]?.stringValue == "°C")
+    let other = Self.schema([DeltaColumn("temp", .double, comment: "of something else")])
+    #expect(try SchemaGrowth.text(of: "t", adding: other, to: text) == nil)
+    let configured = Self.schema([
+      DeltaColumn("temp", .double, comment: "of something else", isCommentConfigured: true)
+    ])
+    #expect(try SchemaGrowth.text(of: "t", adding: configured, to: text) != nil)
+  }
+
   @Test func `what others have set stays when the schema grows, and the table takes it`() throws {
     let storage = MemoryStorage()
     let table = smallTable(storage)

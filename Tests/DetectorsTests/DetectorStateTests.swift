@@ -117,15 +117,13 @@ import Testing
       Issue.record("another format is read")
       return
     }
-    for schema in [wideSchema(["n"]), wideSchema(["m"], types: [.int64]), narrowSchema] {
+    for schema in [wideSchema(["m"], types: [.int64]), narrowSchema] {
       guard case .incompatibleState = Self.failure(harness.bytes, schema) else {
         Issue.record("a state of m is read as one of \(schema)")
         continue
       }
     }
-    let error = Self.failure(harness.bytes, wideSchema(["n"]))
-    #expect(
-      error?.description.contains("the list of metrics was m double when it was saved") == true)
+    #expect(Self.failure(harness.bytes, wideSchema(["n"])) == nil, "a metric may go")
   }
 
   @Test func `a later out-of-orderness never moves a watermark back`() throws {

@@ -3,7 +3,7 @@ import Detectors
 import Telemetry
 import Testing
 
-/// A wide source gains metrics while anomalies are open.
+/// A source gains attributes, and a wide one metrics, while anomalies are open.
 @Suite struct GrowthTests {
   /// A scenario's record for a schema with a metric more at each place of `added`.
   private static func grown(
@@ -69,15 +69,106 @@ import Testing
     #expect(toldCount > 1000)
   }
 
-  @Test func `a state does not go on without a metric`() {
+  private static func with(
+    _ attributes: [String], _ schema: ReadingSchema
+  ) -> ReadingSchema { schema.with(attributes: attributes) }
+
+  private static func select(_ names: [String], of record: TestRecord) -> TestRecord {
+    let words = Dictionary(uniqueKeysWithValues: zip(["region", "model"], record.attributes))
+    var record = record
+    record.attributes = names.map { words[$0] ?? nil }
+    return record
+  }
+
+  /// Wide and narrow; those it knew keep their words, wherever they stand now.
+  @Test func `a state that has other attributes goes on as if it had always had them, unknown`()
+    throws
+  {
+    var toldCount = 0
+    for seed in 1...Scenario.seedMax {
+      let scenario = Scenario(seed: seed)
+      var random = SplitMix64(seed: seed &* 55)
+      let lists = [[], ["model"], ["region"], ["region", "model"], ["model", "region"]]
+      let (before, after) = (random.pick(lists), random.pick(lists))
+      let middle = Int.random(in: 0...scenario.records.count, using: &random)
+      var whole = Harness(
+        Self.with(after, scenario.schema), scenario.definitions,
+        outOfOrderness: scenario.outOfOrderness)
+      var first = Harness(
+        Self.with(before, scenario.schema), scenario.definitions,
+        outOfOrderness: scenario.outOfOrderness)
+      for record in scenario.records[..<middle] {
+        var record = record
+        if record.attributes.isEmpty { record.attributes = [nil, nil] }
+        _ = first.apply(Self.select(before, of: record))
+        // What nobody read was not there.
+        if !before.contains("region") { record.attributes[0] = nil }
+        if !before.contains("model") { record.attributes[1] = nil }
+        _ = whole.apply(Self.select(after, of: record))
+      }
+      var second = Harness(
+        Self.with(after, scenario.schema), scenario.definitions,
+        outOfOrderness: scenario.outOfOrderness)
+      (second.vocabulary, second.nextOffset) = (first.vocabulary, first.nextOffset)
+      second.vocabulary.takeAttributes(
+        second.schema.attributeOrigins(in: first.schema))
+      var reader = ByteReader(first.bytes)
+      second.detectors = try PartitionDetectors(
+        schema: second.schema, origin: testOrigin, outOfOrdernessMicros: scenario.outOfOrderness,
+        from: &reader)
+      let fits = second.detectors.fits(second.vocabulary)
+      #expect(fits)
+      #expect(second.bytes == whole.bytes, "seed \(seed): \(before) to \(after)")
+      for (index, record) in scenario.records[middle...].enumerated() {
+        var record = record
+        if record.attributes.isEmpty { record.attributes = [nil, nil] }
+        record = Self.select(after, of: record)
+        let (wanted, told) = (whole.apply(record), second.apply(record))
+        #expect(told == wanted, "seed \(seed), record \(index)")
+        toldCount += told.count
+      }
+    }
+    #expect(toldCount > 1000)
+  }
+
+  @Test func `a summary that is being gathered tells of the attributes there are when it opens`()
+    throws
+  {
+    let schema = wideSchema(["a"])
+    let start: Int64 = 60 * minute
+    var first = Harness(schema, [silence(after: 10 * minute)])
+    for device in 0..<30 {
+      _ = first.hear(
+        "d\(device)", clock: start, attributes: ["eu", device < 12 ? "m1" : "m2"])
+    }
+    #expect(first.hear("last", clock: start + 10 * minute).count == 20)
+    var second = Harness(schema.with(attributes: ["site", "model"]), [])
+    (second.vocabulary, second.nextOffset) = (first.vocabulary, first.nextOffset)
+    second.vocabulary.takeAttributes(second.schema.attributeOrigins(in: first.schema))
+    var reader = ByteReader(first.bytes)
+    second.detectors = try PartitionDetectors(
+      schema: second.schema, origin: testOrigin, outOfOrdernessMicros: 0, from: &reader)
+    let told = second.hear("last", clock: start + 11 * minute)
+    let summary = try #require(told.first { $0.device == nil })
+    #expect(summary.value == 10)
+    #expect(summary.evidence("attributes")?.text == #"{"site":{},"model":{"m2":10}}"#)
+  }
+
+  @Test func `a state does not go on with another type of a metric`() {
     let harness = Harness(wideSchema(["a", "b"]), [limits()])
     var reader = ByteReader(harness.bytes)
+    let schema = ReadingSchema(
+      source: harness.schema.source, attributes: harness.schema.attributes,
+      hasSequence: harness.schema.hasSequence, isNarrow: false,
+      metrics: [
+        MetricColumn(name: "a", type: .double), MetricColumn(name: "b", type: .int64),
+      ])
     #expect(
       throws: DetectorsError.incompatibleState(
-        what: "the list of metrics", saved: "a double, b double", configured: "a double, c double")
+        what: "the list of metrics", saved: "a double, b double", configured: "a double, b int64")
     ) {
       _ = try PartitionDetectors(
-        schema: wideSchema(["a", "c"]), origin: testOrigin, outOfOrdernessMicros: 0, from: &reader)
+        schema: schema, origin: testOrigin, outOfOrdernessMicros: 0, from: &reader)
     }
   }
 }

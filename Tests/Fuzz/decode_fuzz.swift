@@ -4,8 +4,8 @@ import Telemetry
 
 @testable import Decode
 
-// A coverage-guided fuzzer (libFuzzer) of decoding: `Tests/Fuzz/run` builds it with all of Base,
-// Telemetry and Decode instrumented, under the address sanitizer.
+// A coverage-guided fuzzer (libFuzzer) of decoding: `Tests/Fuzz/run decode` builds it with all of
+// Base, Telemetry and Decode instrumented, under the address sanitizer.
 //
 // The first byte of an input picks a mapping, the rest is a payload. The wire plan and
 // libprotobuf-c must make the same of it, but for what docs/DECODING.md lists.

@@ -202,4 +202,41 @@ import Testing
     let text = state.json.text
     #expect(try ChainState(json: JSONValue(parsing: text), path: "summary") == state)
   }
+
+  // MARK: - Partitions that were found idle
+
+  private func idle(_ partition: Int32 = 0, at offset: Int64) -> Decision {
+    Decision(kind: .partitionIdle, key: Fixtures.key(partition), offset: offset)
+  }
+
+  @Test func `a decision is part of a move`() {
+    let state = Fixtures.openChain()
+    var entry = Fixtures.commit([move(to: 10)])
+    for offset in [Int64(0), 7, 10] {
+      entry.decisions = [idle(at: offset)]
+      #expect(state.conflict(with: entry) == nil)
+    }
+    for decision in [idle(at: 11), idle(1, at: 5)] {
+      entry.decisions = [decision]
+      #expect(state.conflict(with: entry)?.reason.contains("outside its move") == true)
+    }
+  }
+
+  @Test func `where a partition was idle is known for as long as a replay may meet it`() throws {
+    var state = Fixtures.openChain()
+    var kept: [[Int64]] = []
+    var previous: Int64 = 1
+    for step in Int64(0)..<4 {
+      var next = move(previous: previous, from: step * 10, to: step * 10 + 10)
+      next.state = Fixtures.state("\(step)", cut: next.to)
+      var entry = Fixtures.commit([next])
+      entry.decisions = [idle(at: next.to), idle(at: next.to)]
+      previous = state.nextVersion
+      apply(entry, to: &state)
+      kept.append(state.partitions[Fixtures.key(0)]?.idleOffsets ?? [])
+      let read = try ChainState(json: state.json, path: "summary")
+      #expect(read == state)
+    }
+    #expect(kept == [[10], [10, 20], [20, 30], [30, 40]])
+  }
 }

@@ -22,7 +22,10 @@ import Testing
         table: "readings_x",
         actions: [["add": ["path": "a%20b", "stats": #"{"numRecords":1}"#, "z": 1, "a": 2]]])
     ]
-    entry.decisions = [Decision(kind: .fireOpenWindows, key: Fixtures.key(0), offset: 20)]
+    entry.decisions = [
+      Decision(kind: .fireOpenWindows, key: Fixtures.key(0), offset: 20),
+      Decision(kind: .partitionIdle, key: Fixtures.key(0), offset: 0),
+    ]
     entry.counters = [Counter(name: "readings", value: 7)]
     return entry
   }

@@ -109,6 +109,26 @@ import Testing
     #expect((7_000...14_000).contains(expected))
   }
 
+  @Test func `a dictionary that the sample took for smaller than it is is given up`() throws {
+    var random = SplitMix64(seed: 4)
+    // By night nothing, by day another value each time: half of a sample repeats.
+    let values = (0..<60_000).map { row in
+      row / 500 % 2 == 0 ? 0 : Double.random(in: 0..<1000, using: &random)
+    }
+    let choice = doubles(values)
+    #expect(choice.expectedEntryCount != nil)
+    #expect(!choice.pays(entryCount: 30_001, valueCount: 60_000, entryByteCount: 8))
+    #expect(choice.pays(entryCount: 8_000, valueCount: 60_000, entryByteCount: 8))
+    var writer = ParquetFileWriter(
+      schema: ParquetSchema(columns: [ParquetColumn(name: "power", type: .double)]),
+      options: options)
+    writer.beginRowGroup(rowCount: values.count)
+    writer.writeColumn(.double(values))
+    writer.endRowGroup()
+    let chunk = try ParquetFile(bytes: writer.finish().output).footer.rowGroups[0].chunks[0]
+    #expect(chunk.dictionaryPagePosition == nil && chunk.encodings == [.plain, .runLength])
+  }
+
   @Test func `times are delta packed, flags get a dictionary, noise is plain`() {
     var random = SplitMix64(seed: 3)
     let times = (0..<50_000).map {

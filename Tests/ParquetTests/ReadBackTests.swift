@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Parquet
@@ -16,8 +17,8 @@ import Testing
       try Data(table.file()).write(to: folder.appendingPathComponent("\(name).parquet"))
       try Data(table.expectation.utf8).write(to: folder.appendingPathComponent("\(name).expected"))
     }
-    let (code, output) = try PythonProcess.run("read_parquet.py", [folder.path])
-    #expect(code == 0, "\(output)")
+    let outcome = try Python.run("read_parquet.py", [folder.path])
+    #expect(outcome.code == 0, "\(outcome.text)")
   }
 
   private func options(

@@ -118,7 +118,7 @@ extension TestTable.Column {
   }
 
   /// Absent rows get junk where there is room for it.
-  fileprivate func columnValues(_ values: [ParquetValue?]) -> ColumnValues {
+  func columnValues(_ values: [ParquetValue?]) -> ColumnValues {
     switch (column.type, form) {
     case (_, .constant):
       switch values.first(where: { $0 != nil }) ?? .bytes([]) {

@@ -21,12 +21,12 @@ import Testing
     let driver = try CommitDriver(storage)
     #expect(
       driver.committer.state.tables.keys.sorted() == [
-        "anomalies", "dead_letter_replays", "dead_letters", "gaps", "readings_samples",
-        "readings_snapshots", "windows",
+        "anomalies", "dead_letter_replays", "dead_letters", "devices", "gaps",
+        "readings_samples", "readings_snapshots", "windows",
       ])
     #expect(driver.committer.state.lastVersion == 3, "create, configure, two topics")
     let paths = storage.memory.paths
-    #expect(paths.filter { $0.hasSuffix("_delta_log/00000000000000000000.json") }.count == 7)
+    #expect(paths.filter { $0.hasSuffix("_delta_log/00000000000000000000.json") }.count == 8)
     _ = try CommitDriver(storage, incarnation: "second")
     #expect(storage.memory.paths == paths)
   }
@@ -220,7 +220,7 @@ import Testing
   private static func emptyState(
     _ storage: any Storage, _ id: CommitID, _ key: PartitionKey
   ) throws(StorageError) -> StateFile {
-    let path = FileNames.state(pipeline: "fleet", commitID: id, key: key) + "-empty"
+    let path = FileNames.state(pipeline: "fleet", baseVersion: 0, commitID: id, key: key) + "-empty"
     return StateFile(
       reference: StateReference(path: path, cut: 0, byteCount: 0, checksum: 0),
       file: try storage.create(path))

@@ -280,8 +280,8 @@ import Testing
       (StorageOperation.append, "tables/"), (.put, "_ledger/0000000000000000000"),
       (.put, "_delta_log"),
     ] {
-      // Behind the creation of seven tables.
-      storage.plan(.init(operation, pathPart: part, after: 7, kind: .noSpace))
+      // Behind the creation of eight tables.
+      storage.plan(.init(operation, pathPart: part, after: 8, kind: .noSpace))
     }
     #expect(try instance(topics, storage, Run(commitByteCount: 4_000)).run() == Self.complete)
     try compare([try undisturbed(topics), storage])

@@ -1,4 +1,5 @@
 import Base
+import Devices
 import Ledger
 import Storage
 import Telemetry
@@ -55,6 +56,36 @@ import Windows
     #expect(left.counts == right.counts)
   }
 
+  /// What a program wrote that kept no directory of devices.
+  @Test func `a state of the fourth format goes on, and counts devices from there`() throws {
+    let storage = MemoryStorage()
+    let (reference, original) = try snapshot(after: 17, storage)
+    var directory = ByteWriter()
+    original.partition.devices.encode(into: &directory)
+    var old = Array(try storage.read(reference.path).dropLast(directory.count))
+    old[7] = UInt8(ascii: "4")
+    let state = try StateSnapshot.restore(
+      try store(old, storage, cut: 17), key: original.partition.key,
+      source: try TestSources.wide(), storage: storage)
+    let restored = PartitionHarness(
+      .test(to: 17), source: try TestSources.wide(), state: state)
+    let known = restored.partition.devices
+    #expect(known.deviceCount > 0)
+    #expect((0..<known.deviceCount).allSatisfy { !known[$0].isMet })
+    for harness in [original, restored] { harness.offer(Array(Self.records[17...]), from: 17) }
+    let (whole, later) = (original.partition.devices, restored.partition.devices)
+    for device in 0..<known.deviceCount where later[device].isMet {
+      #expect(later[device].firstSeenTime == nil, "nobody can say")
+      #expect(later[device].readingCount < whole[device].readingCount)
+      let words = [later, whole].map { $0.attribute(0, ofDevice: device).word }
+      #expect(words[0] == words[1])
+    }
+    _ = restored.cut()
+    let rows = try #require(
+      restored.partition.takeDeviceRows(everyMillis: 0, wanted: false, nowNanos: 0))
+    #expect(rows.devices.count >= known.deviceCount, "also those that were not heard again")
+  }
+
   private func error(
     _ reference: StateReference, _ storage: any Storage, source: SourceOptions? = nil
   ) throws -> StateError? {
@@ -91,11 +122,13 @@ import Windows
   }
 
   /// A whole file with a true checksum.
-  private func store(_ bytes: [UInt8], _ storage: any Storage) throws -> StateReference {
+  private func store(
+    _ bytes: [UInt8], _ storage: any Storage, cut: Int64 = 20
+  ) throws -> StateReference {
     let path = "_state/x-telemetry-0-0.state"
     _ = try storage.putIfAbsent(path, bytes)
     return StateReference(
-      path: path, cut: 20, byteCount: Int64(bytes.count), checksum: XXHash64.hash(bytes))
+      path: path, cut: cut, byteCount: Int64(bytes.count), checksum: XXHash64.hash(bytes))
   }
 
   @Test func `other windows are incompatible, with both told`() throws {

@@ -64,7 +64,7 @@ def file_rows(table_folder, path, add):
     for name, count in statistics["nullCount"].items():
         if count != columns[name].count(None):
             raise ValueError(f"{path}: the log says {count} nulls of {name}")
-    date = add["partitionValues"]["event_date"]
+    date = add["partitionValues"].get("event_date")
     rows = []
     for index in range(table.num_rows):
         row = {name: column[index] for name, column in columns.items() if column[index] is not None}

@@ -25,7 +25,7 @@ COMMITTER = "Pipeline/Commit/Committer.swift"
 FAILURE = "Pipeline/Commit/CommitFailure.swift"
 LOGS = "Pipeline/Commit/TableLogs.swift"
 CUT = "Pipeline/Commit/Cut.swift"
-DATA = "Pipeline/Commit/DataFileWriter.swift"
+HASHED = "Storage/HashedFile.swift"
 LANE = "Pipeline/Lane/Lane+Commands.swift"
 PARTITION = "Pipeline/Lane/LanePartition.swift"
 SNAPSHOT = "Pipeline/Lane/StateSnapshot.swift"
@@ -96,7 +96,7 @@ LINK = "try storage.fileSystem.link(temporaryPath, as: path, in: storage.rootDes
 
 ORDER = [
     Mutation("data file not synced", 1, (
-        Edit(DATA, "try file.close(sync: true)", "try file.close(sync: !$on)"),)),
+        Edit(HASHED, "try file.close(sync: true)", "try file.close(sync: !$on)"),)),
     Mutation("state file not synced", 1, (
         Edit(CUT, "try closing.close(sync: true)", "try closing.close(sync: !$on)"),)),
     Mutation("data folders not synced", 1, (
@@ -125,9 +125,11 @@ if $on {
 
 PUT = [
     Mutation("entry linked before it is synced", 2, (
-        Edit(POSIX, "try file.close(sync: true)", "try file.close(sync: !$on)"),)),
+        Edit(POSIX, "try file.close(sync: true)", "try file.close(sync: !$on)",
+             at="do {\n      try file.close(sync: true)"),)),
     Mutation("ledger folder not synced after a put", 2, (
-        left_out(POSIX, "try syncFolder(StoragePath.folder(of: path))"),)),
+        left_out(POSIX, "try syncFolder(StoragePath.folder(of: path))",
+                 at="try syncFolder(StoragePath.folder(of: path))\n    return .stored"),)),
     Mutation("put overwrites what is there", 2, (
         before(FILE, LINK,
                "if $on { try? storage.fileSystem.unlink(path, in: storage.rootDescriptor) }"),)),
@@ -145,8 +147,8 @@ PUT = [
     Mutation("failed sync of an entry resolved by looking", 2, (
         never(LEDGER, "error.kind == .syncFailed"),)),
     Mutation("failed sync of a file ignored", 2, (
-        left_out(FILE, "throw StorageError(syncFailure: error, "
-                 "operation == .put ? .put : .close, path: path)"),)),
+        left_out(FILE, "throw StorageError(\n          syncFailure: error, "
+                 "operation == .create ? .close : operation, path: path)"),)),
     Mutation("failed sync of a folder ignored", 2, (
         left_out(POSIX, "throw StorageError(syncFailure: error, .syncFolder, path: folder)"),)),
     Mutation("process goes on after a failed sync", 2, (
@@ -296,7 +298,7 @@ DELIVERY = [
               at="if header.offset > expected {\n      if position == .fresh {"),)),
     Mutation("end beyond a jump believed at once", 8, (
         never(PARTITION, "position == .fresh",
-              at="if offset <= expected { return .none }\n    if position == .fresh {"),)),
+              at="if offset > expected {\n      if position == .fresh {"),)),
     Mutation("not delivered not counted", 8, (
         left_out(PARTITION,
                  "sinceCut.notDelivered += max(0, offset - max(expected, replayUntil))"),)),

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// `Tests/Python/fake_registry.py` as a process: serves some schemas until it goes.
 final class FakeRegistry {
@@ -36,9 +37,9 @@ final class FakeRegistry {
     certificate = folder.appendingPathComponent("registry.crt").path
     let schemas = folder.appendingPathComponent("schemas.json")
     try Data(Self.schemas.utf8).write(to: schemas)
-    let script = Self.packageRoot.appendingPathComponent("Tests/Python/fake_registry.py")
-    process.executableURL = try Self.interpreter()
-    process.arguments = [script.path, schemas.path] + (tls ? ["--tls", folder.path] : [])
+    process.executableURL = URL(fileURLWithPath: Python.interpreter)
+    process.arguments =
+      [Python.path("fake_registry.py"), schemas.path] + (tls ? ["--tls", folder.path] : [])
     process.standardInput = input
     let output = Pipe()
     process.standardOutput = output
@@ -63,26 +64,4 @@ final class FakeRegistry {
 
   /// A folder that goes with the registry.
   var cacheFolder: String { folder.appendingPathComponent("cache").path }
-
-  private static var packageRoot: URL {
-    var folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    while folder.path != "/" {
-      let tests = folder.appendingPathComponent("Tests/Python/fake_registry.py").path
-      if FileManager.default.fileExists(atPath: tests) { return folder }
-      folder.deleteLastPathComponent()
-    }
-    return folder
-  }
-
-  /// DOWNLINK_PYTHON, else the environment that `make setup` makes.
-  private static func interpreter() throws -> URL {
-    if let path = ProcessInfo.processInfo.environment["DOWNLINK_PYTHON"] {
-      return URL(fileURLWithPath: path)
-    }
-    let python = packageRoot.appendingPathComponent(".venv/bin/python")
-    guard FileManager.default.isExecutableFile(atPath: python.path) else {
-      throw Failed(description: "no Python interpreter at \(python.path): run make setup")
-    }
-    return python
-  }
 }

@@ -11,11 +11,13 @@ import Testing
     for seed in Simulation.foundBeforeLetters {
       let plan = ScenarioPlan(seed: seed)
       #expect(!plan.replaysLetters && !plan.hasFloods && !plan.hasOwnSchema && plan.flood == nil)
+      #expect(!plan.maintainsTables && MaintenancePlan(plan, startMillis: 0) == nil)
     }
     let plans = (1...70).map { ScenarioPlan(seed: $0 + 10_000) }
     #expect(plans.count { $0.replaysLetters } == 28)
     #expect(plans.count { $0.hasFloods } == 14)
     #expect(plans.count { $0.hasOwnSchema } == 10)
+    #expect(plans.count { $0.maintainsTables } == 26)
     #expect(plans.contains { $0.hasOwnSchema && $0.hasEnvelopes && $0.replaysLetters })
   }
 

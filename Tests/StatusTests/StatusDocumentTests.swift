@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Pipeline
@@ -117,7 +118,7 @@ import Testing
     status.wait = .init(cause: .diskFull, sinceMicros: Example.now, detail: "")
     let here = paths(StatusDocument.value(Example.view(status)))
     // Of its own section: orders and other documents have keys, too.
-    let document = try Tool.document("docs/METRICS.md")
+    let document = try Repository.text(of: "docs/METRICS.md")
     let section = document.components(of: "\n## /status\n").last?.components(of: "\n## ").first
     let rows = try #require(section).split(separator: "\n").filter { $0.hasPrefix("| `") }
     let documented = rows.compactMap { $0.split(separator: "`").dropFirst().first.map(String.init) }

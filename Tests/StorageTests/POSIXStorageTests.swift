@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import Storage
 import Testing
@@ -47,6 +48,50 @@ import Testing
     let error = #expect(throws: StorageError.self) { try file.close(sync: true) }
     #expect(error?.kind == .notFound)
     #expect(try storage.list("a") == [])
+  }
+
+  @Test func `folders of partition values go when they are empty, and no others`() throws {
+    let root = TemporaryRoot()
+    let storage = try root.open()
+    _ = try storage.putIfAbsent("t/event_date=2026-01-01/x", [1])
+    _ = try storage.putIfAbsent("t/plain/x", [1])
+    #expect(try !storage.removeFolderIfEmpty("t/event_date=2026-01-01"))
+    try storage.delete("t/event_date=2026-01-01/x")
+    try storage.delete("t/plain/x")
+    #expect(try storage.removeFolderIfEmpty("t/event_date=2026-01-01"))
+    #expect(try storage.removeFolderIfEmpty("t/event_date=2026-01-01"), "it is gone already")
+    #expect(try !storage.removeFolderIfEmpty("t/plain"))
+    #expect(names(in: root.path + "/t") == ["plain"])
+    // A file that is being written holds its folder.
+    let file = try storage.create("t/event_date=2026-01-01/y")
+    #expect(try !storage.removeFolderIfEmpty("t/event_date=2026-01-01"))
+    try file.close(sync: false)
+    #expect(try storage.list("t/event_date=2026-01-01") == ["y"])
+    #expect(try storage.ageSeconds("t/event_date=2026-01-01/y") < 60)
+    #expect(throws: StorageError.self) { try storage.ageSeconds("t/none") }
+  }
+
+  @Test func `a writer and one who removes empty folders do not disturb each other`() throws {
+    let root = TemporaryRoot()
+    let storage = try root.open()
+    let sweeper = try root.open()
+    let isDone = Monitor(false)
+    let thread = WorkerThread(name: "sweeps") {
+      while !isDone.update({ $0 }) {
+        _ = try? sweeper.removeFolderIfEmpty("t/a=1/b=2")
+        _ = try? sweeper.removeFolderIfEmpty("t/a=1")
+      }
+    }
+    defer {
+      isDone.update { $0 = true }
+      thread.join()
+    }
+    for number in 0..<300 {
+      let file = try storage.create("t/a=1/b=2/\(number)")
+      try file.close(sync: false)
+      try storage.syncFolder("t/a=1/b=2")
+      try storage.delete("t/a=1/b=2/\(number)")
+    }
   }
 
   @Test func `a folder removed by another program is made again`() throws {

@@ -38,6 +38,22 @@ enum Implementation: CaseIterable, Sendable {
   }
 
   @Test(arguments: Implementation.allCases)
+  func `a hint is replaced whole, and made where there is none`(
+    _ implementation: Implementation
+  ) async throws {
+    try await implementation.withStorage { storage throws in
+      let path = "tables/windows/_delta_log/_last_checkpoint"
+      try storage.replace(path, [1, 2, 3])
+      #expect(try storage.read(path) == [1, 2, 3])
+      try storage.replace(path, [4])
+      #expect(try storage.read(path) == [4])
+      #expect(try storage.list("tables/windows/_delta_log") == ["_last_checkpoint"])
+      #expect(try storage.unfinished(in: "tables/windows/_delta_log").isEmpty)
+      #expect(throws: StorageError.self) { try storage.replace("../x", []) }
+    }
+  }
+
+  @Test(arguments: Implementation.allCases)
   func `names are listed in byte order without folders of other paths`(
     _ implementation: Implementation
   ) async throws {

@@ -37,6 +37,25 @@ import Testing
     #expect(table.size?.rowCount == 0 && table.trouble == nil)
   }
 
+  @Test(arguments: [("true", true), ("TRUE", true), ("false", false), ("", false)])
+  func `whether rows may only come is said with the size, and in the catalog`(
+    value: String, isAppendOnly: Bool
+  ) throws {
+    let root = try WindowsRoot()
+    let metaData = DeltaAction.metaData(
+      id: "00000000-0000-4000-8000-000000000000", name: "windows",
+      schema: DeltaSchema(columns: [DeltaColumn("event_date", .date)]),
+      configuration: [("delta.appendOnly", value)], createdTimeMillis: 0)
+    try root.put([metaData])
+    let table = FollowedTable(name: "windows", storage: root.storage)
+    #expect(table.follow(forMillis: 10_000))
+    #expect(table.size?.isAppendOnly == isAppendOnly)
+    var catalog = TableCatalog(storage: root.storage)
+    try catalog.follow()
+    #expect(catalog.entries.map(\.isAppendOnly) == [isAppendOnly])
+    #expect(catalog.entries[0].json["append_only"]?.boolValue == isAppendOnly)
+  }
+
   @Test func `each commit is read once`() throws {
     let root = try WindowsRoot()
     for number in 0..<20 { try root.commit(Self.rows(number..<number + 1)) }

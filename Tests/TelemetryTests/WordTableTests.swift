@@ -75,7 +75,7 @@ import Testing
     var writer = ByteWriter()
     vocabulary.encode(into: &writer)
     var reader = ByteReader(writer.bytes)
-    let restored = try Vocabulary(from: &reader, attributeCount: 2)
+    let restored = try Vocabulary(from: &reader)
     #expect(restored.devices.text(of: 0) == "sat-1")
     #expect(restored.attributes.map(\.count) == [0, 1])
     #expect(restored.metrics.text(of: 0) == "voltage")

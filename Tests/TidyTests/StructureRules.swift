@@ -7,10 +7,10 @@ enum ModuleLevels {
     ["Telemetry"],
     ["Storage", "Metrics"],
     ["HTTPClient", "Kafka", "Decode"],
-    ["Windows", "Detectors", "Duplicates", "Inference", "Parquet", "SchemaRegistry"],
+    ["Windows", "Detectors", "Devices", "Duplicates", "Inference", "Parquet", "SchemaRegistry"],
     ["DeltaLog", "Ledger"],
     ["TableReading"],
-    ["Pipeline", "Audit"],
+    ["Pipeline", "Audit", "Maintenance"],
     ["Alerts", "Config", "Status", "Simulator"],
     ["downlinkd", "downlinkd-simulator"],
   ]
@@ -41,7 +41,7 @@ enum ModuleLevels {
     // Yams brings Foundation along; it stops at Config.
     "Foundation": ["Config", "Status", "downlinkd"],
     "FoundationEssentials": ["Config", "Status", "downlinkd"],
-    "Logging": ["Pipeline", "Alerts", "Config", "Status", "downlinkd", "Simulator"],
+    "Logging": ["Pipeline", "Maintenance", "Alerts", "Config", "Status", "downlinkd", "Simulator"],
   ]
 
   /// What everybody may import.

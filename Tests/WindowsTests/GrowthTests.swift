@@ -4,7 +4,7 @@ import Testing
 
 @testable import Windows
 
-/// A wide source gains metrics while windows are open.
+/// A wide source gains and loses metrics while windows are open.
 @Suite struct GrowthTests {
   /// The records of a scenario for a schema with a metric more at each place of `added`, absent
   /// until record `from`.
@@ -97,12 +97,56 @@ import Testing
     #expect(fired.map { $0.values[0] } == [2, 1])
   }
 
-  @Test func `a state does not go on without a metric, or with another type of it`() {
+  /// Without some of its metrics, in any order: what fires is what would have fired of the others.
+  @Test func `a state that loses metrics goes on with the others as they were`() throws {
+    var lostCount = 0
+    for seed in 1...Scenario.seedMax {
+      let scenario = Scenario(seed: seed)
+      let all = scenario.schema.metrics
+      if scenario.schema.isNarrow || all.count < 2 { continue }
+      var random = SplitMix64(seed: seed &* 99)
+      let kept = Array(
+        all.indices.shuffled(using: &random).prefix(Int.random(in: 1..<all.count, using: &random)))
+      let schema = ReadingSchema(
+        source: "test", attributes: ["region"], hasSequence: false, isNarrow: false,
+        metrics: kept.map { all[$0] })
+      let records = scenario.records.map { record in
+        var record = record
+        for row in record.rows.indices {
+          let values = record.rows[row].values
+          record.rows[row].values = kept.map { values[$0] }
+        }
+        return record
+      }
+      let middle = Int.random(in: 0...records.count, using: &random)
+      var whole = Harness(schema, scenario.windows, scenario.options)
+      _ = Self.apply(records[..<middle], to: &whole)
+      var first = Harness(scenario.schema, scenario.windows, scenario.options)
+      _ = Self.apply(scenario.records[..<middle], to: &first)
+      var reader = ByteReader(Self.bytes(first))
+      var second = Harness(schema, scenario.windows, scenario.options)
+      second.vocabulary = first.vocabulary
+      second.windows = try PartitionWindows(
+        schema: schema, windows: scenario.windows, options: scenario.options, from: &reader)
+      let wanted = Self.apply(records[middle...], to: &whole) + whole.fireOpenWindows()
+      let fired = Self.apply(records[middle...], to: &second) + second.fireOpenWindows()
+      #expect(fired.map(\.description) == wanted.map(\.description), "seed \(seed)")
+      lostCount += all.count - kept.count
+      // What it leaves can be read again.
+      var again = ByteReader(Self.bytes(second))
+      let read = try PartitionWindows(
+        schema: schema, windows: scenario.windows, options: scenario.options, from: &again)
+      #expect(read.savedSchema == nil)
+    }
+    #expect(lostCount > 20)
+  }
+
+  @Test func `a state does not go on with another type of a metric`() {
     let windows = [WindowDefinition(name: "1m", sizeMicros: minute, slideMicros: minute)]
     let harness = Harness(wideSchema(["a", "b"]), windows, EventTimeOptions())
     let bytes = Self.bytes(harness)
     for schema in [
-      wideSchema(["a"]), wideSchema(["a", "c", "d"]),
+      wideSchema(["a", "b"], types: [.int64, .double]),
       wideSchema(["a", "b", "c"], types: [.double, .float, .double]),
     ] {
       var reader = ByteReader(bytes)

@@ -181,6 +181,8 @@ struct Harness: ~Copyable {
         rows: [TestRow(time: time, values: values)]))
   }
 
+  mutating func hasOpenWindows() -> Bool { windows.hasOpenWindows() }
+
   mutating func fireOpenWindows() -> [Fired] {
     windows.fireOpenWindows(vocabulary: vocabulary, into: &firings)
     return takeFired()

@@ -32,6 +32,8 @@ struct AlertQueue: Sendable {
     var leftOut: Int64 = 0
     /// Were in files that are gone.
     var lost: Int64 = 0
+    /// Commits of which nobody knows any more whether they had steps.
+    var missedCommits: Int64 = 0
   }
 
   /// What a receiver made of a batch.
@@ -97,7 +99,10 @@ struct AlertQueue: Sendable {
 
   /// The table's log begins behind `taken` now.
   mutating func skip(to first: Int64) {
-    taken = max(taken, first - 1)
+    if first - 1 > taken {
+      counts.missedCommits += first - 1 - taken
+      taken = first - 1
+    }
     forgetClosed()
   }
 

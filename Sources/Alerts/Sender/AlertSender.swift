@@ -137,7 +137,8 @@ struct AlertSender: ~Copyable {
     ledgerID = memory.ledgerID
     // Counters go on where a fault made it begin anew.
     earlier = AlertQueue.Counts(
-      sent: account.sentCount, refused: account.refusedCount, leftOut: account.leftOutCount)
+      sent: account.sentCount, refused: account.refusedCount, leftOut: account.leftOutCount,
+      missedCommits: account.missedCommitCount)
     account.trouble = nil
     noteBegun()
     if !ledgerID.isEmpty { steps.open(ledgerID: ledgerID) }
@@ -275,6 +276,7 @@ struct AlertSender: ~Copyable {
     account.sentCount = earlier.sent + queue.counts.sent
     account.refusedCount = earlier.refused + queue.counts.refused
     account.leftOutCount = earlier.leftOut + queue.counts.leftOut + queue.counts.lost
+    account.missedCommitCount = earlier.missedCommits + queue.counts.missedCommits
     account.queuedCount = queue.items.count
     account.oldestMicros = queue.items.first?.atMicros
     account.firingCount = queue.firingCount

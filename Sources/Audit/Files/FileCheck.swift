@@ -14,7 +14,7 @@ enum FileCheck {
   /// A data file against its add action: its size, its checksum, and the rows its footer says; a
   /// file without a checksum is decoded whole instead.
   ///
-  /// Memory: the file and, where it is decoded, one column of one row group.
+  /// Memory: a part of the file, its footer and, where it is decoded, one column of one row group.
   /// - Parameter isOurs: by its name. Files of other programs are compared in size only, as the
   ///   reader knows our files alone.
   static func data(
@@ -26,9 +26,8 @@ enum FileCheck {
         return .damaged("it has \(size) bytes, the log says \(facts.byteCount)")
       }
       guard readsContents, isOurs else { return .whole(bytesRead: 0) }
-      let bytes = try storage.read(path)
-      if let fault = fault(of: bytes, facts) { return .damaged(fault) }
-      return .whole(bytesRead: Int64(bytes.count))
+      if let fault = try fault(of: path, size, facts, storage) { return .damaged(fault) }
+      return .whole(bytesRead: size)
     } catch {
       switch error.kind {
       case .notFound: return .absent
@@ -39,21 +38,36 @@ enum FileCheck {
     }
   }
 
-  private static func fault(of bytes: [UInt8], _ facts: FileFacts) -> String? {
+  /// Merged files are hundreds of megabytes.
+  private static let partByteCount = 8 << 20
+
+  private static func fault(
+    of path: String, _ size: Int64, _ facts: FileFacts, _ storage: any Storage
+  ) throws(StorageError) -> String? {
     if let wanted = facts.checksum {
-      let found = XXHash64.hash(bytes)
+      var hash = StreamingXXHash64()
+      while Int64(hash.byteCount) < size {
+        let part = try storage.read(
+          path, from: Int64(hash.byteCount), byteCount: partByteCount)
+        if part.isEmpty { break }
+        hash.update(part)
+      }
+      let found = hash.value
       if found != wanted {
         return "its checksum is \(RandomID.hex(found)), the log says \(RandomID.hex(wanted))"
       }
     }
     do throws(ParquetError) {
-      let file = try ParquetFile(bytes: bytes)
+      let file = try ParquetFile(byteCount: Int(size)) { position, count in
+        try storage.read(path, from: Int64(position), byteCount: count)
+      }
       if let wanted = facts.rowCount, Int64(file.footer.rowCount) != wanted {
         return "it has \(file.footer.rowCount) rows, the log says \(wanted)"
       }
       if facts.checksum == nil { try decode(file) }
       return nil
     } catch {
+      if case .unreadable(let reason as StorageError) = error { throw reason }
       return "\(error)"
     }
   }

@@ -12,6 +12,8 @@ struct FileFacts {
   enum Origin {
     /// In this version of the table's log.
     case log(Int64)
+    /// In the log checkpoint of this version, behind which the commits are gone.
+    case checkpoint(Int64)
     /// In this entry of the chain, which the table has not taken yet.
     case entry(Int64)
   }
@@ -36,6 +38,15 @@ struct FileFacts {
     if let tag = add["tags"]?[AddFile.checksumTag]?.stringValue, tag.utf8.count == 16 {
       checksum = UInt64(tag, radix: 16)
     }
+  }
+
+  /// What a log checkpoint says of a file.
+  init(_ file: LiveFile, of state: TableSnapshot) {
+    byteCount = file.byteCount
+    rowCount = file.rowCount
+    let tag = state.tags(of: file).first { $0.key == AddFile.checksumTag }?.value
+    checksum = tag.flatMap { $0.utf8.count == 16 ? UInt64($0, radix: 16) : nil }
+    origin = .checkpoint(state.version)
   }
 
   /// The path on disk, relative to the table's folder, of an add or a remove action's body.

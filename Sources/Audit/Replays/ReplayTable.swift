@@ -6,8 +6,9 @@ import Storage
 
 /// One table as far as replays of dead letters concern it: the files that are live, by date.
 ///
-/// Only what our own commits added is compared: once another program has rewritten or deleted rows
-/// there is nothing to hold them against.
+/// Commits that move rows from file to file (compaction, whoever's) are followed. Of dates from
+/// which rows were removed (retention, another program's DELETE), or into which another program has
+/// written, nothing can be compared: they are named.
 struct ReplayTable {
   /// One data file.
   struct File {
@@ -18,26 +19,63 @@ struct ReplayTable {
     let statistics: JSONValue
   }
 
-  private(set) var files: [File] = []
-  /// Another program has changed rows, or what it wrote stands for our files.
-  private(set) var isRewritten = false
+  private var live: [String: File] = [:]
+  private(set) var changedDates: Set<String> = []
+  /// Whether every commit is there. Where the log begins with a checkpoint, dates may have gone
+  /// before it of which nothing speaks any more.
+  private(set) var isLogWhole = true
+
+  /// Whether rows were, or may have been, removed or written by others than the ledger.
+  var isChanged: Bool { !isLogWhole || !changedDates.isEmpty }
+
+  /// Live files, in the order of their paths.
+  var files: [File] { live.values.sorted { $0.path < $1.path } }
 
   init(_ name: String, storage: any Storage, appID: String) throws(DeltaError) {
     let folder = "tables/\(name)"
     var reader = LogReader(storage: storage, folder: folder, appID: appID)
-    while let commit = try reader.next() {
-      for action in commit.actions {
-        if action["remove"] != nil { isRewritten = true }
-        guard let add = action["add"], let path = FileFacts.path(of: add) else { continue }
-        if commit.foreign != nil { isRewritten = true }
+    while true {
+      let commit: LogReader.Commit
+      switch try reader.step() {
+      case .commit(let found): commit = found
+      case .state(let state):
+        take(state, folder: folder)
+        continue
+      case .end: return
+      }
+      let isMoved = commit.foreign?.kind == .rearranged
+      for remove in commit.actions.compactMap({ $0["remove"] }) {
+        guard let path = FileFacts.path(of: remove), let file = live.removeValue(forKey: path)
+        else { continue }
+        if !isMoved { changedDates.insert(file.date) }
+      }
+      for add in commit.actions.compactMap({ $0["add"] }) {
+        guard let path = FileFacts.path(of: add) else { continue }
         let statistics = add["stats"]?.stringValue
           .flatMap { try? JSONValue(parsing: Array($0.utf8)) }
-        files.append(
-          File(
-            path: folder + "/" + path,
-            date: add["partitionValues"]?["event_date"]?.stringValue ?? "",
-            statistics: statistics ?? .null))
+        let file = File(
+          path: folder + "/" + path,
+          date: add["partitionValues"]?["event_date"]?.stringValue ?? "",
+          statistics: statistics ?? .null)
+        live[path] = file
+        if commit.foreign != nil, !isMoved { changedDates.insert(file.date) }
       }
+    }
+  }
+}
+
+extension ReplayTable {
+  /// The commits up to a log checkpoint are gone: who wrote the files it names, and whether rows of
+  /// their dates were removed, is not known.
+  fileprivate mutating func take(_ state: TableSnapshot, folder: String) {
+    live = [:]
+    isLogWhole = false
+    for file in state.files {
+      let date = file.partitionValues["event_date"] ?? ""
+      live[file.path] = File(
+        path: folder + "/" + file.path, date: date,
+        statistics: state.statistics(of: file).flatMap { try? JSONValue(parsing: $0) } ?? .null)
+      changedDates.insert(date)
     }
   }
 }

@@ -78,25 +78,30 @@ private struct ReplayAudit {
   ) throws {
     let marksTable = try ReplayTable(marks, storage: storage, appID: appID)
     let lettersTable = try ReplayTable(letters, storage: storage, appID: appID)
-    if marksTable.isRewritten {
-      unchecked = "another program has written to table \(marks)"
-      return
+    let changed = marksTable.changedDates.union(lettersTable.changedDates)
+    if let first = changed.min() {
+      unchecked = "rows of \(changed.count) dates, from \(first) on, were removed from \(letters) "
+        + "or \(marks), or written by another program"
     }
     let lettersByDate = Dictionary(grouping: lettersTable.files, by: \.date)
+    // Of a date without letters nobody can say whether it had some before the log's checkpoint.
+    func hasUnknownLetters(_ date: String) -> Bool {
+      !lettersTable.isLogWhole && lettersByDate[date] == nil
+    }
     for (date, files) in Dictionary(grouping: marksTable.files, by: \.date)
       .sorted(by: { $0.key < $1.key })
     {
       let places = try take(marks: files, table: marks)
-      if lettersTable.isRewritten {
-        unchecked = "another program has written to table \(letters)"
-      } else {
+      if !changed.contains(date) && !hasUnknownLetters(date) {
         try compare(places, with: lettersByDate[date] ?? [], table: letters)
       }
     }
     for name in readings {
       let table = try ReplayTable(name, storage: storage, appID: appID)
-      if table.isRewritten {
-        unchecked = "another program has written to table \(name)"
+      // Marks that are gone spoke of readings that may be there, and the other way round.
+      if marksTable.isChanged { continue }
+      if table.isChanged {
+        unchecked = "rows were removed from \(name), or written by another program"
         continue
       }
       let source = String(name.dropFirst("readings_".count))

@@ -80,7 +80,7 @@ extension TableReading {
 
   /// Rows of the table and of what it is owed, over all its life; nil where a part of it is gone.
   func rowCountEver(_ digests: [EntryDigest], chainEnd: Int64) -> Int64? {
-    guard isComplete, figure.txnVersion < chainEnd else { return nil }
+    guard isComplete, state == nil, figure.txnVersion < chainEnd else { return nil }
     // What was retired the table had taken before, or it held nothing for it.
     var next = max(figure.txnVersion + 1, digests.first?.version ?? 0)
     var rows = ownRowCount

@@ -31,8 +31,10 @@ struct TableReading {
   private(set) var ownCommits: [OwnCommit] = []
   /// Rows of every file that our commits added.
   private(set) var ownRowCount: Int64 = 0
-  /// Whether every commit since the table's first was read: else files may be named that we do not
-  /// know of.
+  /// The log checkpoint that stands for the commits which were cleaned up; nil where none were.
+  private(set) var state: TableSnapshot?
+  /// Whether every commit since the table's first was read, or a log checkpoint in their place:
+  /// else files may be named that we do not know of.
   private(set) var isComplete = true
   private(set) var findings = FindingList()
 
@@ -75,7 +77,31 @@ struct TableReading {
   }
 
   private mutating func readOn() throws(DeltaError) {
-    while let commit = try reader.next() { take(commit) }
+    while true {
+      switch try reader.step() {
+      case .commit(let commit): take(commit)
+      case .state(let state): take(state)
+      case .end: return
+      }
+    }
+  }
+
+  /// The commits up to a log checkpoint are gone; it says what they left. Which of the files were
+  /// ours, and what was removed long ago, it does not say.
+  private mutating func take(_ state: TableSnapshot) {
+    live = [:]
+    removed = Set(state.tombstones.map { FileFacts.key($0.path) })
+    ownCommits = []
+    figure.files = .init()
+    figure.rowCount = 0
+    for file in state.files {
+      let facts = FileFacts(file, of: state)
+      live[file.pathHash] = facts
+      count(facts, 1)
+    }
+    figure.deltaVersion = state.version
+    figure.txnVersion = state.transactions[appID]?.version ?? figure.txnVersion
+    self.state = state
   }
 
   /// The log's first commits are gone behind a checkpoint of another program.
@@ -136,7 +162,12 @@ struct TableReading {
     if let txn = commit.txnVersion {
       take(ours: commit, txn: txn)
     } else {
-      figure.foreignCommitCount += 1
+      let isMaintenance = commit.foreign?.isMaintenance ?? false
+      if isMaintenance {
+        figure.maintenanceCommitCount += 1
+      } else {
+        figure.foreignCommitCount += 1
+      }
     }
     for action in commit.actions {
       if let add = action["add"] { take(add: add, of: commit) }

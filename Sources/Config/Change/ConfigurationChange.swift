@@ -1,12 +1,12 @@
 /// What differs between the configuration that runs and the one that shall run, sorted into what
 /// can change live and what cannot.
 ///
-/// Live are the log level, the alerts and the detectors; how sources are decoded and judged, what
-/// windows tell and how often is committed are taken over by another session in the same process.
-/// Whatever else changes is refused, and with it the whole file, so that what runs is always one
-/// file and never a mixture. Where order means nothing (of sources, of detectors) a change of it is
-/// none. Pure: reads two values, touches nothing; what only state and tables can tell is asked
-/// elsewhere.
+/// Live are the log level, the alerts, the maintenance of tables and the detectors; how sources are
+/// decoded and judged, what windows tell and how often is committed are taken over by another
+/// session in the same process. Whatever else changes is refused, and with it the whole file, so
+/// that what runs is always one file and never a mixture. Where order means nothing (of sources, of
+/// detectors) a change of it is none. Pure: reads two values, touches nothing; what only state and
+/// tables can tell is asked elsewhere.
 package struct ConfigurationChange: Hashable, Sendable {
   /// One value, or one item of a list, that differs.
   package struct Difference: Hashable, Sendable, CustomStringConvertible {
@@ -75,6 +75,12 @@ package struct ConfigurationChange: Hashable, Sendable {
 
   /// Whether those who send alerts have to be told.
   package var changesAlerts: Bool { live.contains { $0.keyPath.hasPrefix("alerts.") } }
+
+  /// Whether those who maintain the tables have to be told.
+  package var changesMaintenance: Bool {
+    let places = ["tables.", "maintenance.", "storage.budget"]
+    return live.contains { difference in places.contains { difference.keyPath.hasPrefix($0) } }
+  }
 
   /// Whether the files of certificates and keys are others.
   package var changesTLS: Bool { live.contains { $0.keyPath.hasPrefix("http.tls.") } }

@@ -48,6 +48,8 @@ struct SettingWriter {
     if let registry = configuration.schemaRegistry { write(registry) }
     write(configuration.eventTime)
     write(configuration.storage)
+    write(configuration.tables)
+    for (key, value) in configuration.maintenance.values { add("maintenance.\(key)", value, .live) }
     add(
       "memory.buffers", ByteCountText.text(byteCount: configuration.memory.bufferByteCountMax))
     write(configuration.http)
@@ -108,6 +110,10 @@ struct SettingWriter {
     add("event_time.max_future_skew", micros: time.maxFutureSkewMicros, .reopen)
     add("event_time.plausible_from", DateText.text(micros: time.plausibleFromMicros), .reopen)
     add("event_time.device_idle", micros: time.deviceIdleMicros, .reopen)
+    // What follows from another setting is no change of its own.
+    if time.partitionIdleMicros != time.standardPartitionIdleMicros {
+      add("event_time.partition_idle", time.shownPartitionIdle, .reopen)
+    }
   }
 
   private mutating func write(_ storage: Configuration.Storage) {
@@ -118,11 +124,23 @@ struct SettingWriter {
     add("storage.parquet.compression", storage.parquet.compression.rawValue, .reopen)
     if let level = storage.parquet.level { add("storage.parquet.level", "\(level)", .reopen) }
     add("storage.parquet.row_group_rows", "\(storage.parquet.rowGroupRowCount)", .reopen)
+    let budget = storage.budgetByteCount.map { ByteCountText.text(byteCount: $0) }
+    add("storage.budget", budget ?? "none", .live)
+    add("storage.budget_warning", Format.text(ofShare: storage.budgetWarningShare), .live)
+  }
+
+  private mutating func write(_ tables: Configuration.Tables) {
+    for (name, keep) in tables.keeps.sorted(by: { $0.key < $1.key }) {
+      add("tables.\(name).keep", keep.text, .live)
+    }
+    let every = tables.devicesEveryMicros.map { DurationText.text(micros: $0) }
+    add("tables.devices.every", every ?? "never", .reopen)
   }
 
   // MARK: - Items
 
-  /// State keeps the lists of attributes and metrics in their order.
+  /// Attributes and metrics may come and go; whether one changes its type is seen where types are
+  /// known.
   mutating func write(_ source: Configuration.Source) {
     add("topics", source.topics.sorted())
     add("message", source.message, .reopen)
@@ -140,7 +158,11 @@ struct SettingWriter {
     add("time.field", source.time.field, .reopen)
     if let unit = source.time.unit { add("time.unit", unit.rawValue, .reopen) }
     if let sequence = source.sequence { add("sequence", sequence, .reopen) }
-    add("attributes", source.attributes.map(\.shown), .otherState)
+    add("attributes", source.attributes.map(\.shown), .reopen)
+    for attribute in source.attributes {
+      guard let text = attribute.description else { continue }
+      add("attributes[\(attribute.name)].description", text, .reopen)
+    }
     switch source.metrics {
     case .all: add("metrics", "all", .reopen)
     case .narrow(let name, let value):
@@ -152,10 +174,12 @@ struct SettingWriter {
         return Configuration.columnName(ofPath: place) == field.name
           ? place : "\(place) as \(field.name)"
       }
-      // Metrics may come; whether one is gone is seen where types are known.
       add("metrics", plain, .reopen)
       for field in fields {
         if let unit = field.unit { add("metrics[\(field.name)].unit", unit, .reopen) }
+        if let text = field.description {
+          add("metrics[\(field.name)].description", text, .reopen)
+        }
       }
     }
     write(source.deduplication)

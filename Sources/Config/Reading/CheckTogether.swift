@@ -48,7 +48,28 @@ extension Configuration {
         check(glob, namesAMetricOf: covered, at: "detectors[\(index)].metric", reading)
       }
     }
+    checkTables(reading)
     checkMemory(reading)
+    checkPartitionIdle(eventTime, "event_time", reading)
+    for (index, source) in sources.enumerated() {
+      checkPartitionIdle(source.eventTime, "sources[\(index)].event_time", reading)
+    }
+  }
+
+  /// What fires between two commits nobody sees before the second. What would hold anyway may be
+  /// written down.
+  private func checkPartitionIdle(_ time: EventTime, _ path: String, _ reading: Reading) {
+    let keyPath = "\(path).partition_idle"
+    guard case .after(let micros) = time.partitionIdle, reading.positions[keyPath] != nil,
+      micros < min(storage.commit.intervalMicros, time.standardPartitionIdleMicros),
+      !reading.isFaulty(keyPath), !reading.isFaulty("storage.commit.interval")
+    else { return }
+    let interval = DurationText.text(micros: storage.commit.intervalMicros)
+    reading.report(
+      keyPath,
+      "\(DurationText.text(micros: micros)) is less than storage.commit.interval, \(interval): "
+        + "every pause between two commits would fire what is open",
+      suggestion: "raise it to \(interval) or more")
   }
 
   /// A pattern that fits no detector sends nothing, and nobody notices.

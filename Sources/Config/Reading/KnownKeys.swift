@@ -32,6 +32,12 @@ extension Configuration {
     add(StorageKey.self, under: "storage.")
     add(CommitKey.self, under: "storage.commit.")
     add(ParquetKey.self, under: "storage.parquet.")
+    add(TableKey.self, under: "tables.")
+    for table in TableKey.allCases where table != .devices {
+      add(TableRuleKey.self, under: "tables.\(table.rawValue).")
+    }
+    add(DevicesTableKey.self, under: "tables.devices.")
+    add(MaintenanceKey.self, under: "maintenance.")
     add(MemoryKey.self, under: "memory.")
     add(HTTPKey.self, under: "http.")
     add(HTTPTLSKey.self, under: "http.tls.")

@@ -3,7 +3,7 @@ enum RootKey: String, ConfigKey {
   case schemaRegistry = "schema_registry"
   case sources
   case eventTime = "event_time"
-  case windows, detectors, storage, memory, http, admin, alerts, log
+  case windows, detectors, storage, tables, maintenance, memory, http, admin, alerts, log
 }
 
 enum MemoryKey: String, ConfigKey { case buffers }
@@ -40,6 +40,8 @@ extension Configuration {
     root.requirePresence(of: .storage, expected: "a mapping with root: the folder of the tables")
     storage = Storage(
       root.section(.storage, StorageKey.self), isRootRequired: root.has(.storage))
+    tables = Tables(root, sources: sources.map(\.name))
+    maintenance = Maintenance(root.section(.maintenance, MaintenanceKey.self))
     memory = Memory(root.section(.memory, MemoryKey.self))
     http = HTTP(root.section(.http, HTTPKey.self))
     admin = Admin(root.section(.admin, AdminKey.self))

@@ -9,9 +9,9 @@ enum SourceKey: String, ConfigKey {
 }
 
 enum TimeKey: String, ConfigKey { case field, unit }
-enum AttributeKey: String, ConfigKey { case field, name }
+enum AttributeKey: String, ConfigKey { case field, name, description }
 enum NarrowMetricKey: String, ConfigKey { case name, value }
-enum MetricKey: String, ConfigKey { case field, key, name, unit }
+enum MetricKey: String, ConfigKey { case field, key, name, unit, description }
 
 enum EventTimeKey: String, ConfigKey {
   case outOfOrderness = "out_of_orderness"
@@ -19,6 +19,7 @@ enum EventTimeKey: String, ConfigKey {
   case maxFutureSkew = "max_future_skew"
   case plausibleFrom = "plausible_from"
   case deviceIdle = "device_idle"
+  case partitionIdle = "partition_idle"
 }
 
 extension Configuration.EventTime {
@@ -27,7 +28,7 @@ extension Configuration.EventTime {
     allowedLatenessMicros: Default.allowedLateness,
     maxFutureSkewMicros: Default.maxFutureSkew,
     plausibleFromMicros: Default.plausibleFrom,
-    deviceIdleMicros: Default.deviceIdle)
+    deviceIdleMicros: Default.deviceIdle, partitionIdle: .standard)
 
   /// Keys the section does not have keep the value of `outer`.
   init(_ section: Section<EventTimeKey>, inheriting outer: Configuration.EventTime) {
@@ -42,6 +43,17 @@ extension Configuration.EventTime {
       .plausibleFrom, default: outer.plausibleFromMicros, .date(in: Allowed.plausibleFrom))
     deviceIdleMicros = section.value(
       .deviceIdle, default: outer.deviceIdleMicros, .duration(in: Allowed.deviceIdle))
+    partitionIdle = section.value(
+      .partitionIdle, default: outer.partitionIdle, .partitionIdle)
+  }
+}
+
+extension Format where Value == Configuration.PartitionIdle {
+  fileprivate static var partitionIdle: Format<Configuration.PartitionIdle> {
+    let duration = Format<Int64>.duration(in: Allowed.partitionIdle)
+    return Format(expected: "never, or \(duration.expected)") { (scalar) throws(ValueFault) in
+      scalar.text == "never" ? .never : .after(try duration.read(scalar))
+    }
   }
 }
 
@@ -128,7 +140,9 @@ extension Section<SourceKey> {
     let field = section.required(.field, placeholder: "", .attributeField)
     let name = section.value(
       .name, default: Configuration.columnName(ofPath: field), .name(.column))
-    return field.isEmpty ? nil : Configuration.Source.Attribute(field: field, name: name)
+    let description = section.optional(.description, .text)
+    return field.isEmpty
+      ? nil : Configuration.Source.Attribute(field: field, name: name, description: description)
   }
 
   fileprivate func metrics() -> Configuration.Source.Metrics {
@@ -206,7 +220,7 @@ extension Section<MetricKey> {
     }
     return Configuration.MetricField(
       field: field, key: key, name: value(.name, default: name, .name(.column)),
-      unit: optional(.unit, .text))
+      unit: optional(.unit, .text), description: optional(.description, .text))
   }
 }
 

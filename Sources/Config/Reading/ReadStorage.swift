@@ -1,7 +1,8 @@
 enum StorageKey: String, ConfigKey {
   case root, commit
   case stateInterval = "state_interval"
-  case parquet
+  case parquet, budget
+  case budgetWarning = "budget_warning"
 }
 
 enum CommitKey: String, ConfigKey { case interval, bytes }
@@ -27,6 +28,8 @@ extension Configuration.Storage {
     stateIntervalMicros = section.value(
       .stateInterval, default: Default.stateInterval, .duration(in: Allowed.stateInterval))
     parquet = Parquet(section.section(.parquet, ParquetKey.self))
+    budgetByteCount = section.value(.budget, default: nil, .budget)
+    budgetWarningShare = section.value(.budgetWarning, default: Default.budgetWarningShare, .share)
   }
 }
 

@@ -25,6 +25,9 @@ extension RootKey: DescribedKey {
     case .detectors:
       .optional(.list(.mapping(DetectorKey.self), least: 0), "Rules that find anomalies.")
     case .storage: .required(.mapping(StorageKey.self), "Where the tables go and when.")
+    case .tables: .mapping(TableKey.self, "For how long the rows of which tables are kept.")
+    case .maintenance:
+      .mapping(MaintenanceKey.self, "How tables are kept good to live with.")
     case .memory: .mapping(MemoryKey.self, "Limits of memory.")
     case .http: .mapping(HTTPKey.self, "The endpoint for scrapes, probes and people.")
     case .admin: .mapping(AdminKey.self, "The socket for commands and orders of this machine.")
@@ -111,6 +114,14 @@ extension EventTimeKey: DescribedKey {
       .duration(
         in: Allowed.deviceIdle, default: Default.deviceIdle,
         "Without a record for so long a device is idle and its open windows fire.")
+    case .partitionIdle:
+      .optional(
+        .either([.word(["never"]), .form(.duration)]),
+        "Nothing comes of a partition for so long by the wall clock: its open windows fire. "
+          + "device_idle by default, or 10m where that is longer. "
+          + "\(DurationText.text(micros: Allowed.partitionIdle.lowerBound)) to "
+          + "\(DurationText.text(micros: Allowed.partitionIdle.upperBound)), and at least "
+          + "storage.commit.interval.")
     }
   }
 }
@@ -148,6 +159,14 @@ extension StorageKey: DescribedKey {
         in: Allowed.stateInterval, default: Default.stateInterval,
         "How often state snapshots are written; longer means more to read again after a restart.")
     case .parquet: .mapping(ParquetKey.self, "How the data files are written.")
+    case .budget:
+      .optional(
+        .either([.word(["none"]), .form(.size)]), default: "none",
+        "What all files below the root may come to; nothing is deleted because of it.")
+    case .budgetWarning:
+      .optional(
+        .form(.share), default: .string(Format.text(ofShare: Default.budgetWarningShare)),
+        "From this share of the budget on there is a warning. 1% to 100%.")
     }
   }
 }

@@ -93,6 +93,7 @@ extension AttributeKey: DescribedKey {
     case .field: .required(.form(.attributeField), "A field, $key, or $header.NAME.")
     case .name:
       .optional(.form(.column), "The column; by default the path with _ for the dots.")
+    case .description: .optional(.form(.text), "What it is: the column's comment.")
     }
   }
 }
@@ -105,6 +106,7 @@ extension MetricKey: DescribedKey {
     case .name:
       .optional(.form(.column), "The column; by default the path with _ for the dots, and the key.")
     case .unit: .optional(.form(.text), "The unit, for people.")
+    case .description: .optional(.form(.text), "What it is: the column's comment.")
     }
   }
 }

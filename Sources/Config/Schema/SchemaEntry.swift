@@ -8,11 +8,14 @@ protocol DescribedKey: ConfigKey {
   static var conditions: [JSONValue] { get }
   /// Whether the mapping may have none of its keys, as far as none is required.
   static var mayBeEmpty: Bool { get }
+  /// Keys that are made of somebody's names: a pattern in the place of the name.
+  static var patterns: [SchemaProperty] { get }
 }
 
 extension DescribedKey {
   static var conditions: [JSONValue] { [] }
   static var mayBeEmpty: Bool { true }
+  static var patterns: [SchemaProperty] { [] }
 }
 
 /// What the schema says about one key.
@@ -83,7 +86,8 @@ indirect enum ValueShape {
   case list(ValueShape, least: Int)
   /// A list of exactly so many.
   case tuple(ValueShape, count: Int)
-  case keys([SchemaProperty], rules: [JSONValue], mayBeEmpty: Bool)
+  case keys(
+    [SchemaProperty], rules: [JSONValue], mayBeEmpty: Bool, patterns: [SchemaProperty] = [])
   /// A mapping whose keys are somebody else's.
   case freeKeys(except: [String])
   case either([ValueShape])
@@ -95,7 +99,7 @@ indirect enum ValueShape {
   static func mapping<Key: DescribedKey>(_ keys: Key.Type) -> ValueShape {
     .keys(
       Key.allCases.map { SchemaProperty(name: $0.rawValue, entry: $0.entry) },
-      rules: Key.conditions, mayBeEmpty: Key.mayBeEmpty)
+      rules: Key.conditions, mayBeEmpty: Key.mayBeEmpty, patterns: Key.patterns)
   }
 }
 
@@ -147,8 +151,11 @@ extension ValueShape {
         JSONMember("type", "array"), JSONMember("minItems", .int(count)),
         JSONMember("maxItems", .int(count)), JSONMember("items", item.json),
       ]
-    case .keys(let properties, let rules, let mayBeEmpty):
-      return Self.members(of: properties, rules, mayBeEmpty: mayBeEmpty)
+    case .keys(let properties, let rules, let mayBeEmpty, let patterns):
+      let members = Self.members(of: properties, rules, mayBeEmpty: mayBeEmpty)
+      guard !patterns.isEmpty else { return members }
+      let named = JSONValue.object(patterns.map { JSONMember($0.name, $0.json) })
+      return members + [JSONMember("patternProperties", named)]
     case .freeKeys(let reserved):
       let names = JSONValue.array(reserved.map { .string($0) })
       return [

@@ -6,7 +6,7 @@ internal import Base
 /// more: what it refuses the program refuses too. Patterns are ECMA-262's, as JSON Schema has them,
 /// of the part that Python and others share.
 enum SchemaForm: String, CaseIterable {
-  case reference, grouped, duration, size, date, share
+  case reference, grouped, duration, size, rate, date, share
   case text, path, mode, secret, url, userName = "user_name", subject
   case label, table, column, topic, message, glob
   case fieldPath = "field_path"
@@ -28,6 +28,7 @@ enum SchemaForm: String, CaseIterable {
       Self.text("^[0-9]+(_[0-9]+)+$", "A whole number such as 1_000_000.")
     case .duration: Self.orZero("^(?=.)\(Self.durationPattern)$", DurationText.example)
     case .size: Self.orZero("^\(Self.number)(\(Self.sizeUnits))$", ByteCountText.example)
+    case .rate: Self.value("\(Self.number)(\(Self.sizeUnits))/s", RateText.example)
     case .date: Self.value("[0-9]{4}-[0-9]{2}-[0-9]{2}", DateText.example)
     case .share: Self.value("[0-9]{1,3}%", "a share such as 90%")
     case .text, .userName: ["type": ["string", "number", "boolean"]]

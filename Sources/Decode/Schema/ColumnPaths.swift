@@ -40,6 +40,13 @@ extension DecodePlan {
     return metrics[index].key
   }
 
+  /// What the `.proto` file says of the field behind a column; nil where it says nothing, or the
+  /// descriptor set does not have it. Of the event time nothing: its unit is another one there.
+  package func comment(ofColumn column: String) -> String? {
+    if column == "event_time" { return nil }
+    return path(ofColumn: column).flatMap { type.fields(atPath: $0)?.last?.comment }
+  }
+
   /// The message type whose fields the paths begin with.
   package var type: MessageType { compiled.type }
 }

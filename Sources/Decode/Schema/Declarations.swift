@@ -34,6 +34,8 @@ struct FieldDeclaration {
   var isProto3Optional: Bool
   var isPacked: Bool?
   var features: FeatureChoices
+  /// What the `.proto` file says of it, in one line; nil where the set does not have that.
+  var comment: String?
 }
 
 struct OneofDeclaration {

@@ -5,8 +5,8 @@ import CTelemetryProto
 /// `--descriptor_set_out`.
 ///
 /// libprotobuf-c does the unpacking, behind the same scan that stands before records, because it
-/// recurses without bound and says nothing about why it refuses. What is not needed (comments,
-/// options of other people) it skips.
+/// recurses without bound and says nothing about why it refuses. What is not needed (options
+/// of other people) it skips; comments are read by `DescriptorComments`.
 ///
 /// **Invariants:** every byte string gives files or an error, in memory that is bounded.
 enum DescriptorSetReader {
@@ -40,11 +40,12 @@ enum DescriptorSetReader {
         problem: isText ? "this is text, and a descriptor set is what protoc makes of it" : problem,
         suggestion: DescriptorSetError.remedy)
     }
-    guard let files = unpacked(bytes) else {
+    guard var files = unpacked(bytes) else {
       throw DescriptorSetError(
         path: path, problem: "unpacking the set needs more memory than allowed",
         suggestion: "leave out files that no source needs")
     }
+    DescriptorComments.add(from: bytes, to: &files)
     return files
   }
 

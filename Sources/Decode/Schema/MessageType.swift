@@ -100,6 +100,9 @@ package struct MessageField: Sendable {
   package var oneof: Int? { record.oneof }
   /// Whether Google's parsers refuse a message where this string is not UTF-8 (proto3, editions).
   package var validatesUTF8: Bool { record.validatesUTF8 }
+  /// The comment in front of or behind it in the `.proto` file, in one line of 1,000 characters at
+  /// most; nil where there is none, and where the descriptor set was made without them.
+  package var comment: String? { record.comment }
 
   /// The type of a message or group; nil for all others.
   package var messageType: MessageType? {

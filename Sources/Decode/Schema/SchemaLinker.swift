@@ -218,7 +218,8 @@ struct SchemaLinker {
     return FieldRecord(
       name: field.name, number: UInt32(field.number ?? 0), type: type,
       isRepeated: label == .repeated, isPacked: isPacked, presence: presence, oneof: oneof,
-      typeIndex: typeIndex, validatesUTF8: type == .string && features.validatesUTF8)
+      typeIndex: typeIndex, validatesUTF8: type == .string && features.validatesUTF8,
+      comment: field.comment)
   }
 
   private enum Label: Int32 {

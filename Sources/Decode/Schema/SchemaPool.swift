@@ -99,6 +99,8 @@ struct FieldRecord: Sendable {
   var typeIndex: Int?
   /// Whether a string that is not UTF-8 makes the message unreadable to Google's parsers.
   var validatesUTF8 = false
+  /// In one line, as `DescriptorComments` bounds it.
+  var comment: String?
 }
 
 /// One enum type as a pool keeps it.

@@ -13,23 +13,17 @@ struct ByteStringDictionaryBuilder {
   private var usedWords: [UInt32] = []
 
   /// Numbers the words referred to in order of first use, until the entries would exceed
-  /// `byteCountMax`, and includes every string of the chunk in `bounds`. The dictionary is left
-  /// empty where it does not pay.
+  /// `byteCountMax`. The dictionary is left empty where it does not pay.
   mutating func build(
-    _ values: ByteStringValues, byteCountMax: Int, into dictionary: inout ChunkDictionary,
-    bounds: inout ByteStringBounds
+    _ values: ByteStringValues, byteCountMax: Int, into dictionary: inout ChunkDictionary
   ) {
     if numbers.count < values.strings.count {
       let missing = values.strings.count - numbers.count
       numbers.append(contentsOf: repeatElement(Self.unnumbered, count: missing))
     }
     let plainByteCount = number(values, byteCountMax: byteCountMax, into: &dictionary)
-    for word in usedWords {
-      bounds.include(Int(word))
-      numbers[Int(word)] = Self.unnumbered
-    }
+    for word in usedWords { numbers[Int(word)] = Self.unnumbered }
     usedWords.removeAll(keepingCapacity: true)
-    bounds.include(values, from: dictionary.indexes.count)
     if dictionary.byteCountMax >= plainByteCount { dictionary.removeAll() }
   }
 
@@ -123,17 +117,5 @@ extension ByteStrings {
   fileprivate func areEqual(_ left: Int, _ right: Int) -> Bool {
     if left == right { return true }
     return bytes[starts[left]..<starts[left + 1]] == bytes[starts[right]..<starts[right + 1]]
-  }
-}
-
-extension ByteStringBounds {
-  /// Includes every string from value `start` on; a string equal to its predecessor is skipped.
-  mutating func include(_ values: ByteStringValues, from start: Int) {
-    var previous = ColumnValues.absentWord
-    for position in start..<values.references.count {
-      let reference = values.references[position]
-      if reference != previous { include(Int(reference)) }
-      previous = reference
-    }
   }
 }

@@ -14,6 +14,44 @@ protocol ChunkValues {
 
   /// Appends a range in the fallback encoding.
   func append(_ range: Range<Int>, to page: inout PageBuffer)
+
+  /// Bounds and NaN count of a range. `seen` belongs to the chunk writer.
+  func statistics(
+    of range: Range<Int>, isText: Bool, seen: inout SeenStrings
+  ) -> ColumnStatistics
+}
+
+/// Which strings a page has had already, so that each is compared once a page.
+///
+/// **Invariants:** no stamp is above `page`, which never comes twice.
+struct SeenStrings {
+  private var stamps: [UInt64] = []
+  private var page: UInt64 = 0
+
+  mutating func beginPage(stringCount: Int) {
+    page += 1
+    if stamps.count < stringCount {
+      stamps.append(contentsOf: repeatElement(0, count: stringCount - stamps.count))
+    }
+  }
+
+  /// Includes every string of a range in `bounds`; cost: about 1 ns a value, much less where a
+  /// value equals the one before it.
+  mutating func include(
+    _ references: Span<UInt32>, in bounds: inout ByteStringBounds
+  ) {
+    var previous = ColumnValues.absentWord
+    for position in references.indices {
+      let reference = references[position]
+      if reference != previous {
+        previous = reference
+        if stamps[Int(reference)] != page {
+          stamps[Int(reference)] = page
+          bounds.include(Int(reference))
+        }
+      }
+    }
+  }
 }
 
 /// The dictionary part of a chunk: entries, and the entry of each value from the first on.
@@ -63,11 +101,19 @@ struct BooleanValues: ChunkValues {
       }
     }
   }
+
+  func statistics(
+    of range: Range<Int>, isText: Bool, seen: inout SeenStrings
+  ) -> ColumnStatistics {
+    ColumnStatistics(booleans: values.span.extracting(range))
+  }
 }
 
 /// The same value again and again: all of it is in the dictionary's one entry.
 struct ConstantValues: ChunkValues {
   let count: Int
+  /// Of the value.
+  let statistics: ColumnStatistics
 
   var fallbackEncoding: Encoding { .plain }
 
@@ -76,6 +122,12 @@ struct ConstantValues: ChunkValues {
   /// Only a chunk without values gets here: its pages are levels and nothing else.
   func append(_ range: Range<Int>, to page: inout PageBuffer) {
     precondition(range.isEmpty, "a constant is written through its dictionary")
+  }
+
+  func statistics(
+    of range: Range<Int>, isText: Bool, seen: inout SeenStrings
+  ) -> ColumnStatistics {
+    range.isEmpty ? ColumnStatistics() : statistics
   }
 }
 
@@ -92,6 +144,12 @@ struct FixedWidthValues<Value: FixedWidthValue>: ChunkValues {
 
   func append(_ range: Range<Int>, to page: inout PageBuffer) {
     Value.append(values.span.extracting(range), as: fallbackEncoding, to: &page)
+  }
+
+  func statistics(
+    of range: Range<Int>, isText: Bool, seen: inout SeenStrings
+  ) -> ColumnStatistics {
+    Value.statistics(values.span.extracting(range))
   }
 }
 
@@ -116,6 +174,15 @@ struct ByteStringValues: ChunkValues {
 
   func append(_ range: Range<Int>, to page: inout PageBuffer) {
     for index in range { page.append(plain: Int(references[index]), of: strings) }
+  }
+
+  func statistics(
+    of range: Range<Int>, isText: Bool, seen: inout SeenStrings
+  ) -> ColumnStatistics {
+    var bounds = ByteStringBounds(strings)
+    seen.beginPage(stringCount: strings.count)
+    seen.include(references.span.extracting(range), in: &bounds)
+    return bounds.statistics(isText: isText)
   }
 }
 

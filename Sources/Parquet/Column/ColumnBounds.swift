@@ -55,18 +55,34 @@ extension ParquetValue {
 struct ColumnStatistics {
   var bounds: ColumnBounds = .empty
   var absentCount = 0
-  /// For floats and doubles.
-  var nanCount = 0
+  /// For floats and doubles; nil where a file of others does not say.
+  var nanCount: Int? = 0
   /// Whether each bound is a value of the column; long strings are cut (`BoundTruncation`).
   var isMinExact = true
   var isMaxExact = true
 
   mutating func merge(_ other: ColumnStatistics) {
-    bounds = bounds.merged(with: other.bounds)
-    isMinExact = isMinExact && other.isMinExact
-    isMaxExact = isMaxExact && other.isMaxExact
+    let merged = bounds.merged(with: other.bounds)
+    // Each bound brings its own exactness along.
+    if case .known(let min, let max) = merged {
+      isMinExact = has(min: min) && isMinExact || other.has(min: min) && other.isMinExact
+      isMaxExact = has(max: max) && isMaxExact || other.has(max: max) && other.isMaxExact
+    }
+    bounds = merged
     absentCount += other.absentCount
-    nanCount += other.nanCount
+    nanCount = if let nanCount, let more = other.nanCount { nanCount + more } else { nil }
+  }
+}
+
+extension ColumnStatistics {
+  fileprivate func has(min: ParquetValue) -> Bool {
+    if case .known(min, _) = bounds { return true }
+    return false
+  }
+
+  fileprivate func has(max: ParquetValue) -> Bool {
+    if case .known(_, max) = bounds { return true }
+    return false
   }
 }
 
@@ -126,7 +142,7 @@ extension ColumnStatistics {
     nanCount = nanCounts[0]
     if values.count == 0 {
       bounds = .empty
-    } else if nanCount > 0 || smallest[0].isInfinite || largest[0].isInfinite {
+    } else if nanCounts[0] > 0 || smallest[0].isInfinite || largest[0].isInfinite {
       bounds = .unknowable
     } else {
       bounds = .known(min: wrap(smallest[0]), max: wrap(largest[0]))

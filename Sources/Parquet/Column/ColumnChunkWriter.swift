@@ -12,6 +12,7 @@ struct ColumnChunkWriter: ~Copyable {
   private var dictionary = ChunkDictionary()
   private var valueTable = ValueTable()
   private var stringDictionaryBuilder = ByteStringDictionaryBuilder()
+  private var seenStrings = SeenStrings()
 
   init(options: ParquetWriterOptions) {
     self.options = options
@@ -23,9 +24,41 @@ struct ColumnChunkWriter: ~Copyable {
     _ values: ColumnValues, validity: [UInt64]?, of leaf: LeafColumn, rowCount: Int,
     to output: inout FileOutput
   ) -> ColumnChunkMetadata {
-    dictionary.removeAll()
     let bitmap = validity.flatMap { ValidityBitmap(words: $0, rowCount: rowCount) }
-    let rows = ChunkRows(rowCount: rowCount, validity: bitmap)
+    return write(values, ChunkRows(rowCount: rowCount, validity: bitmap), of: leaf, to: &output)
+  }
+
+  /// Appends a chunk of a nested column; `values` is nil where no entry has one.
+  mutating func write(
+    _ values: ColumnValues?, _ levels: ChunkLevels, of leaf: LeafColumn,
+    to output: inout FileOutput
+  ) -> ColumnChunkMetadata {
+    let rows = ChunkRows(levels, definitionLevelMax: leaf.definitionLevelMax)
+    if let values { return write(values, rows, of: leaf, to: &output) }
+    return writeAbsent(rows, of: leaf, to: &output)
+  }
+
+  /// Appends a chunk without any value: a few bytes, for there are no values and one run of levels.
+  mutating func writeAbsent(
+    rowCount: Int, of leaf: LeafColumn, to output: inout FileOutput
+  ) -> ColumnChunkMetadata {
+    let words = [UInt64](repeating: 0, count: (rowCount + 63) / 64)
+    let validity = ValidityBitmap(words: words, rowCount: rowCount)
+    return writeAbsent(ChunkRows(rowCount: rowCount, validity: validity), of: leaf, to: &output)
+  }
+
+  private mutating func writeAbsent(
+    _ rows: ChunkRows, of leaf: LeafColumn, to output: inout FileOutput
+  ) -> ColumnChunkMetadata {
+    dictionary.removeAll()
+    let values = ConstantValues(count: 0, statistics: ColumnStatistics())
+    return writePages(values, rows, of: leaf, to: &output)
+  }
+
+  private mutating func write(
+    _ values: ColumnValues, _ rows: ChunkRows, of leaf: LeafColumn, to output: inout FileOutput
+  ) -> ColumnChunkMetadata {
+    dictionary.removeAll()
     switch values {
     case .boolean(let values):
       return write(booleans: values, rows, of: leaf, to: &output)
@@ -34,16 +67,18 @@ struct ColumnChunkWriter: ~Copyable {
     case .int64(let values):
       return write(integers: values, rows, of: leaf, to: &output)
     case .float(let values):
-      return write(floatingPoint: values, rows, of: leaf, to: &output) { .float($0) }
+      return write(floatingPoint: values, rows, of: leaf, to: &output)
     case .double(let values):
-      return write(floatingPoint: values, rows, of: leaf, to: &output) { .double($0) }
+      return write(floatingPoint: values, rows, of: leaf, to: &output)
     case .words(let indexes, let dictionary):
       let (references, rows) = rows.references(words: indexes)
       return write(
         ByteStringValues(references: references, strings: dictionary), rows,
         triesDictionary: true, of: leaf, to: &output)
     case .byteStrings(let strings):
-      precondition(strings.count == rowCount, "there is one byte string for every row")
+      precondition(
+        strings.count == rows.rowCount || rows.levels != nil,
+        "there is one byte string for every row")
       let references = rows.presentRows()
       let first = RepeatedStrings.firstOccurrences(
         of: references, in: strings, table: &valueTable)
@@ -62,34 +97,30 @@ struct ColumnChunkWriter: ~Copyable {
   private mutating func write(
     booleans values: [Bool], _ rows: ChunkRows, of leaf: LeafColumn, to output: inout FileOutput
   ) -> ColumnChunkMetadata {
-    let present = rows.compact(values)
-    let statistics = ColumnStatistics(booleans: present.span)
-    return writePages(BooleanValues(values: present), rows, statistics, of: leaf, to: &output)
+    writePages(BooleanValues(values: rows.compact(values)), rows, of: leaf, to: &output)
   }
 
   private mutating func write<Value: FixedWidthValue & FixedWidthInteger & SignedInteger>(
     integers values: [Value], _ rows: ChunkRows, of leaf: LeafColumn, to output: inout FileOutput
   ) -> ColumnChunkMetadata where Value.Magnitude: BitwiseCopyable {
     let present = rows.compact(values)
-    let statistics = ColumnStatistics(integers: present.span)
     let choice = EncodingChoice(integers: present.span, options: options, table: &valueTable)
     prepareDictionary(present, choice)
     return writePages(
-      FixedWidthValues(values: present, fallbackEncoding: choice.fallback), rows, statistics,
-      of: leaf, to: &output)
+      FixedWidthValues(values: present, fallbackEncoding: choice.fallback), rows, of: leaf,
+      to: &output)
   }
 
   private mutating func write<Value: FixedWidthValue & BinaryFloatingPoint>(
     floatingPoint values: [Value], _ rows: ChunkRows, of leaf: LeafColumn,
-    to output: inout FileOutput, wrap: (Value) -> ParquetValue
+    to output: inout FileOutput
   ) -> ColumnChunkMetadata {
     let present = rows.compact(values)
-    let statistics = ColumnStatistics(floatingPoint: present.span, wrap: wrap)
     let choice = EncodingChoice(floatingPoint: present.span, options: options, table: &valueTable)
     prepareDictionary(present, choice)
     return writePages(
-      FixedWidthValues(values: present, fallbackEncoding: choice.fallback), rows, statistics,
-      of: leaf, to: &output)
+      FixedWidthValues(values: present, fallbackEncoding: choice.fallback), rows, of: leaf,
+      to: &output)
   }
 
   private mutating func prepareDictionary<Value: FixedWidthValue>(
@@ -103,28 +134,26 @@ struct ColumnChunkWriter: ~Copyable {
       into: &dictionary.indexes)
     dictionary.appendEntries(valueTable.entries, byteCountEach: byteCount)
     // The sample was wrong, and what the dictionary did take does not repay it.
-    let plainByteCount = Double(dictionary.indexes.count * byteCount)
-    let isCutShort = dictionary.indexes.count < values.count
-    if isCutShort
+    let codedCount = dictionary.indexes.count
+    let plainByteCount = Double(codedCount * byteCount)
+    let isCutShort = codedCount < values.count
+    let isTooLarge =
+      isCutShort
       && Double(dictionary.byteCountMax) > EncodingChoice.dictionaryShareMax * plainByteCount
-    {
-      dictionary.removeAll()
-    }
+    let pays = choice.pays(
+      entryCount: dictionary.entryCount, valueCount: codedCount, entryByteCount: byteCount)
+    if isTooLarge || !pays { dictionary.removeAll() }
   }
 
   private mutating func write(
     _ values: ByteStringValues, _ rows: ChunkRows, triesDictionary: Bool, of leaf: LeafColumn,
     to output: inout FileOutput
   ) -> ColumnChunkMetadata {
-    var bounds = ByteStringBounds(values.strings)
     if triesDictionary {
       stringDictionaryBuilder.build(
-        values, byteCountMax: options.dictionaryByteCountMax, into: &dictionary, bounds: &bounds)
-    } else {
-      bounds.include(values, from: 0)
+        values, byteCountMax: options.dictionaryByteCountMax, into: &dictionary)
     }
-    let statistics = bounds.statistics(isText: leaf.column.type == .string)
-    return writePages(values, rows, statistics, of: leaf, to: &output)
+    return writePages(values, rows, of: leaf, to: &output)
   }
 
   /// A dictionary of one entry; its indexes have no bits, so a page is a single run.
@@ -150,53 +179,58 @@ struct ColumnChunkWriter: ~Copyable {
     default:
       preconditionFailure("constants are integers and words")
     }
-    if valueCount == 0 {
-      statistics = ColumnStatistics()
-      dictionary.removeAll()
-    }
+    if valueCount == 0 { dictionary.removeAll() }
     return writePages(
-      ConstantValues(count: valueCount), rows, statistics, of: leaf, to: &output)
+      ConstantValues(count: valueCount, statistics: statistics), rows, of: leaf, to: &output)
   }
 
   // MARK: - Write
 
   private mutating func writePages<Values: ChunkValues>(
-    _ values: Values, _ rows: ChunkRows, _ statistics: ColumnStatistics, of leaf: LeafColumn,
-    to output: inout FileOutput
+    _ values: Values, _ rows: ChunkRows, of leaf: LeafColumn, to output: inout FileOutput
   ) -> ColumnChunkMetadata {
     precondition(
       values.count == rows.rowCount || leaf.definitionLevelMax > 0,
       "every row of a required column has a value")
+    dropCutDictionary(values, of: leaf)
     let start = output.filePosition
-    var metadata = ColumnChunkMetadata(rows, statistics, values.fallbackEncoding)
+    var metadata = ColumnChunkMetadata(rows, Codec(options.compression))
+    var pages = EncodingCounts(fallbackEncoding: values.fallbackEncoding)
     if dictionary.entryCount > 0 {
       metadata.dictionaryPagePosition = start
-      metadata.encodings.dictionaryPageCount = 1
-      let (entryCount, byteCount) = (dictionary.entryCount, dictionary.page.count)
-      metadata.uncompressedByteCount += output.append(dictionary.page, through: &compressor) {
-        PageHeader.dictionary(
-          entryCount: entryCount, byteCount: byteCount, compressedByteCount: $0)
-      }
+      pages.dictionaryPageCount = 1
+      metadata.uncompressedByteCount += writeDictionary(to: &output)
     }
     metadata.firstDataPagePosition = output.filePosition
+    var records: [PageRecord] = []
     var row = 0
+    var fileRow = 0
     var value = 0
     while row < rows.rowCount {
       let isDictionaryEncoded = usesDictionary(forValue: value, of: values)
-      let (rowEnd, valueCount) = rows.advance(
+      var (rowEnd, valueCount) = rows.advance(
         from: row,
-        rowCountMax: rowCountMax(isDictionaryEncoded: isDictionaryEncoded),
+        rowCountMax: values.count == 0
+          ? Int(Int32.max) : rowCountMax(isDictionaryEncoded: isDictionaryEncoded),
         valueCountMax: valueCountMax(from: value, of: values, isDictionaryEncoded))
+      if leaf.repetitionLevelMax > 0 {
+        (rowEnd, valueCount) = rows.pageEnd(from: row, rowEnd)
+      }
       page.removeAll()
       appendLevels(row..<rowEnd, of: rows, leaf)
       let pageValues = value..<value + valueCount
       if isDictionaryEncoded {
-        metadata.encodings.dictionaryEncodedPageCount += 1
+        pages.dictionaryEncodedPageCount += 1
         appendIndexes(pageValues)
       } else {
-        metadata.encodings.fallbackPageCount += 1
+        pages.fallbackPageCount += 1
         values.append(pageValues, to: &page)
       }
+      var statistics = values.statistics(
+        of: pageValues, isText: leaf.column.type == .string, seen: &seenStrings)
+      statistics.absentCount = rowEnd - row - valueCount
+      metadata.statistics.merge(statistics)
+      let position = output.filePosition
       let byteCount = page.count
       let encoding = isDictionaryEncoded ? Encoding.dictionary : values.fallbackEncoding
       metadata.uncompressedByteCount += output.append(page, through: &compressor) {
@@ -204,11 +238,52 @@ struct ColumnChunkWriter: ~Copyable {
           valueCount: rowEnd - row, encoding: encoding, byteCount: byteCount,
           compressedByteCount: $0)
       }
+      records.append(
+        PageRecord(
+          location: PageLocation(
+            filePosition: position, byteCount: output.filePosition - position, firstRow: fileRow),
+          statistics: statistics))
+      fileRow += rows.fileRowCount(row..<rowEnd)
       row = rowEnd
       value += valueCount
     }
     metadata.compressedByteCount = output.filePosition - start
+    metadata.encodings = pages.encodings
+    metadata.pageCounts = pages.pages
+    metadata.index = ChunkIndex(
+      pages: records.map(\.location), columnIndex: PageIndex.columnIndex(records, of: leaf),
+      bloomFilter: bloomFilter(values, rows, of: leaf))
     return metadata
+  }
+
+  /// A row may go on where the dictionary ends, but a page may not change its encoding.
+  private mutating func dropCutDictionary<Values: ChunkValues>(
+    _ values: Values, of leaf: LeafColumn
+  ) {
+    if leaf.repetitionLevelMax > 0 && dictionary.codedCount(of: values.count) < values.count {
+      dictionary.removeAll()
+    }
+  }
+
+  /// Appends the dictionary page; returns the bytes it takes uncompressed.
+  private mutating func writeDictionary(to output: inout FileOutput) -> Int {
+    let (entryCount, byteCount) = (dictionary.entryCount, dictionary.page.count)
+    return output.append(dictionary.page, through: &compressor) {
+      PageHeader.dictionary(
+        entryCount: entryCount, byteCount: byteCount, compressedByteCount: $0)
+    }
+  }
+
+  /// Nil where nobody asked for one, or where it does not pay.
+  private func bloomFilter<Values: ChunkValues>(
+    _ values: Values, _ rows: ChunkRows, of leaf: LeafColumn
+  ) -> [UInt8]? {
+    guard options.bloomFilterColumns.contains(leaf.column.name), leaf.physicalType == .byteArray,
+      dictionary.codedCount(of: values.count) == values.count
+    else { return nil }
+    return BloomFilter.filter(
+      forDictionary: dictionary.page.bytes, entryCount: dictionary.entryCount,
+      rowCount: rows.rowCount)?.encoded()
   }
 
   /// Whether the dictionary has the value, or, with no values left, all the values there were.
@@ -238,12 +313,22 @@ struct ColumnChunkWriter: ~Copyable {
     return dictionary.entryCount == 1 ? left : min(fitting, left)
   }
 
-  /// Repetition levels would come first; a column that is never repeated has none. Version 1
-  /// pages say the length of the levels before them.
+  /// Repetition levels come first; a column that is never repeated has none. Version 1 pages say
+  /// the length of the levels before them.
   private mutating func appendLevels(
     _ pageRows: Range<Int>, of rows: ChunkRows, _ leaf: LeafColumn
   ) {
-    precondition(leaf.repetitionLevelMax == 0, "flat columns only, so far")
+    if let levels = rows.levels {
+      if leaf.repetitionLevelMax > 0 {
+        RunLengthEncoding.append(
+          levels: levels.repetition[pageRows], levelMax: leaf.repetitionLevelMax, to: &page)
+      }
+      if leaf.definitionLevelMax > 0 {
+        RunLengthEncoding.append(
+          levels: levels.definition[pageRows], levelMax: leaf.definitionLevelMax, to: &page)
+      }
+      return
+    }
     guard leaf.definitionLevelMax > 0 else { return }
     let start = page.count
     page.append(littleEndian: 0)
@@ -284,14 +369,10 @@ extension ChunkDictionary {
 }
 
 extension ColumnChunkMetadata {
-  fileprivate init(
-    _ rows: ChunkRows, _ statistics: ColumnStatistics, _ fallbackEncoding: Encoding
-  ) {
-    var statistics = statistics
-    statistics.absentCount = rows.rowCount - rows.valueCount
+  /// Statistics come page by page.
+  fileprivate init(_ rows: ChunkRows, _ codec: Codec) {
     self.init(
-      encodings: EncodingCounts(fallbackEncoding: fallbackEncoding),
-      valueCount: rows.rowCount, uncompressedByteCount: 0, compressedByteCount: 0,
-      dictionaryPagePosition: nil, firstDataPagePosition: 0, statistics: statistics)
+      codec: codec, valueCount: rows.rowCount, uncompressedByteCount: 0, compressedByteCount: 0,
+      dictionaryPagePosition: nil, firstDataPagePosition: 0, statistics: ColumnStatistics())
   }
 }

@@ -45,9 +45,14 @@ struct ValueSample {
 
   /// Bytes a value would take on average in dictionary encoding, entries included. Where most
   /// values repeat the one before, indexes are runs rather than packed.
-  func dictionaryBytesPerValue(valueCount: Int, entryByteCount: Int) -> Double {
-    let entryBytes = Double(distinctCount) * Double(entryByteCount) / Double(max(valueCount, 1))
-    let width = Double(BitPacking.width(of: UInt64(max(distinctCount, 1) - 1)))
+  ///
+  /// - Parameter distinctCount: how many entries there are, where that is known already.
+  func dictionaryBytesPerValue(
+    distinctCount known: Int? = nil, valueCount: Int, entryByteCount: Int
+  ) -> Double {
+    let entryCount = max(known ?? distinctCount, 1)
+    let entryBytes = Double(entryCount) * Double(entryByteCount) / Double(max(valueCount, 1))
+    let width = Double(BitPacking.width(of: UInt64(entryCount - 1)))
     let packedShare = min(1, (1 - repeatedShare) * Double(RunLengthEncoding.repeatedCountMin))
     return entryBytes + width / 8 * packedShare
   }
@@ -59,10 +64,14 @@ struct EncodingChoice {
   let expectedEntryCount: Int?
   /// For values outside the dictionary.
   let fallback: Encoding
+  private let sample: ValueSample
+  /// More bytes a value than this, and a dictionary does not pay.
+  private let dictionaryBytesMax: Double
 
-  /// A codec takes some 15–40 % off plain doubles and nothing off packed indexes, so a dictionary
-  /// has to be this much smaller than plain before it is worth building.
-  static let dictionaryShareMax = 0.6
+  /// A codec takes some 15–65 % off plain doubles and little off packed indexes, so a dictionary
+  /// has to be this much smaller than plain before it is worth building. Where that is was measured
+  /// on measurements of turbines, inverters, servers and a spacecraft (docs/PERFORMANCE.md).
+  static let dictionaryShareMax = 0.5
   /// Likewise against delta packing, which costs less to write than a dictionary.
   static let dictionaryShareOfDeltaMax = 0.75
   /// Delta packing that saves less than this is not worth decoding.
@@ -73,11 +82,11 @@ struct EncodingChoice {
     floatingPoint values: Span<Value>, options: ParquetWriterOptions, table: inout ValueTable
   ) {
     let byteCount = MemoryLayout<Value>.size
-    let sample = ValueSample(values, table: &table)
-    let limit = Self.dictionaryShareMax * Double(byteCount)
+    sample = ValueSample(values, table: &table)
+    dictionaryBytesMax = Self.dictionaryShareMax * Double(byteCount)
     let fits = sample.distinctCount <= options.dictionaryByteCountMax / byteCount
-    let pays =
-      sample.dictionaryBytesPerValue(valueCount: values.count, entryByteCount: byteCount) <= limit
+    let bytes = sample.dictionaryBytesPerValue(valueCount: values.count, entryByteCount: byteCount)
+    let pays = bytes <= dictionaryBytesMax
     expectedEntryCount = fits && pays ? sample.distinctCount : nil
     fallback = options.splitsFloatingPointBytes ? .byteStreamSplit : .plain
   }
@@ -87,17 +96,25 @@ struct EncodingChoice {
     integers values: Span<Value>, options: ParquetWriterOptions, table: inout ValueTable
   ) where Value.Magnitude: BitwiseCopyable {
     let byteCount = MemoryLayout<Value>.size
-    let sample = ValueSample(values, table: &table)
+    sample = ValueSample(values, table: &table)
     let deltaBytes = Self.deltaBytesPerValue(values)
     let dictionaryBytes =
       sample.dictionaryBytesPerValue(valueCount: values.count, entryByteCount: byteCount)
     let usesDelta = deltaBytes <= Self.deltaShareMax * Double(byteCount)
-    let limit = min(
+    dictionaryBytesMax = min(
       Self.dictionaryShareMax * Double(byteCount), Self.dictionaryShareOfDeltaMax * deltaBytes)
     let fits = sample.distinctCount <= options.dictionaryByteCountMax / byteCount
-    expectedEntryCount = fits && dictionaryBytes <= limit ? sample.distinctCount : nil
+    expectedEntryCount = fits && dictionaryBytes <= dictionaryBytesMax ? sample.distinctCount : nil
     // A chunk without values is PLAIN: nothing, rather than a header that counts nothing.
     fallback = usesDelta && values.count > 0 ? .deltaBinaryPacked : .plain
+  }
+
+  /// Whether a dictionary that has been built pays. A sample is wrong where every other value is
+  /// the same and the rest are all different: an inverter at night and by day.
+  func pays(entryCount: Int, valueCount: Int, entryByteCount: Int) -> Bool {
+    let bytes = sample.dictionaryBytesPerValue(
+      distinctCount: entryCount, valueCount: valueCount, entryByteCount: entryByteCount)
+    return bytes <= dictionaryBytesMax
   }
 
   /// Sampled stretches: whole blocks, evenly spread.

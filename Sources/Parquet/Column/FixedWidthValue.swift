@@ -5,6 +5,8 @@ protocol FixedWidthValue: BitwiseCopyable {
   var bits: UInt64 { get }
 
   static func append(_ values: Span<Self>, as encoding: Encoding, to page: inout PageBuffer)
+
+  static func statistics(_ values: Span<Self>) -> ColumnStatistics
 }
 
 extension FixedWidthValue
@@ -30,16 +32,32 @@ extension FixedWidthValue where Self: BinaryFloatingPoint {
 
 extension Int32: FixedWidthValue {
   var bits: UInt64 { UInt64(UInt32(bitPattern: self)) }
+
+  static func statistics(_ values: Span<Int32>) -> ColumnStatistics {
+    ColumnStatistics(integers: values)
+  }
 }
 
 extension Int64: FixedWidthValue {
   var bits: UInt64 { UInt64(bitPattern: self) }
+
+  static func statistics(_ values: Span<Int64>) -> ColumnStatistics {
+    ColumnStatistics(integers: values)
+  }
 }
 
 extension Float: FixedWidthValue {
   var bits: UInt64 { UInt64(bitPattern) }
+
+  static func statistics(_ values: Span<Float>) -> ColumnStatistics {
+    ColumnStatistics(floatingPoint: values) { .float($0) }
+  }
 }
 
 extension Double: FixedWidthValue {
   var bits: UInt64 { bitPattern }
+
+  static func statistics(_ values: Span<Double>) -> ColumnStatistics {
+    ColumnStatistics(floatingPoint: values) { .double($0) }
+  }
 }

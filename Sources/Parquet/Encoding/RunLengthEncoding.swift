@@ -31,6 +31,17 @@ enum RunLengthEncoding {
     appendPacked(values.extracting(literalStart..<values.count), width: width, to: &page)
   }
 
+  /// Appends definition or repetition levels of 0 … `levelMax` with their length in four bytes
+  /// before them, as data pages of version 1 have them.
+  static func append(levels: ArraySlice<UInt8>, levelMax: Int, to page: inout PageBuffer) {
+    let start = page.count
+    page.append(littleEndian: 0)
+    // Named, for the span of a temporary array crashes the compiler in debug builds (6.3.1).
+    let wide = levels.map { UInt32($0) }
+    append(wide.span, width: BitPacking.width(of: UInt64(levelMax)), to: &page)
+    page.overwrite(at: start, littleEndian: UInt32(page.count - start - 4))
+  }
+
   /// Appends `count` times the same value.
   static func appendRepeated(
     _ value: UInt32, count: Int, width: Int, to page: inout PageBuffer

@@ -1,15 +1,40 @@
 /// What the footer says of one column chunk.
 struct ColumnChunkMetadata {
-  var encodings: EncodingCounts
+  var codec: Codec
+  /// Of values and levels, as numbers of parquet.thrift, ascending.
+  var encodings: [Encoding] = []
+  var pageCounts: [PageCount] = []
   var valueCount: Int
   var uncompressedByteCount: Int
   var compressedByteCount: Int
   var dictionaryPagePosition: Int?
   var firstDataPagePosition: Int
   var statistics: ColumnStatistics
+  var index = ChunkIndex()
 }
 
-/// Pages of a chunk by encoding; readers decide by these whether a chunk is all dictionary.
+/// What the end of the file has of a chunk beside the footer, and where, once it is written.
+struct ChunkIndex {
+  /// Nil where no `OffsetIndex` is written.
+  var pages: [PageLocation]?
+  /// The Thrift `ColumnIndex`, encoded; nil where there is none.
+  var columnIndex: [UInt8]?
+  /// `BloomFilterHeader` and bits.
+  var bloomFilter: [UInt8]?
+  var columnIndexRange: Range<Int>?
+  var offsetIndexRange: Range<Int>?
+  var bloomFilterRange: Range<Int>?
+}
+
+/// Pages of a chunk of one kind in one encoding, as numbers of parquet.thrift; readers decide by
+/// these whether a chunk is all dictionary.
+struct PageCount: Equatable {
+  var pageType: Int32
+  var encoding: Int32
+  var count: Int32
+}
+
+/// Pages of a chunk that is being written, by encoding.
 struct EncodingCounts {
   var dictionaryPageCount = 0
   var dictionaryEncodedPageCount = 0
@@ -27,12 +52,14 @@ struct RowGroupMetadata {
 /// The footer: the Thrift `FileMetaData` (parquet.thrift). Field numbers are in the comments of
 /// that file; only fields that readers use are written.
 struct FileMetadata {
-  let leaves: [LeafColumn]
+  let tree: SchemaTree
   let rowGroups: [RowGroupMetadata]
   let options: ParquetWriterOptions
 
   /// 1: there is no agreed meaning of 2, and the specification asks writers for 1.
   private static let formatVersion: Int32 = 1
+
+  private var leaves: [LeafColumn] { tree.leaves }
 
   func encoded() -> [UInt8] {
     var writer = ThriftCompactWriter()
@@ -61,23 +88,46 @@ struct FileMetadata {
     return writer.finish()
   }
 
-  /// The tree flattened depth first: the root, then its leaves.
+  /// The tree flattened depth first: the root, then its nodes.
   private func writeSchema(to writer: inout ThriftCompactWriter) {
-    writer.beginList(2, of: .structure, count: leaves.count + 1)
+    writer.beginList(2, of: .structure, count: tree.elements.count + 1)
     writer.beginElement()
     writer.write(4, text: "schema")
-    writer.write(5, int32: Int32(leaves.count))
+    writer.write(5, int32: Int32(tree.fields.count))
     writer.endStruct()
-    for leaf in leaves { writeSchemaElement(leaf, to: &writer) }
+    for element in tree.elements {
+      writer.beginElement()
+      switch element.kind {
+      case .leaf(let type): write(element, type, to: &writer)
+      case .group(let childCount, let annotation):
+        write(element, childCount: childCount, annotation, to: &writer)
+      }
+      writer.endStruct()
+    }
   }
 
-  private func writeSchemaElement(_ leaf: LeafColumn, to writer: inout ThriftCompactWriter) {
-    let repetition = leaf.column.isOptional ? Repetition.optional : .required
-    writer.beginElement()
-    writer.write(1, int32: leaf.physicalType.rawValue)
-    writer.write(3, int32: repetition.rawValue)
-    writer.write(4, text: leaf.column.name)
-    if let converted = ConvertedType(leaf.column.type) {
+  private func write(
+    _ element: SchemaElement, childCount: Int, _ annotation: GroupAnnotation?,
+    to writer: inout ThriftCompactWriter
+  ) {
+    writer.write(3, int32: element.repetition.rawValue)
+    writer.write(4, text: element.name)
+    writer.write(5, int32: Int32(childCount))
+    if let annotation {
+      writer.write(6, int32: annotation.convertedType)
+      writer.beginStruct(10)  // logicalType
+      writer.writeEmptyStruct(annotation.logicalTypeField)
+      writer.endStruct()
+    }
+  }
+
+  private func write(
+    _ element: SchemaElement, _ type: ParquetType, to writer: inout ThriftCompactWriter
+  ) {
+    writer.write(1, int32: PhysicalType(type).rawValue)
+    writer.write(3, int32: element.repetition.rawValue)
+    writer.write(4, text: element.name)
+    if let converted = ConvertedType(type) {
       writer.write(6, int32: converted.rawValue)
       writer.beginStruct(10)  // logicalType
       switch converted {
@@ -93,7 +143,6 @@ struct FileMetadata {
       }
       writer.endStruct()
     }
-    writer.endStruct()
   }
 
   private func write(_ rowGroup: RowGroupMetadata, to writer: inout ThriftCompactWriter) {
@@ -105,6 +154,14 @@ struct FileMetadata {
       writer.beginStruct(3)
       write(chunk, of: leaf, to: &writer)
       writer.endStruct()
+      if let range = chunk.index.offsetIndexRange {
+        writer.write(4, int64: Int64(range.lowerBound))
+        writer.write(5, int32: Int32(range.count))
+      }
+      if let range = chunk.index.columnIndexRange {
+        writer.write(6, int64: Int64(range.lowerBound))
+        writer.write(7, int32: Int32(range.count))
+      }
       writer.endStruct()
     }
     let chunks = rowGroup.chunks
@@ -120,12 +177,11 @@ struct FileMetadata {
     _ chunk: ColumnChunkMetadata, of leaf: LeafColumn, to writer: inout ThriftCompactWriter
   ) {
     writer.write(1, int32: leaf.physicalType.rawValue)
-    let encodings = chunk.encodings.encodings
-    writer.beginList(2, of: .int32, count: encodings.count)
-    for encoding in encodings { writer.writeElement(int32: encoding.rawValue) }
+    writer.beginList(2, of: .int32, count: chunk.encodings.count)
+    for encoding in chunk.encodings { writer.writeElement(int32: encoding.rawValue) }
     writer.beginList(3, of: .binary, count: leaf.path.count)
     for name in leaf.path { writer.writeElement(text: name) }
-    writer.write(4, int32: Codec(options.compression).rawValue)
+    writer.write(4, int32: chunk.codec.rawValue)
     writer.write(5, int64: Int64(chunk.valueCount))
     writer.write(6, int64: Int64(chunk.uncompressedByteCount))
     writer.write(7, int64: Int64(chunk.compressedByteCount))
@@ -134,14 +190,19 @@ struct FileMetadata {
     writer.beginStruct(12)
     StatisticsEncoding.write(chunk.statistics, of: leaf, to: &writer)
     writer.endStruct()
-    let pages = chunk.encodings.pages
-    writer.beginList(13, of: .structure, count: pages.count)
-    for (type, encoding, count) in pages {
+    if !chunk.pageCounts.isEmpty {
+      writer.beginList(13, of: .structure, count: chunk.pageCounts.count)
+    }
+    for pages in chunk.pageCounts {
       writer.beginElement()
-      writer.write(1, int32: type.rawValue)
-      writer.write(2, int32: encoding.rawValue)
-      writer.write(3, int32: Int32(count))
+      writer.write(1, int32: pages.pageType)
+      writer.write(2, int32: pages.encoding)
+      writer.write(3, int32: pages.count)
       writer.endStruct()
+    }
+    if let range = chunk.index.bloomFilterRange {
+      writer.write(14, int64: Int64(range.lowerBound))
+      writer.write(15, int32: Int32(range.count))
     }
   }
 }
@@ -155,13 +216,15 @@ extension EncodingCounts {
     return all.sorted { $0.rawValue < $1.rawValue }
   }
 
-  var pages: [(PageType, Encoding, Int)] {
+  var pages: [PageCount] {
     let all: [(PageType, Encoding, Int)] = [
       (.dictionary, .plain, dictionaryPageCount),
       (.data, .dictionary, dictionaryEncodedPageCount),
       (.data, fallbackEncoding, fallbackPageCount),
     ]
-    return all.filter { $0.2 > 0 }
+    return all.filter { $0.2 > 0 }.map { type, encoding, count in
+      PageCount(pageType: type.rawValue, encoding: encoding.rawValue, count: Int32(count))
+    }
   }
 }
 

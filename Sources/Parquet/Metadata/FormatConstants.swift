@@ -17,8 +17,16 @@ enum PhysicalType: Int32 {
 /// (SPARK-52240, fixed in 2025), and the codec takes back most of what it would save.
 package enum Encoding: Int32, Sendable {
   case plain = 0
+  /// What early writers call the dictionary's encoding; read only.
+  case plainDictionary = 2
   case runLength = 3
+  /// Of levels, in the oldest files; never read.
+  case bitPacked = 4
   case deltaBinaryPacked = 5
+  /// Read only.
+  case deltaLengthByteArray = 6
+  /// Read only.
+  case deltaByteArray = 7
   case dictionary = 8
   case byteStreamSplit = 9
 }
@@ -27,6 +35,8 @@ package enum Encoding: Int32, Sendable {
 enum PageType: Int32 {
   case data = 0
   case dictionary = 2
+  /// Read only.
+  case dataV2 = 3
 }
 
 /// How pages are compressed: `CompressionCodec` of parquet.thrift.
@@ -50,6 +60,7 @@ package enum Codec: Int32, Sendable {
 enum Repetition: Int32 {
   case required = 0
   case optional = 1
+  case repeated = 2
 }
 
 /// `ConvertedType`: what readers older than the logical types go by.

@@ -1,9 +1,10 @@
 /// A leaf of the schema tree as pages see it: how its values lie, and how deep it sits.
 ///
 /// In a flat schema the depth is 0 (required) or 1 (optional). A nested column (the maps and
-/// structs of a log checkpoint) differs only here: a longer path and higher levels. The level
-/// encoder takes any width, and a page is always repetition levels, definition levels, values.
+/// structs of a log checkpoint) differs only here: a longer path and higher levels. A page is
+/// always repetition levels, definition levels, values.
 struct LeafColumn {
+  /// The name of a nested column is its path, joined by dots.
   let column: ParquetColumn
   /// Names from below the root to the leaf.
   let path: [String]
@@ -20,6 +21,20 @@ struct LeafColumn {
     definitionLevelMax = column.isOptional ? 1 : 0
     repetitionLevelMax = 0
   }
+
+  init(
+    path: [String], type: ParquetType, isOptional: Bool, definitionLevelMax: Int,
+    repetitionLevelMax: Int
+  ) {
+    column = ParquetColumn(name: path.joined(separator: "."), type: type, isOptional: isOptional)
+    self.path = path
+    physicalType = PhysicalType(type)
+    self.definitionLevelMax = definitionLevelMax
+    self.repetitionLevelMax = repetitionLevelMax
+  }
+
+  /// Whether levels are bits of presence: a column of rows that may be absent, and no more.
+  var isFlat: Bool { path.count == 1 && repetitionLevelMax == 0 }
 }
 
 extension PhysicalType {

@@ -13,14 +13,16 @@ enum StatisticsEncoding {
       writer.write(7, boolean: statistics.isMaxExact)
       writer.write(8, boolean: statistics.isMinExact)
     }
-    if leaf.physicalType == .float || leaf.physicalType == .double {
-      writer.write(9, int64: Int64(statistics.nanCount))
+    if let nanCount = statistics.nanCount,
+      leaf.physicalType == .float || leaf.physicalType == .double
+    {
+      writer.write(9, int64: Int64(nanCount))
     }
   }
 
   /// PLAIN, without the length of byte strings. A zero bound is −0 below and +0 above, so that a
   /// reader that tells them apart skips neither (parquet.thrift, TYPE_ORDER).
-  private static func plain(
+  static func plain(
     _ value: ParquetValue, of type: PhysicalType, isUpper: Bool
   ) -> [UInt8] {
     var writer = ByteWriter()

@@ -76,6 +76,15 @@ struct ThriftCompactWriter {
 
   mutating func writeElement(int32 value: Int32) { output.append(zigzag: Int64(value)) }
 
+  mutating func writeElement(int64 value: Int64) { output.append(zigzag: value) }
+
+  /// In a list a boolean is a byte of its own, 1 or 2, as Arrow and parquet-java write it.
+  mutating func writeElement(boolean value: Bool) {
+    output.append((value ? WireType.booleanTrue : .booleanFalse).rawValue)
+  }
+
+  mutating func writeElement(bytes value: [UInt8]) { output.append(lengthPrefixed: value) }
+
   mutating func writeElement(text value: String) { output.append(lengthPrefixed: value) }
 
   /// Starts a struct that is an element of a list.

@@ -65,7 +65,7 @@ struct DictionaryIndexes {
 
 // MARK: - Booleans
 
-/// Booleans: PLAIN is one bit a value, and they have no dictionary.
+/// Booleans: PLAIN is one bit a value, RLE runs of width 1; they have no dictionary.
 struct BooleanDecoder: ChunkDecoder {
   private var values: [Bool] = []
 
@@ -76,6 +76,7 @@ struct BooleanDecoder: ChunkDecoder {
   mutating func readValues(
     _ page: inout PageInput, encoding: Encoding, count: Int
   ) throws(PageFault) {
+    if encoding == .runLength { return try readRuns(&page, count: count) }
     guard encoding == .plain else { throw .unsupported("booleans in encoding \(encoding)") }
     let start = try page.take((count + 7) / 8).lowerBound
     let bytes = page.bytes.span
@@ -83,6 +84,16 @@ struct BooleanDecoder: ChunkDecoder {
       for index in 0..<count {
         output.append(bytes[start &+ index &>> 3] &>> UInt8(index & 7) & 1 == 1)
       }
+    }
+  }
+
+  /// With its length before it, in pages of both versions (Encodings.md, RLE = 3).
+  private mutating func readRuns(_ page: inout PageInput, count: Int) throws(PageFault) {
+    var runs = try page.split(page.readLength())
+    var bits: [UInt32] = []
+    try RunLengthDecoding.appendIndexes(of: &runs, width: 1, count: count, below: 2, to: &bits)
+    values.append(addingCapacity: count) { output in
+      for bit in bits { output.append(bit == 1) }
     }
   }
 
@@ -169,13 +180,19 @@ struct ByteStringDecoder: ChunkDecoder {
         words.append(UInt32(truncatingIfNeeded: starts.count - 1))
         try appendString(of: &page)
       }
-    case .runLength, .deltaBinaryPacked, .byteStreamSplit:
+    case .deltaLengthByteArray, .deltaByteArray:
+      storeSoleWords()
+      let first = UInt32(truncatingIfNeeded: starts.count - 1)
+      try DeltaStrings.append(
+        of: &page, encoding: encoding, count: count, bytes: &bytes, starts: &starts)
+      words.append(contentsOf: first..<first + UInt32(count))
+    case .runLength, .deltaBinaryPacked, .byteStreamSplit, .plainDictionary, .bitPacked:
       throw .unsupported("strings in encoding \(encoding)")
     }
   }
 
   consuming func finish(_ rows: DecodedRows) -> ColumnValues {
-    if indexes.soleCount > 0 { return .constantWord(bytes) }
+    if indexes.soleCount > 0 && words.isEmpty { return .constantWord(bytes) }
     return .words(
       indexes: rows.spread(words, filler: ColumnValues.absentWord),
       dictionary: ByteStrings(bytes: bytes, starts: starts))

@@ -41,7 +41,9 @@ extension DecodableValue where Self: FixedWidthInteger & SignedInteger {
     switch encoding {
     case .plain: try appendPlain(of: &page, count: count, to: &values)
     case .deltaBinaryPacked: try DeltaBinaryUnpacking.append(of: &page, count: count, to: &values)
-    case .runLength, .dictionary, .byteStreamSplit:
+    case .byteStreamSplit: try appendSplit(of: &page, count: count, to: &values)
+    case .runLength, .dictionary, .plainDictionary, .bitPacked, .deltaLengthByteArray,
+      .deltaByteArray:
       throw .unsupported("integers in encoding \(encoding)")
     }
   }
@@ -56,14 +58,19 @@ extension DecodableValue where Self: BinaryFloatingPoint {
     switch encoding {
     case .plain: try appendPlain(of: &page, count: count, to: &values)
     case .byteStreamSplit: try appendSplit(of: &page, count: count, to: &values)
-    case .runLength, .dictionary, .deltaBinaryPacked:
+    case .runLength, .dictionary, .deltaBinaryPacked, .plainDictionary, .bitPacked,
+      .deltaLengthByteArray, .deltaByteArray:
       throw .unsupported("numbers in encoding \(encoding)")
     }
   }
 
+  static func constant(_ value: Self) -> ColumnValues? { nil }
+}
+
+extension DecodableValue {
   /// BYTE_STREAM_SPLIT: first bytes of all values, then the second bytes, and so on. Joined in
   /// memory of the values' shape and then copied as PLAIN is.
-  private static func appendSplit(
+  fileprivate static func appendSplit(
     of page: inout PageInput, count: Int, to values: inout [Self]
   ) throws(PageFault) {
     let byteCount = MemoryLayout<Self>.size
@@ -83,8 +90,6 @@ extension DecodableValue where Self: BinaryFloatingPoint {
     var plain = PageInput(joined)
     try appendPlain(of: &plain, count: count, to: &values)
   }
-
-  static func constant(_ value: Self) -> ColumnValues? { nil }
 }
 
 extension Int32: DecodableValue {

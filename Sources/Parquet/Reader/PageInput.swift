@@ -52,6 +52,9 @@ struct PageInput {
     PageInput(bytes, try take(byteCount))
   }
 
+  /// Reads past what is left: bytes that stand for no value.
+  mutating func skipRest() { position = end }
+
   /// Whatever was read has to end where the page does.
   func requireEnd(of what: String) throws(PageFault) {
     guard isAtEnd else { throw .malformed("\(remainingByteCount) bytes after the \(what)") }

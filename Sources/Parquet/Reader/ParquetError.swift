@@ -4,8 +4,7 @@ package enum ParquetError: Error, CustomStringConvertible {
   case notParquet
   /// The file ends before what should be at this position.
   case truncated(filePosition: Int)
-  /// Perhaps a good file, but not one that `ParquetFileWriter` makes, or beyond a limit of the
-  /// reader.
+  /// Perhaps a good file, but not one that this module reads, or beyond a limit of the reader.
   case unsupported(String)
   /// What is at this position (of the footer, or of a page's header) contradicts the format or
   /// another part of the file.
@@ -17,7 +16,7 @@ package enum ParquetError: Error, CustomStringConvertible {
     switch self {
     case .notParquet: "not a Parquet file: it does not begin and end with PAR1"
     case .truncated(let position): "the Parquet file ends before byte \(position)"
-    case .unsupported(let what): "not a Parquet file of ours: \(what)"
+    case .unsupported(let what): "a Parquet file that downlink does not read: \(what)"
     case .malformed(let what, let position): "damaged Parquet file: \(what), at byte \(position)"
     case .unreadable(let error): "the Parquet file cannot be read: \(error)"
     }
@@ -36,23 +35,31 @@ enum PageFault: Error {
 /// Run lengths let a few bytes stand for any number of rows, and a codec for any number of bytes,
 /// so what a file needs cannot be bounded by its size alone. A column takes at most 8 bytes a row
 /// while it is decoded and as much again when it is spread over absent rows, and beyond that one
-/// chunk's compressed bytes and one page.
+/// chunk's compressed bytes, one page, and the chunk's strings.
 package struct ParquetReaderLimits: Sendable {
   /// 100,000,000: the most that `storage.parquet.row_group_rows` can be set to.
   package static let defaultRowGroupRowCountMax = 100_000_000
   /// 256 MiB. The writer's pages stay at 1 MiB unless a single value is larger.
   package static let defaultPageByteCountMax = 1 << 28
+  /// 16 GiB: what strings of a row group may come to.
+  package static let defaultChunkByteCountMax = 1 << 34
 
   package let rowGroupRowCountMax: Int
   /// Of a page without compression.
   package let pageByteCountMax: Int
+  /// Of all pages of a chunk without compression, as their headers say it.
+  package let chunkByteCountMax: Int
 
   package init(
     rowGroupRowCountMax: Int = Self.defaultRowGroupRowCountMax,
-    pageByteCountMax: Int = Self.defaultPageByteCountMax
+    pageByteCountMax: Int = Self.defaultPageByteCountMax,
+    chunkByteCountMax: Int = Self.defaultChunkByteCountMax
   ) {
-    precondition(rowGroupRowCountMax > 0 && pageByteCountMax > 0, "reader limits are positive")
+    precondition(
+      rowGroupRowCountMax > 0 && pageByteCountMax > 0 && chunkByteCountMax > 0,
+      "reader limits are positive")
     self.rowGroupRowCountMax = rowGroupRowCountMax
     self.pageByteCountMax = pageByteCountMax
+    self.chunkByteCountMax = chunkByteCountMax
   }
 }

@@ -1,5 +1,8 @@
-/// Reads the files that `ParquetFileWriter` makes, and no others: flat schemas, data pages of
-/// version 1, its types, encodings and codecs. Anything else is refused by name.
+/// Reads files with flat schemas: those of `ParquetFileWriter`, and those that other engines leave
+/// in a table. Data pages of both versions; every encoding but BIT_PACKED levels; no compression,
+/// snappy, zstd and LZ4_RAW. Anything else is refused by name: types that `ParquetType` has no
+/// case for, gzip, brotli, LZO, the framed LZ4, encryption. Of nested files see
+/// `NestedParquetFile`.
 ///
 /// A file is what somebody else may have damaged: every length, count and position is compared
 /// with what is there before it is used, and a bad file is a `ParquetError`, never a trap. The
@@ -18,21 +21,11 @@ package struct ParquetFile {
   /// Returns `byteCount` bytes of the file from `filePosition` on; both lie within the file.
   package typealias RangeReader = (_ filePosition: Int, _ byteCount: Int) throws -> [UInt8]
 
-  private static let magic = Array("PAR1".utf8)
-  /// Where the footer is encrypted.
-  private static let encryptedMagic = Array("PARE".utf8)
-  /// The first magic; the footer's size and the last magic.
-  private static let headByteCount = 4
-  private static let tailByteCount = 8
-  /// Enough for the whole footer of a file with hundreds of chunks, and no more than one read
-  /// costs anyway.
-  private static let footerGuess = 1 << 16
-
   package let footer: ParquetFooter
+  let input: FileInput
+
   /// Of the whole file.
-  package let byteCount: Int
-  private let limits: ParquetReaderLimits
-  private let readRange: RangeReader
+  package var byteCount: Int { input.byteCount }
 
   /// Reads the footer of a file in memory.
   package init(
@@ -49,39 +42,61 @@ package struct ParquetFile {
     byteCount: Int, limits: ParquetReaderLimits = ParquetReaderLimits(),
     readRange: @escaping RangeReader
   ) throws(ParquetError) {
-    self.byteCount = byteCount
-    self.limits = limits
-    self.readRange = readRange
-    footer = try Self.readFooter(byteCount: byteCount, readRange)
+    input = FileInput(byteCount: byteCount, limits: limits, readRange: readRange)
+    footer = try input.readFooter().flat()
   }
 
   /// Reads one column, by its index in the schema, of one row group, by its index in the footer.
   package func readColumn(
     _ column: Int, rowGroup: Int
   ) throws(ParquetError) -> ParquetColumnValues {
-    let group = footer.rowGroups[rowGroup]
-    let chunk = group.chunks[column]
-    guard group.rowCount <= limits.rowGroupRowCountMax else {
-      throw .unsupported(
-        "a row group of \(group.rowCount) rows; the reader's limit is "
-          + "\(limits.rowGroupRowCountMax)")
-    }
-    let bytes = try Self.read(chunk.filePosition, chunk.compressedByteCount, readRange)
+    let chunk = footer.rowGroups[rowGroup].chunks[column]
+    let bytes = try input.readChunk(chunk)
     let reader = ColumnChunkReader(
-      bytes, of: footer.schema.columns[column], chunk, pageByteCountMax: limits.pageByteCountMax)
+      bytes, of: footer.schema.columns[column], chunk, limits: input.limits)
     return try reader.read()
   }
+}
 
-  private static func readFooter(
-    byteCount: Int, _ readRange: RangeReader
-  ) throws(ParquetError) -> ParquetFooter {
-    let (footer, filePosition) = try footerBytes(byteCount: byteCount, readRange)
+/// The bytes of a Parquet file, flat or nested.
+struct FileInput {
+  private static let magic = Array("PAR1".utf8)
+  /// Where the footer is encrypted.
+  private static let encryptedMagic = Array("PARE".utf8)
+  /// The first magic; the footer's size and the last magic.
+  private static let headByteCount = 4
+  private static let tailByteCount = 8
+  /// Enough for the whole footer of a file with hundreds of chunks, and no more than one read
+  /// costs anyway.
+  private static let footerGuess = 1 << 16
+
+  let byteCount: Int
+  let limits: ParquetReaderLimits
+  let readRange: ParquetFile.RangeReader
+
+  func readFooter() throws(ParquetError) -> DecodedFooter {
+    let (footer, filePosition) = try Self.footerBytes(byteCount: byteCount, readRange)
     return try FooterDecoding.decode(footer, filePosition: filePosition)
+  }
+
+  /// The bytes of a chunk; none for one that is too large for the reader's limits.
+  func readChunk(_ chunk: ParquetColumnChunk) throws(ParquetError) -> [UInt8] {
+    guard chunk.valueCount <= limits.rowGroupRowCountMax else {
+      throw .unsupported(
+        "a row group of \(chunk.valueCount) rows; the reader's limit is "
+          + "\(limits.rowGroupRowCountMax)")
+    }
+    return try read(chunk.filePosition, chunk.compressedByteCount)
+  }
+
+  func read(_ filePosition: Int, _ byteCount: Int) throws(ParquetError) -> [UInt8] {
+    if byteCount == 0 { return [] }
+    return try Self.read(filePosition, byteCount, readRange)
   }
 
   /// The bytes of the footer, and where in the file they begin.
   static func footerBytes(
-    byteCount: Int, footerByteCountMax: Int = .max, _ readRange: RangeReader
+    byteCount: Int, footerByteCountMax: Int = .max, _ readRange: ParquetFile.RangeReader
   ) throws(ParquetError) -> (footer: [UInt8], filePosition: Int) {
     guard byteCount >= headByteCount + tailByteCount else { throw .notParquet }
     guard try read(0, headByteCount, readRange) == magic else { throw .notParquet }
@@ -113,7 +128,7 @@ package struct ParquetFile {
   }
 
   private static func read(
-    _ filePosition: Int, _ byteCount: Int, _ readRange: RangeReader
+    _ filePosition: Int, _ byteCount: Int, _ readRange: ParquetFile.RangeReader
   ) throws(ParquetError) -> [UInt8] {
     let bytes: [UInt8]
     do { bytes = try readRange(filePosition, byteCount) } catch { throw .unreadable(error) }

@@ -15,7 +15,7 @@ package struct ParquetFooter: Sendable, Equatable {
 
 /// A horizontal slice of a file.
 package struct ParquetRowGroup: Sendable, Equatable {
-  /// 1 … 2^31 − 1.
+  /// At most 2^31 − 1; 0 in files of some others.
   package let rowCount: Int
   package let filePosition: Int
   /// Of all pages and their headers.
@@ -23,14 +23,27 @@ package struct ParquetRowGroup: Sendable, Equatable {
   package let compressedByteCount: Int
   /// In schema order.
   package let chunks: [ParquetColumnChunk]
+
+  /// The same without minima and maxima.
+  func withoutBounds() -> ParquetRowGroup {
+    let chunks = chunks.map { chunk in
+      var chunk = chunk
+      chunk.statistics = chunk.statistics.withoutBounds()
+      return chunk
+    }
+    return ParquetRowGroup(
+      rowCount: rowCount, filePosition: filePosition,
+      uncompressedByteCount: uncompressedByteCount, compressedByteCount: compressedByteCount,
+      chunks: chunks)
+  }
 }
 
 /// What the footer says of one column of one row group.
 package struct ParquetColumnChunk: Sendable, Equatable {
   package let codec: Codec
-  /// Of values and levels, ascending.
+  /// Of values and levels.
   package let encodings: [Encoding]
-  /// Absent ones included: the rows of the row group.
+  /// Absent ones included: the rows of the row group; of a repeated column, more.
   package let valueCount: Int
   /// Of all pages and their headers.
   package let uncompressedByteCount: Int
@@ -38,7 +51,15 @@ package struct ParquetColumnChunk: Sendable, Equatable {
   /// Nil without a dictionary; otherwise the chunk begins there.
   package let dictionaryPagePosition: Int?
   package let firstDataPagePosition: Int
-  package let statistics: ParquetStatistics
+  package fileprivate(set) var statistics: ParquetStatistics
+  /// Pages by kind and encoding, as the file says; empty where it does not.
+  let pageCounts: [PageCount]
+  /// Where in the file the chunk's page index lies; nil where there is none.
+  package internal(set) var columnIndex: Range<Int>?
+  package internal(set) var offsetIndex: Range<Int>?
+  /// Where the chunk's bloom filter begins, and how long it is where the file says so.
+  package internal(set) var bloomFilterPosition: Int?
+  package internal(set) var bloomFilterByteCount: Int?
 
   /// Where the chunk's first page begins.
   package var filePosition: Int { dictionaryPagePosition ?? firstDataPagePosition }
@@ -52,35 +73,60 @@ package struct ParquetStatistics: Sendable, Equatable {
   /// Whether the bound is a value of the column; long strings are cut.
   package let isMinExact: Bool
   package let isMaxExact: Bool
-  /// Rows without a value.
-  package let nullCount: Int
-  /// 0 for columns that are neither float nor double.
-  package let nanCount: Int
+  /// Rows (of a repeated column, entries) without a value; nil where the file does not say.
+  package let nullCount: Int?
+  /// 0 for columns that are neither float nor double; nil where the file does not say, and then
+  /// NaN may be above `max`.
+  package let nanCount: Int?
+
+  /// Of a chunk without statistics.
+  static let unknown = ParquetStatistics(
+    min: nil, max: nil, isMinExact: false, isMaxExact: false, nullCount: nil, nanCount: nil)
+
+  func withoutBounds() -> ParquetStatistics {
+    ParquetStatistics(
+      min: nil, max: nil, isMinExact: false, isMaxExact: false, nullCount: nullCount,
+      nanCount: nanCount)
+  }
 }
 
 extension ParquetFooter {
   /// The statistics of each column over all row groups: what `ParquetFileWriter.finish` returned
-  /// when the file was written, and the table log says.
-  package var columnSummaries: [ParquetColumnSummary] {
-    schema.columns.indices.map { index in
+  /// when the file was written, and the table log says. Nil where a chunk does not say how many
+  /// of its rows are absent.
+  package var columnSummaries: [ParquetColumnSummary]? {
+    var summaries: [ParquetColumnSummary] = []
+    for index in schema.columns.indices {
       var merged = ColumnStatistics()
-      for rowGroup in rowGroups { merged.merge(ColumnStatistics(rowGroup.chunks[index])) }
-      return ParquetColumnSummary(name: schema.columns[index].name, statistics: merged)
+      for rowGroup in rowGroups {
+        guard let statistics = ColumnStatistics(rowGroup.chunks[index]) else { return nil }
+        merged.merge(statistics)
+      }
+      summaries.append(
+        ParquetColumnSummary(name: schema.columns[index].name, statistics: merged))
     }
+    return summaries
   }
 }
 
 extension ColumnStatistics {
-  fileprivate init(_ chunk: ParquetColumnChunk) {
+  /// Nil where the file does not say how many values are absent.
+  init?(_ chunk: ParquetColumnChunk) {
     let statistics = chunk.statistics
-    absentCount = statistics.nullCount
+    guard let nullCount = statistics.nullCount else { return nil }
+    absentCount = nullCount
     nanCount = statistics.nanCount
     isMinExact = statistics.isMinExact
     isMaxExact = statistics.isMaxExact
-    if let min = statistics.min, let max = statistics.max {
+    // Others leave NaN out of their bounds and do not count it: see `ColumnBounds.unknowable`.
+    let hasNoNaN = statistics.nanCount == 0
+    if nullCount == chunk.valueCount {
+      bounds = .empty
+      nanCount = 0
+    } else if let min = statistics.min, let max = statistics.max, hasNoNaN {
       bounds = .known(min: min, max: max)
     } else {
-      bounds = statistics.nullCount == chunk.valueCount ? .empty : .unknowable
+      bounds = .unknowable
     }
   }
 }

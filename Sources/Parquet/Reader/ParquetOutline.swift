@@ -1,5 +1,6 @@
 /// What the footer of any Parquet file says, for looking at it: nested columns, types, encodings
 /// and codecs that `ParquetFile` does not read included. Nothing of it may be used to read values.
+/// `readPages` adds what the headers of the pages say.
 ///
 /// Every length and count is held against the bytes that are there; a bad file is a `ParquetError`,
 /// never a trap. Memory: a small multiple of the footer, which may have `footerByteCountMax`.
@@ -30,7 +31,16 @@ package struct ParquetOutline: Sendable {
     package var uncompressedByteCount: Int64 = 0
     package var compressedByteCount: Int64 = 0
     package var hasDictionary = false
-    package var hasPageIndex = false
+    /// Where the first page begins, by the footer.
+    package var filePosition: Int64 = 0
+    /// Of the page index: bounds of every page, and where it lies; nil where there is none.
+    package var columnIndexByteCount: Int?
+    package var offsetIndexByteCount: Int?
+    package var hasBloomFilter = false
+    /// Nil, too, where the footer does not say how long the filter is.
+    package var bloomFilterByteCount: Int?
+    /// By the page headers; nil until `readPages`.
+    package var pages: Pages?
     package var nullCount: Int64?
     /// PLAIN encoded, without a length; nil where the file does not say.
     package var min: [UInt8]?
@@ -48,14 +58,16 @@ package struct ParquetOutline: Sendable {
 
   /// A footer beyond this is no file that anybody wrote on purpose.
   package static let footerByteCountMax = 256 << 20
+  /// Values of the key-value metadata beyond this are counted and not kept.
+  package static let metadataByteCountMax = 4096
 
   package var formatVersion: Int32 = 0
   package var createdBy = ""
   package var rowCount: Int64 = 0
   package var schema: [Element] = []
   package var rowGroups: [RowGroup] = []
-  /// Keys, and how many bytes their values have.
-  package var metadata: [(key: String, byteCount: Int)] = []
+  /// Keys, how many bytes their values have, and the values that are short text.
+  package var metadata: [(key: String, byteCount: Int, text: String?)] = []
   package private(set) var footerByteCount = 0
   package private(set) var fileByteCount = 0
 
@@ -63,7 +75,7 @@ package struct ParquetOutline: Sendable {
   package init(
     byteCount: Int, readRange: ParquetFile.RangeReader
   ) throws(ParquetError) {
-    let (footer, filePosition) = try ParquetFile.footerBytes(
+    let (footer, filePosition) = try FileInput.footerBytes(
       byteCount: byteCount, footerByteCountMax: Self.footerByteCountMax, readRange)
     footerByteCount = footer.count
     fileByteCount = byteCount
@@ -205,9 +217,8 @@ private struct OutlineDecoding {
     while let field = try input.nextField(after: &previous) {
       switch field.number {
       case 3: try readMetadata(field, into: &chunk)
-      case 6:
-        chunk.hasPageIndex = true
-        try input.skip(field)
+      case 5: chunk.offsetIndexByteCount = Int(try input.readInt32(field))
+      case 7: chunk.columnIndexByteCount = Int(try input.readInt32(field))
       default: try input.skip(field)
       }
     }
@@ -218,6 +229,7 @@ private struct OutlineDecoding {
     _ field: ThriftCompactReader.Field, into chunk: inout ParquetOutline.Chunk
   ) throws(ParquetError) {
     try input.requireStruct(field)
+    var dictionaryPosition = 0
     var previous = 0
     while let member = try input.nextField(after: &previous) {
       switch member.number {
@@ -236,12 +248,20 @@ private struct OutlineDecoding {
       case 5: chunk.valueCount = Int64(try input.readCount(member))
       case 6: chunk.uncompressedByteCount = Int64(try input.readCount(member))
       case 7: chunk.compressedByteCount = Int64(try input.readCount(member))
-      case 11:
-        chunk.hasDictionary = true
-        try input.skip(member)
+      case 9: chunk.filePosition = Int64(try input.readCount(member))
+      case 11: dictionaryPosition = try input.readCount(member)
       case 12: try readStatistics(member, into: &chunk)
+      case 14:
+        chunk.hasBloomFilter = true
+        try input.skip(member)
+      case 15: chunk.bloomFilterByteCount = Int(try input.readInt32(member))
       default: try input.skip(member)
       }
+    }
+    // Early writers put 0 where there is no dictionary.
+    if dictionaryPosition > 0 {
+      chunk.hasDictionary = true
+      chunk.filePosition = Int64(dictionaryPosition)
     }
   }
 
@@ -261,71 +281,24 @@ private struct OutlineDecoding {
     }
   }
 
-  private mutating func readKeyValue() throws(ParquetError) -> (key: String, byteCount: Int) {
+  private mutating func readKeyValue() throws(ParquetError) -> (
+    key: String, byteCount: Int, text: String?
+  ) {
     var (key, byteCount) = ("", 0)
+    var text: String?
     var previous = 0
     while let member = try input.nextField(after: &previous) {
       switch member.number {
       case 1: key = try input.readText(member)
-      case 2: byteCount = try input.readBytes(member).count
+      case 2:
+        let value = try input.readBytes(member)
+        byteCount = value.count
+        if byteCount <= ParquetOutline.metadataByteCountMax {
+          text = String(validating: value, as: UTF8.self)
+        }
       default: try input.skip(member)
       }
     }
-    return (key, byteCount)
-  }
-}
-
-/// The words of parquet.thrift for its numbers; a number without one is written out.
-private enum FormatNames {
-  private static func name(_ number: Int, _ names: [String]) -> String {
-    names.indices.contains(number) && !names[number].isEmpty ? names[number] : "(\(number))"
-  }
-
-  static func physicalType(_ number: Int32) -> String {
-    name(
-      Int(number),
-      [
-        "BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY",
-        "FIXED_LEN_BYTE_ARRAY",
-      ])
-  }
-
-  static func repetition(_ number: Int32) -> String {
-    name(Int(number), ["required", "optional", "repeated"])
-  }
-
-  static func encoding(_ number: Int32) -> String {
-    name(
-      Int(number),
-      [
-        "PLAIN", "", "PLAIN_DICTIONARY", "RLE", "BIT_PACKED", "DELTA_BINARY_PACKED",
-        "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "RLE_DICTIONARY", "BYTE_STREAM_SPLIT",
-      ])
-  }
-
-  static func codec(_ number: Int32) -> String {
-    name(
-      Int(number),
-      ["UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"])
-  }
-
-  /// By field of the union `LogicalType`.
-  static func logicalType(_ field: Int) -> String {
-    name(
-      field,
-      [
-        "", "STRING", "MAP", "LIST", "ENUM", "DECIMAL", "DATE", "TIME", "TIMESTAMP", "", "INTEGER",
-        "UNKNOWN", "JSON", "BSON", "UUID", "FLOAT16", "VARIANT", "GEOMETRY", "GEOGRAPHY",
-      ])
-  }
-
-  static func convertedType(_ number: Int32) -> String {
-    name(
-      Int(number),
-      [
-        "UTF8", "MAP", "MAP_KEY_VALUE", "LIST", "ENUM", "DECIMAL", "DATE", "TIME_MILLIS",
-        "TIME_MICROS", "TIMESTAMP_MILLIS", "TIMESTAMP_MICROS", "UINT_8", "UINT_16", "UINT_32",
-        "UINT_64", "INT_8", "INT_16", "INT_32", "INT_64", "JSON", "BSON", "INTERVAL",
-      ])
+    return (key, byteCount, text)
   }
 }

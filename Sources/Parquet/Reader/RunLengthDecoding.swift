@@ -22,7 +22,7 @@ struct RunLengthDecoding {
   }
 
   /// The next run, or nil once there are as many values as asked for. The last packed run may hold
-  /// more than is missing, for its last group is always whole.
+  /// more than is missing: whole groups always, and of some writers more of them.
   mutating func next(_ page: inout PageInput) throws(PageFault) -> Run? {
     guard missingCount > 0 else { return nil }
     let head = try page.readVarint()
@@ -38,12 +38,13 @@ struct RunLengthDecoding {
       }
       return .repeated(value, count: length)
     }
-    // In groups of eight. Compared by division: `length` may be near the largest integer.
-    guard length <= (missingCount + 7) / 8 else {
-      throw .malformed("more values than the page has")
+    // In groups of eight. DuckDB's last run has groups that stand for nothing. Compared by
+    // division: `length` may be near the largest integer.
+    guard length <= page.remainingByteCount / max(width, 1) || width == 0 else {
+      throw .malformed("a page that breaks off")
     }
-    let bytes = try page.take(length * width)
-    let count = min(length * 8, missingCount)
+    let bytes = try page.take(width == 0 ? 0 : length * width)
+    let count = length > missingCount / 8 ? missingCount : length * 8
     missingCount -= count
     return .packed(start: bytes.lowerBound, count: count)
   }

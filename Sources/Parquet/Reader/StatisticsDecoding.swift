@@ -5,9 +5,11 @@ enum StatisticsDecoding {
     from input: inout ThriftCompactReader
   ) throws(ParquetError) -> ParquetStatistics {
     try input.requireStruct(field)
-    var (nullCount, nanCount) = (0, 0)
+    var (nullCount, nanCount): (Int?, Int?) = (nil, nil)
     var (min, max): (ParquetValue?, ParquetValue?) = (nil, nil)
-    var (isMinExact, isMaxExact) = (true, true)
+    // Where a file does not say, numbers are exact and strings may be cut.
+    let isWhole = PhysicalType(column.type) != .byteArray
+    var (isMinExact, isMaxExact) = (isWhole, isWhole)
     var previous = 0
     while let member = try input.nextField(after: &previous) {
       switch member.number {
@@ -20,22 +22,23 @@ enum StatisticsDecoding {
       default: try input.skip(member)
       }
     }
-    if let min, let max {
-      guard !max.precedes(min) else {
-        throw input.malformed("the minimum of '\(column.name)' is above its maximum")
-      }
-    } else if min != nil || max != nil {
-      throw .unsupported("column '\(column.name)' with one bound")
-    }
-    return ParquetStatistics(
+    if column.type != .float && column.type != .double { nanCount = 0 }
+    let statistics = ParquetStatistics(
       min: min, max: max, isMinExact: isMinExact, isMaxExact: isMaxExact, nullCount: nullCount,
       nanCount: nanCount)
+    // Both or none: nobody here has a use for one.
+    guard let min, let max else { return statistics.withoutBounds() }
+    guard !max.precedes(min) else {
+      throw input.malformed("the minimum of '\(column.name)' is above its maximum")
+    }
+    return statistics
   }
 
-  /// PLAIN, without the length of byte strings.
+  /// PLAIN, without the length of byte strings. Nil for NaN and infinities: nothing compares with
+  /// the one, and the other is no bound that a table log can carry.
   private static func value(
     _ bytes: [UInt8], of column: ParquetColumn, _ input: ThriftCompactReader
-  ) throws(ParquetError) -> ParquetValue {
+  ) throws(ParquetError) -> ParquetValue? {
     var word: UInt64 = 0
     for (index, byte) in bytes.prefix(8).enumerated() { word |= UInt64(byte) << (index * 8) }
     let low = UInt32(truncatingIfNeeded: word)
@@ -44,10 +47,12 @@ enum StatisticsDecoding {
     case (.boolean, 1) where word <= 1: return .boolean(word == 1)
     case (.int32, 4): return .integer(Int64(Int32(bitPattern: low)))
     case (.int64, 8): return .integer(Int64(bitPattern: word))
-    case (.float, 4) where Float(bitPattern: low).isFinite:
-      return .float(Float(bitPattern: low))
-    case (.double, 8) where Double(bitPattern: word).isFinite:
-      return .double(Double(bitPattern: word))
+    case (.float, 4):
+      let value = Float(bitPattern: low)
+      return value.isFinite ? .float(value) : nil
+    case (.double, 8):
+      let value = Double(bitPattern: word)
+      return value.isFinite ? .double(value) : nil
     default: throw input.malformed("a bound of '\(column.name)' that is not of its type")
     }
   }

@@ -14,7 +14,9 @@ struct CommitCounters {
     var steps: [AnomalyEvent.State: Int64] = [:]
     var detectorCounts = DetectorCounts()
     var deadRowCount: Int64 = 0
+    var idleCount: Int64 = 0
     for cut in cuts {
+      idleCount += Int64(cut.decisions.count { $0.kind == .partitionIdle })
       outcomes += cut.output.readings.outcomeCounts()
       counts += cut.counts
       for event in cut.output.anomalies { steps[event.state, default: 0] += 1 }
@@ -43,6 +45,7 @@ struct CommitCounters {
     add("anomalies_refused", detectorCounts.refused)
     add("readings_late_for_detectors", detectorCounts.lateForBuckets)
     add("devices_idle", counts.idleDevices)
+    add("partitions_idle", idleCount)
     add("files", Int64(files.count))
     add("file_bytes", files.reduce(0) { $0 + $1.byteCount })
   }

@@ -18,12 +18,16 @@ final class Committer {
   private(set) var options: PipelineOptions
   let storage: any Storage
   private let pool: OutputPool
-  private let log: Logger
+  let log: Logger
   var ledger: Ledger
   private var tableLogs: TableLogs
   /// The version that last touched each partition of ours, as we know it: what our next move is
   /// based on. A partition that is not ours (any more) has none.
-  private var bases: [PartitionKey: Int64] = [:]
+  private(set) var bases: [PartitionKey: Int64] = [:]
+  /// Nil before the first rows of `devices` are due.
+  var devices: DevicesWriter?
+  /// Why `devices` is behind, as the log has been told.
+  var devicesTrouble: String?
   /// The commit that a full disk has interrupted.
   private var unfinished: Unfinished?
 
@@ -120,6 +124,11 @@ final class Committer {
     }
   }
 
+  /// Reads what is new in a table's log, which the ledger owes nothing.
+  func followTable(_ table: String) throws(DeltaError) {
+    _ = try tableLogs.catchUp([table], ledgerEnd: ledger.state.lastVersion)
+  }
+
   private func bringTablesUp(to ledgerEnd: Int64, recovering: Bool) throws(DeltaError) {
     var foreign: [(table: String, commit: ForeignCommit)] = []
     if recovering {
@@ -127,7 +136,7 @@ final class Committer {
       foreign += try tableLogs.catchUp(tables, ledgerEnd: ledgerEnd)
     }
     foreign += try tableLogs.bringUp(entries: ledger.recentEntries, ledgerEnd: ledgerEnd)
-    for (table, commit) in foreign {
+    for (table, commit) in foreign where !commit.isMaintenance {
       log.notice(
         "another program wrote to a table",
         metadata: [
@@ -169,7 +178,7 @@ final class Committer {
       DeltaAction.protocolAction,
       DeltaAction.metaData(
         id: RandomID.make(), name: table.name, schema: table.deltaSchema,
-        createdTimeMillis: entry.writtenAtMicros / 1000),
+        configuration: table.properties, createdTimeMillis: entry.writtenAtMicros / 1000),
     ]
   }
 
@@ -185,7 +194,8 @@ final class Committer {
       // Older programs kept no metaData in their summaries; the schema and the id are elsewhere.
       let metaData = tableLogs.bookmarks[table.name]?.metaData ?? DeltaAction.metaDataBody(
         id: tableLogs.bookmarks[table.name]?.tableID ?? RandomID.make(), name: table.name,
-        schemaText: known.schemaText ?? "", partitionColumns: [TableDefinition.partitionColumn],
+        schemaText: known.schemaText ?? "",
+        partitionColumns: table.partitionColumns.map(\.name),
         configuration: [], createdTimeMillis: nil)
       return try SchemaGrowth.metaData(of: table.name, adding: table.deltaSchema, to: metaData)
         .map { ["metaData": $0] }
@@ -276,7 +286,10 @@ final class Committer {
   func own(_ key: PartitionKey) { bases[key] = ledger.state.partitions[key]?.lastVersion }
 
   /// It is not ours any more.
-  func disown(_ key: PartitionKey) { bases[key] = nil }
+  func disown(_ key: PartitionKey) {
+    bases[key] = nil
+    devices?.drop(key)
+  }
 
   // MARK: - Commit
 
@@ -360,7 +373,9 @@ final class Committer {
       let sentence =
         "\(cut.key) needs its state with this commit (\(need.reason)), and its file could not be "
         + "closed: see the warnings before"
-      throw cut.decisions.isEmpty ? .mustRecover(sentence) : .fatal(sentence)
+      // What a finite run decides nobody decides again.
+      let isFinal = cut.decisions.contains { $0.kind == .fireOpenWindows }
+      throw isFinal ? .fatal(sentence) : .mustRecover(sentence)
     }
   }
 

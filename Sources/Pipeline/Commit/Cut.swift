@@ -85,6 +85,9 @@ final class CutRequest: @unchecked Sendable {
   // the Monitor, and never used by the giver again.
   /// The commit these cuts will be part of; names of files carry it.
   let commitID: CommitID
+  /// What the commit's moves will be based on; names of states carry it. A partition without one is
+  /// not ours: its cut is dropped, and its state never gets its name.
+  let bases: [PartitionKey: Int64]
   /// Take a state snapshot of every partition that moved since its last, whatever its age.
   let wantsState: Bool
   let firesOpenWindows: Bool
@@ -95,13 +98,15 @@ final class CutRequest: @unchecked Sendable {
   private struct Answers {
     var pendingLaneCount: Int
     var cuts: [PartitionCut] = []
+    var devices: [DeviceRows] = []
   }
 
   init(
-    commitID: CommitID, laneCount: Int, wantsState: Bool, firesOpenWindows: Bool,
-    reload: PipelineReload? = nil
+    commitID: CommitID, bases: [PartitionKey: Int64] = [:], laneCount: Int, wantsState: Bool,
+    firesOpenWindows: Bool, reload: PipelineReload? = nil
   ) {
     self.commitID = commitID
+    self.bases = bases
     self.wantsState = wantsState
     self.firesOpenWindows = firesOpenWindows
     self.reload = reload
@@ -109,10 +114,19 @@ final class CutRequest: @unchecked Sendable {
   }
 
   /// Called once by each lane.
-  func deliver(_ cuts: [PartitionCut]) {
+  func deliver(_ cuts: [PartitionCut], _ devices: [DeviceRows] = []) {
     answers.update { answers in
       answers.cuts += cuts
+      answers.devices += devices
       answers.pendingLaneCount -= 1
+    }
+  }
+
+  /// What is due of the table `devices`, of the lanes that have answered; the caller has it then.
+  func takeDevices() -> [DeviceRows] {
+    answers.update { answers in
+      defer { answers.devices = [] }
+      return answers.devices.sorted { $0.key < $1.key }
     }
   }
 

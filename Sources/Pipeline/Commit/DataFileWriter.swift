@@ -49,12 +49,11 @@ struct DataFileWriter {
       pipeline: options.pipeline, baseVersion: baseVersion, commitID: commitID,
       number: files.count)
     startedPaths.append(path)
-    let file = try storage.create(path)
+    var file = try HashedFile(creating: path, in: storage)
     CrashPoint.reached(.fileOpened)
     var parquet = options.parquet
     if let byteCount = content.dictionaryByteCountMax { parquet.dictionaryByteCountMax = byteCount }
     var writer = ParquetFileWriter(schema: content.definition.parquetSchema, options: parquet)
-    var hash = StreamingXXHash64()
     var first = 0
     while first < plan.rowCount {
       let end = content.rowGroupEnd(
@@ -65,24 +64,16 @@ struct DataFileWriter {
       for column in content.definition.columns.indices {
         let gathered = content.column(column, of: plan, range: range)
         writer.writeColumn(gathered.values, validity: gathered.validity)
-        try append(writer.takeOutput(), to: file, &hash)
+        try file.append(writer.takeOutput())
       }
       writer.endRowGroup()
       first = range.upperBound
     }
     let finished = writer.finish()
-    try append(finished.output, to: file, &hash)
-    try file.close(sync: true)
+    try file.append(finished.output)
+    let closed = try file.close()
     return WrittenFile(
       definition: content.definition, path: path, day: plan.day,
-      byteCount: Int64(hash.byteCount), checksum: hash.value, summary: finished.summary)
-  }
-
-  private func append(
-    _ bytes: [UInt8], to file: any StorageFile, _ hash: inout StreamingXXHash64
-  ) throws(StorageError) {
-    if bytes.isEmpty { return }
-    try file.append(bytes)
-    hash.update(bytes)
+      byteCount: closed.byteCount, checksum: closed.checksum, summary: finished.summary)
   }
 }

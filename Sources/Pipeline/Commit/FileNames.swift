@@ -15,9 +15,13 @@ enum FileNames {
 
   static func tableFolder(_ table: String) -> String { "tables/\(table)" }
 
-  /// `_state/fleet-<commit id>-telemetry-0-3.state`
-  static func state(pipeline: String, commitID: CommitID, key: PartitionKey) -> String {
-    "\(stateFolder)/\(pipeline)-\(commitID)-\(key.topic)-\(key.incarnation)-\(key.partition).state"
+  /// `_state/fleet-v41-<commit id>-telemetry-0-3.state`
+  /// - Parameter baseVersion: the entry that the partition was based on.
+  static func state(
+    pipeline: String, baseVersion: Int64, commitID: CommitID, key: PartitionKey
+  ) -> String {
+    "\(stateFolder)/\(pipeline)-v\(baseVersion)-\(commitID)"
+      + "-\(key.topic)-\(key.incarnation)-\(key.partition).state"
   }
 
   static let stateFolder = "_state"

@@ -1,3 +1,4 @@
+import Base
 import Decode
 import Ledger
 import Storage

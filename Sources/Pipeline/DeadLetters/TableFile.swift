@@ -26,6 +26,15 @@ struct TableFile {
   }
 }
 
+extension TableFile {
+  /// A file that is known from a log checkpoint.
+  fileprivate init(_ known: LiveFile, of state: TableSnapshot, folder: String) {
+    path = folder + "/" + known.path
+    day = known.partitionValues[TableDefinition.partitionColumn].flatMap(DateText.day)
+    statistics = state.statistics(of: known).flatMap { try? JSONValue(parsing: $0) } ?? .null
+  }
+}
+
 /// The files a table consists of, from its log, in the order in which they came into it.
 ///
 /// Other engines may have rewritten files of ours (OPTIMIZE): what they wrote need not be readable
@@ -51,11 +60,29 @@ struct TableFileList {
   ) throws(DeltaError) -> [TableFile] {
     var list = TableFileList(folder: FileNames.tableFolder(table))
     var reader = LogReader(storage: storage, folder: list.folder, appID: appID)
-    while let commit = try reader.next() { list.take(commit) }
-    return try list.files(storage, table: table)
+    while true {
+      switch try reader.step() {
+      case .commit(let commit): list.take(commit)
+      case .state(let state): list.take(state)
+      case .end: return try list.files(storage, table: table)
+      }
+    }
   }
 
   private init(folder: String) { self.folder = folder }
+
+  /// Takes the state of a log checkpoint, behind which the commits are gone, in the place of all
+  /// that was read. Which files a rewrite had replaced is not known any more.
+  private mutating func take(_ state: TableSnapshot) {
+    live = [:]
+    rewrites = []
+    for known in state.files {
+      var file = TableFile(known, of: state, folder: folder)
+      file.order = nextOrder
+      nextOrder += 1
+      live[file.path] = file
+    }
+  }
 
   private mutating func take(_ commit: LogReader.Commit) {
     var removed: [TableFile] = []
@@ -71,7 +98,9 @@ struct TableFileList {
       live[file.path] = file
       written.insert(file.path)
     }
-    if commit.foreign?.kind == .rearranged, !removed.isEmpty {
+    if let foreign = commit.foreign, foreign.kind == .rearranged, !foreign.isMaintenance,
+      !removed.isEmpty
+    {
       note(Rewrite(replaced: removed, written: written))
     }
   }

@@ -33,7 +33,8 @@ struct PositionResolver {
       topicPartition: topicPartition, key: key, sourceIndex: sourceIndex, to: chain.to,
       state: state, openedAt: chain.start, witness: chain.witness,
       fetchFrom: min(neededFrom, chain.witness?.offset ?? neededFrom), gaps: chain.gaps,
-      unknownSchemas: chain.unknownSchemas, missesState: state == nil && !chain.states.isEmpty)
+      unknownSchemas: chain.unknownSchemas, idleOffsets: chain.idleOffsets,
+      missesState: state == nil && !chain.states.isEmpty)
     guard let fault = PositionFault.find(chain, neededFrom: neededFrom, kafka: kafka) else {
       if kafka.beginning > start.fetchFrom {
         // Only the witness is gone: retention has passed the committed records, as it may.

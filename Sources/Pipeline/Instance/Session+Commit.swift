@@ -32,7 +32,8 @@ extension Session {
         return (board.reload, board.reloadNumber)
       }
       let request = CutRequest(
-        commitID: committer.nextCommitID(), laneCount: options.laneCount, wantsState: isDraining,
+        commitID: committer.nextCommitID(), bases: committer.bases,
+        laneCount: options.laneCount, wantsState: isDraining,
         firesOpenWindows: firesOpenWindows, reload: reload)
       for commands in laneCommands { commands.update { $0.append(.cut(request)) } }
       guard let cuts = request.collect(timeoutMillis: Self.laneAnswerMillis) else {
@@ -41,7 +42,20 @@ extension Session {
       }
       CrashPoint.reached(.cutTaken)
       defer { if let reload { adopt(reload, number, committer) } }
-      return commit(cuts, id: request.commitID, committer)
+      guard commit(cuts, id: request.commitID, committer) else { return false }
+      return writeDevices(request.takeDevices(), committer)
+    }
+  }
+
+  /// Behind the entries that moved the partitions. The table follows from what is committed, so
+  /// that only a failed sync is a reason to end: anything else is tried again at the next commit.
+  private func writeDevices(_ rows: [DeviceRows], _ committer: Committer) -> Bool {
+    do throws(CommitFailure) {
+      try committer.writeDevices(rows)
+      return true
+    } catch {
+      report(error)
+      return false
     }
   }
 

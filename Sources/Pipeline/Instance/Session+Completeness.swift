@@ -21,31 +21,33 @@ extension Session {
     }
   }
 
-  /// Whether the chain has reached every target, by whichever instance, and the open windows can
-  /// be fired if they shall be.
+  /// Whether the chain has reached every target, by whichever instance, the open windows can be
+  /// fired if they shall be, and the last commit can write the devices that their table lacks.
   func isComplete() -> Bool {
-    let state: ChainState? = committer.update { committer in
+    committer.update { committer in
       do throws(CommitFailure) {
         try committer.refresh()
-        return committer.state
       } catch {
         report(error)
-        return nil
+        return false
       }
+      let state = committer.state
+      var reached: [PartitionKey] = []
+      for (partition, target) in memory.targets ?? [:] {
+        guard let key = state.openKey(topic: partition.topic, partition: partition.partition),
+          let known = state.partitions[key], known.to >= target
+        else { return false }
+        reached.append(key)
+      }
+      let needsState =
+        goal == .caughtUp(firesOpenWindows: true) || committer.devicesAreBehind(of: reached)
+      return !needsState || standsAt(state)
     }
-    guard let state else { return false }
-    let isReached = (memory.targets ?? [:]).allSatisfy { partition, target in
-      guard let key = state.openKey(topic: partition.topic, partition: partition.partition),
-        let known = state.partitions[key]
-      else { return false }
-      return known.to >= target
-    }
-    guard isReached, goal == .caughtUp(firesOpenWindows: true) else { return isReached }
-    return standsAt(state)
   }
 
   /// Whether our partitions, which may be none, have been taken up and their state stands where the
-  /// chain does. Before, there are no windows to fire, however complete the chain may be.
+  /// chain does. Before, there are no windows to fire and no devices to write, however complete the
+  /// chain may be.
   private func standsAt(_ state: ChainState) -> Bool {
     let positions = board.update { board in
       board.progress.reduce(into: [TopicPartition: Int64]()) { positions, progress in

@@ -49,11 +49,12 @@ extension Session: RebalanceDelegate {
     // Before the lane hears of it: a cut it answers meanwhile is a commit of ours.
     committer.update { $0.own(key) }
     let lane = nextLane()
-    let start: PartitionStart
+    var start: PartitionStart
     switch verdict {
     case .stop(let reason): throw .stop(reason)
     case .start(let found):
       start = found
+      start.idleOffsets += (options.decidedIdleOffsets[partition] ?? []).filter { $0 > start.to }
       hand(start, toLane: lane)
     case .skip(let found, let offset, let reason):
       start = found

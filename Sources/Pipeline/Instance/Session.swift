@@ -51,6 +51,8 @@ final class Session: @unchecked Sendable {
   var topicsDoubtedUntilNanos: Int64?
   /// Partitions that are not fetched because their source is flooded with dead letters.
   var heldPartitions: Set<TopicPartition> = []
+  /// When to look again for partitions in which nobody speaks.
+  var nextSilenceLookNanos: Int64 = 0
   /// Schemas that the registry denies, of which the log has been told.
   var deniedSchemas: Set<Int32> = []
   /// Whether the status says that a schema is waited for.
@@ -227,6 +229,7 @@ final class Session: @unchecked Sendable {
       if now.reopen { return .reloaded }
       resolveTopicDoubt(consumer)
       tendFloods(consumer)
+      tendSilences(consumer)
       tendSchemaWaits()
       guard goal != .run else { continue }
       let nowNanos = MonotonicClock.nowNanos()

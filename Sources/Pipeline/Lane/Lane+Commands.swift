@@ -15,6 +15,8 @@ extension Lane {
     case .cut(let request): answer(request)
     case .skip(let topicPartition, let offset, let reason):
       partitions[topicPartition]?.skipGap(to: offset, reason: reason)
+    case .idle(let topicPartition, let offset):
+      if let partition = partitions[topicPartition] { fire(partition, idleAt: offset) }
     case .hold(let topicPartition): partitions[topicPartition]?.hold()
     case .release(let topicPartition):
       if let partition = partitions[topicPartition], partition.release() {
@@ -22,6 +24,12 @@ extension Lane {
       }
     case .stop: isStopping = true
     }
+  }
+
+  private func fire(_ partition: LanePartition, idleAt offset: Int64) {
+    let mark = OutputMark(partition.output)
+    partition.becomeIdle(at: offset)
+    if let tap = options.tap, tap.isWanted { tap.show(TapSpan(partition: partition, mark: mark)) }
   }
 
   // MARK: - Start
@@ -65,19 +73,23 @@ extension Lane {
   private func answer(_ request: CutRequest) {
     let nowNanos = MonotonicClock.nowNanos()
     var cuts: [PartitionCut] = []
+    var devices: [DeviceRows] = []
     for (_, partition) in partitions {
       if request.firesOpenWindows { partition.fireOpenWindows() }
       var state: StateFile?
       if partition.isStateDue(options.commit, wanted: request.wantsState, nowNanos: nowNanos) {
-        state = writeState(of: partition, commitID: request.commitID)
+        state = writeState(of: partition, request)
       }
       let replacement = PartitionOutput(schema: partition.source.plan.schema)
       if let cut = partition.cut(replacement: replacement, state: state) { cuts.append(cut) }
+      let rows = partition.takeDeviceRows(
+        everyMillis: options.devicesEveryMillis, wanted: request.wantsState, nowNanos: nowNanos)
+      if let rows { devices.append(rows) }
       if let warning = partition.takeForgettingWarning() { delegate.laneWarned(warning) }
     }
     openDates.removeAll()
     if let reload = request.reload { adopt(reload) }
-    request.deliver(cuts)
+    request.deliver(cuts, devices)
   }
 
   /// What comes behind the cut follows the new detectors.
@@ -96,12 +108,13 @@ extension Lane {
   /// Writes a partition's state to a new file, which the committer syncs and names. When storage
   /// fails the cut goes without: the next one tries again, and the session hears of it. A state
   /// that the entry must have is then left to the committer, which can wait for space.
-  private func writeState(of partition: LanePartition, commitID: CommitID) -> StateFile? {
+  private func writeState(of partition: LanePartition, _ request: CutRequest) -> StateFile? {
     var writer = ByteWriter(reserving: partition.stateByteCount)
     partition.encodeState(into: &writer)
     let bytes = writer.take()
     let path = FileNames.state(
-      pipeline: options.pipeline, commitID: commitID, key: partition.key)
+      pipeline: options.pipeline, baseVersion: request.bases[partition.key] ?? 0,
+      commitID: request.commitID, key: partition.key)
     let reference = StateReference(
       path: path, cut: partition.expected, byteCount: Int64(bytes.count),
       checksum: XXHash64.hash(bytes))

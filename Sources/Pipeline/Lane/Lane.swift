@@ -15,6 +15,8 @@ enum LaneCommand: Sendable {
   case cut(CutRequest)
   /// Go on at another offset: the position was lost and the configuration says to skip.
   case skip(TopicPartition, to: Int64, reason: String)
+  /// Nothing has come of a partition for long, and its end lies at this offset.
+  case idle(TopicPartition, at: Int64)
   /// Take nothing of a partition until it is released, whatever Kafka has sent already.
   case hold(TopicPartition)
   /// Go on where it was held; posted once Kafka fetches it again.
@@ -78,6 +80,10 @@ struct PartitionProgress: Sendable {
   /// The next offset to be taken into state.
   var position: Int64
   var isReplaying = false
+  /// See `LanePartition.silentSinceNanos`.
+  var silentSinceNanos: Int64?
+  /// Wall clock of the last record of a partition that was found idle; nil of others.
+  var idleSinceMicros: Int64?
   var bufferedByteCount = 0
   var clockMicros: Int64?
   var newestEventTimeMicros: Int64?
@@ -209,7 +215,9 @@ final class Lane {
           sourceIndex: index, report: reader.takeDrift(), partitions: records.partitions))
     }
     var progress = LaneProgress()
+    let nowNanos = MonotonicClock.nowNanos()
     for (topicPartition, partition) in partitions {
+      partition.silence.note(nowNanos: nowNanos)
       let report = partition.progress
       progress.partitions[topicPartition] = report
       progress.bufferedByteCount += report.bufferedByteCount

@@ -13,8 +13,10 @@ struct SinceCut {
   var hasNewDetectors = false
   /// The same of limits and of what makes a duplicate.
   var hasNewAdmission = false
-  /// Metrics came: a replay from an older snapshot would not know them.
-  var hasNewMetrics = false
+  /// Metrics came or went: a replay from an older snapshot would take them up elsewhere.
+  var hasOtherMetrics = false
+  /// The same of attributes.
+  var hasOtherAttributes = false
   /// Offsets that were refused because nobody knew their schema.
   var unknownSchemas = OffsetRuns()
 }
@@ -49,17 +51,22 @@ extension LanePartition {
   /// exception: its state stands at `expected` like any other.
   var stateNeed: StateNeed? {
     if isReplaying { return nil }
-    if !sinceCut.decisions.isEmpty {
+    if sinceCut.decisions.contains(where: { $0.kind == .fireOpenWindows }) {
       return StateNeed(reason: "its open windows were fired by decision")
     }
     if sinceCut.hasNewDetectors { return StateNeed(reason: "its detectors were changed") }
-    if sinceCut.hasNewMetrics { return StateNeed(reason: "its source has new metrics") }
+    if sinceCut.hasOtherMetrics { return StateNeed(reason: "its source has other metrics") }
+    if sinceCut.hasOtherAttributes { return StateNeed(reason: "its source has other attributes") }
     if sinceCut.hasNewAdmission {
       return StateNeed(reason: "its limits or its rule for duplicates were changed")
     }
     if sinceCut.unknownSchemas.runs.count > Self.refusalRunCountMax {
       return StateNeed(
         reason: "too many stretches of it were refused for schemas that nobody knew")
+    }
+    if !sinceCut.decisions.isEmpty {
+      // A replay can repeat it: so that the chain remembers few, and programs that cannot are safe.
+      return StateNeed(reason: "it was found idle", forbidsOlder: false)
     }
     if hasState || expected == cutFrom { return nil }
     return StateNeed(

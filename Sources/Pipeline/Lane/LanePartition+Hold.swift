@@ -32,6 +32,7 @@ extension LanePartition {
   /// Takes nothing until `release`: what comes meanwhile is ignored.
   func hold() {
     if position != .lost { position = .held }
+    silence.doubtEnd()
   }
 
   /// Whether `refetchOffset` must be asked for now, after which comes `didRefetch`.

@@ -1,6 +1,7 @@
 import Base
 import Decode
 import Detectors
+import Devices
 import Ledger
 import Telemetry
 import Windows
@@ -25,6 +26,9 @@ final class LanePartition {
   var windows: PartitionWindows
   var detectors: PartitionDetectors
   var admission: Admission
+  var devices: DeviceDirectory
+  /// When the table `devices` was last given what is in it.
+  var devicesTold = DevicesTold()
   var output: PartitionOutput
   private var rowFaults: [RowFault] = []
   /// Place in the current batch of the last record taken in this run.
@@ -42,7 +46,11 @@ final class LanePartition {
   private let knownGaps: [OffsetGap]
   /// What is decoded repeats what the chain has. Ends with the replay, but only once event time has
   /// seen the last replayed record and its rows are dropped.
-  private var dropsOutput: Bool
+  private(set) var dropsOutput: Bool
+  /// Where open windows fire by decisions that were made before, ascending: those that the state
+  /// does not hold yet.
+  var decidedOffsets: [Int64]
+  var silence = Silence()
   /// What the next entry will say besides rows.
   var sinceCut = SinceCut()
   /// What the configuration says now; the state may still follow what it was saved with.
@@ -50,6 +58,9 @@ final class LanePartition {
   /// The presence bits of the metrics that the saved state knew, for as long as records are
   /// replayed: the first pass saw no others, and the new ones begin where the replay ends.
   private var replayedMetrics: [UInt64]?
+  /// Attributes, by their places, that the saved state did not know: hidden for as long. Nil where
+  /// it had the same ones.
+  private var hiddenAttributes: [Int]?
   /// Whether the chain has a snapshot that was used: the first one says what records are judged by.
   var hasState: Bool
   /// What the first pass refused because nobody knew the schema, the replay refuses too.
@@ -84,6 +95,7 @@ final class LanePartition {
     knownGaps = start.gaps
     knownRefusals = start.unknownSchemas
     hasState = start.state != nil
+    decidedOffsets = start.idleOffsets.filter { $0 >= state.cut }
     let first = start.gaps.end(from: state.cut)
     expected = first
     stateCut = state.cut
@@ -91,6 +103,7 @@ final class LanePartition {
     windows = state.windows
     detectors = state.detectors
     admission = state.admission
+    devices = state.devices
     self.output = output
     cutFrom = start.to
     replayUntil = start.to
@@ -98,9 +111,16 @@ final class LanePartition {
     unverifiedWitness = start.witness.flatMap { $0.offset >= start.fetchFrom ? $0 : nil }
     witness = start.witness
     if let saved = windows.savedSchema {
-      replayedMetrics = source.plan.schema.presence(ofMetricsOf: saved)
+      let schema = source.plan.schema
+      if saved.metrics != schema.metrics {
+        replayedMetrics = schema.presence(ofMetricsOf: saved)
+      }
+      if saved.attributes != schema.attributes {
+        let origins = schema.attributeOrigins(in: saved)
+        hiddenAttributes = origins.indices.filter { origins[$0] == nil }
+      }
     }
-    if !dropsOutput { adoptConfiguration() }
+    if !dropsOutput { endDropping() }
   }
 
   var isReplaying: Bool { expected < replayUntil }
@@ -112,19 +132,21 @@ final class LanePartition {
       admission.agrees(with: windows.clock), "windows and duplicates saw other records: \(key)")
     StateSnapshot.encode(
       cut: expected, vocabulary: vocabulary, windows: windows, detectors: detectors,
-      admission: admission, into: &writer)
+      admission: admission, devices: devices, into: &writer)
   }
 
   /// Bytes of state and words. Cost: O(devices), so at cuts only.
   var stateByteCount: Int {
-    windows.byteCount + detectors.byteCount + admission.byteCount + vocabulary.byteCount
+    windows.byteCount + detectors.byteCount + admission.byteCount + devices.byteCount
+      + vocabulary.byteCount
   }
 
   /// For the status, after every batch.
   var progress: PartitionProgress {
     let newest = windows.newestEventTimeMicros
     return PartitionProgress(
-      position: expected, isReplaying: isReplaying, bufferedByteCount: output.byteCount,
+      position: expected, isReplaying: isReplaying, silentSinceNanos: silentSinceNanos,
+      idleSinceMicros: silence.idleSinceMicros, bufferedByteCount: output.byteCount,
       clockMicros: windows.partitionClockMicros,
       newestEventTimeMicros: newest,
       watermarkMicros: newest.map { $0 - source.eventTime.outOfOrdernessMicros },
@@ -184,11 +206,17 @@ final class LanePartition {
     }
     position = .steady
     if dropsOutput && header.offset >= replayUntil { endReplay() }
+    if let decided = decidedOffsets.first, decided <= header.offset {
+      applyEventTime()
+      repeatDecisions(through: header.offset)
+      if dropsOutput { dropOutput() }
+    }
     // What was done to get here changes nothing any more when the record is offered again.
     if let schemaID = decode(header, at: index, in: batch, from: records, reader) {
       return .wait(schemaID: schemaID)
     }
     lastIndex = index
+    silence.end()
     expected = header.offset + 1
     if !dropsOutput { return .none }
     expected = knownGaps.end(from: expected)
@@ -255,12 +283,19 @@ final class LanePartition {
     if dropsOutput, knownRefusals.contains(header.offset) {
       return .outcome(reader.refuseAgain(header, in: &output.readings))
     }
-    let reader = dropsOutput ? reader.replaying(by: admission.options.decoding) : reader
+    let reader = dropsOutput ? reader.replaying(by: replayOptions) : reader
     // Beside those, a schema that is not found now was found then: such records end no replay.
     return reader.read(
       header, key: key, payload: payload, into: &output.readings, vocabulary: &vocabulary,
       faults: &rowFaults, believesNotFound: !dropsOutput, countsDrift: !dropsOutput
     ) { name, values in records.header(name, at: index, into: &values) }
+  }
+
+  /// What the first pass decoded by.
+  private var replayOptions: RecordDecoder.Options {
+    var options = admission.options.decoding
+    if let hiddenAttributes { options.hiddenAttributes = hiddenAttributes }
+    return options
   }
 
   /// The first time that room for what is remembered runs out, a sentence for the log.
@@ -289,13 +324,16 @@ final class LanePartition {
     case .lost, .refetching, .seekingAhead, .held: return .none
     case .fresh, .refetched, .steady: break
     }
-    if offset <= expected { return .none }
-    if position == .fresh {
-      position = .refetching
-      return .refetch
+    if offset > expected {
+      if position == .fresh {
+        position = .refetching
+        return .refetch
+      }
+      skipUndelivered(to: offset)
+      position = .steady
     }
-    skipUndelivered(to: offset)
-    position = .steady
+    // One of before a record that has come since says nothing.
+    if offset == expected { silence.reachEnd() }
     return .none
   }
 
@@ -360,6 +398,9 @@ final class LanePartition {
       detectors.apply(
         output.readings, records: appliedRecordCount..<end, vocabulary: vocabulary,
         into: &output.anomalies)
+      devices.apply(
+        output.readings, records: appliedRecordCount..<end,
+        deviceCount: vocabulary.devices.count)
       appliedRecordCount = end
     }
     guard dropsOutput else { return }
@@ -374,14 +415,23 @@ final class LanePartition {
   }
 
   private func endDropping() {
+    if let decided = decidedOffsets.first, decided <= replayUntil {
+      dropsOutput = true
+      repeatDecisions(through: replayUntil)
+      dropOutput()
+    }
     dropsOutput = false
     adoptConfiguration()
   }
 
   /// From this offset on everything is as the configuration says now.
   private func adoptConfiguration() {
-    if replayedMetrics != nil { sinceCut.hasNewMetrics = true }
-    replayedMetrics = nil
+    if replayedMetrics != nil { sinceCut.hasOtherMetrics = true }
+    if hiddenAttributes != nil { sinceCut.hasOtherAttributes = true }
+    (replayedMetrics, hiddenAttributes) = (nil, nil)
+    let hasClosed = detectors.closeGone(
+      offset: expected, vocabulary: vocabulary, into: &output.anomalies)
+    if hasClosed { sinceCut.hasOtherMetrics = true }
     adoptDefinitions()
     adoptAdmission()
   }
@@ -427,5 +477,7 @@ final class LanePartition {
     guard !isReplaying, !isLost else { return }
     windows.fireOpenWindows(vocabulary: vocabulary, into: &output.firings)
     sinceCut.decisions.append(Decision(kind: .fireOpenWindows, key: key, offset: expected))
+    // Watermarks have moved without an offset.
+    devicesTold.cut = nil
   }
 }

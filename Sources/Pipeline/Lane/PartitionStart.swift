@@ -26,6 +26,8 @@ struct PartitionStart: Sendable {
   var gaps: [OffsetGap] = []
   /// Offsets below `to` that were refused for a schema that nobody knew: the replay does the same.
   var unknownSchemas = OffsetRuns()
+  /// Where the partition was found idle: those below `to`, or at it, the replay repeats.
+  var idleOffsets: [Int64] = []
   /// The chain has one snapshot, and it is damaged: that would say what a replay is judged by.
   var missesState = false
 }

@@ -1,6 +1,7 @@
 import Base
 import Decode
 import Detectors
+import Devices
 import Ledger
 import Storage
 import Telemetry
@@ -17,22 +18,26 @@ struct RestoredState: ~Copyable {
   var detectors: PartitionDetectors
   /// With the options it was saved with, for the same reason.
   var admission: Admission
+  var devices: DeviceDirectory
 }
 
 /// The file of a state snapshot: a header that names what it is, the vocabulary, the windows, the
-/// detectors, what is let in. Older programs wrote the third format, whose detectors say less, and
-/// the second, which says nothing of what is let in.
+/// detectors, what is let in, the directory of devices. Older programs wrote the fourth format,
+/// which has no directory; the third, whose detectors say less, too; and the second, which says
+/// nothing of what is let in either.
 ///
 /// Bit for bit: restoring and going on gives the rows an undisturbed run gives (I9). The entry
 /// holds the file's checksum; the file is not trusted without it.
 enum StateSnapshot {
-  private static let magic: [UInt8] = Array("DLSTATE4".utf8)
+  private static let magic: [UInt8] = Array("DLSTATE5".utf8)
+  private static let magicWithoutDevices: [UInt8] = Array("DLSTATE4".utf8)
   private static let magicOfThirdFormat: [UInt8] = Array("DLSTATE3".utf8)
   private static let magicWithoutAdmission: [UInt8] = Array("DLSTATE2".utf8)
 
   static func encode(
     cut: Int64, vocabulary: Vocabulary, windows: borrowing PartitionWindows,
-    detectors: borrowing PartitionDetectors, admission: Admission, into writer: inout ByteWriter
+    detectors: borrowing PartitionDetectors, admission: Admission, devices: DeviceDirectory,
+    into writer: inout ByteWriter
   ) {
     writer.append(magic)
     writer.append(littleEndian: cut)
@@ -40,6 +45,7 @@ enum StateSnapshot {
     windows.encode(into: &writer)
     detectors.encode(into: &writer)
     admission.encode(into: &writer)
+    devices.encode(into: &writer)
   }
 
   /// The state at the start of a partition that has none.
@@ -58,7 +64,8 @@ enum StateSnapshot {
         outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros),
       admission: Admission(
         admission, clock: PartitionClock(),
-        maxFutureSkewMicros: source.eventTime.maxFutureSkewMicros))
+        maxFutureSkewMicros: source.eventTime.maxFutureSkewMicros),
+      devices: DeviceDirectory(attributeCount: source.plan.schema.attributes.count))
   }
 
   /// Reads a snapshot back. A damaged or missing file is `.damaged`: an older one may stand in.
@@ -80,7 +87,8 @@ enum StateSnapshot {
     var reader = ByteReader(bytes)
     do {
       let format = try reader.readBytes(count: magic.count)
-      guard [magic, magicOfThirdFormat, magicWithoutAdmission].contains(format) else {
+      let formats = [magic, magicWithoutDevices, magicOfThirdFormat, magicWithoutAdmission]
+      guard formats.contains(format) else {
         throw StateError.incompatible("\(reference.path) has another format")
       }
       let cut = try reader.read(Int64.self)
@@ -88,23 +96,31 @@ enum StateSnapshot {
         throw StateError.damaged(
           "\(reference.path): it was taken at offset \(cut), the ledger says \(reference.cut)")
       }
-      let vocabulary = try Vocabulary(
-        from: &reader, attributeCount: source.plan.schema.attributes.count)
+      var vocabulary = try Vocabulary(from: &reader)
       let windows = try PartitionWindows(
         schema: source.plan.schema, windows: source.windows, options: source.eventTime,
         from: &reader)
+      let saved = windows.savedSchema ?? source.plan.schema
+      guard vocabulary.attributes.count == saved.attributes.count else {
+        throw StateError.damaged("\(reference.path): its parts do not fit together")
+      }
+      vocabulary.takeAttributes(source.plan.schema.attributeOrigins(in: saved))
       let detectors = try PartitionDetectors(
         schema: source.plan.schema, origin: AnomalyOrigin(key),
         outOfOrdernessMicros: source.eventTime.outOfOrdernessMicros, from: &reader)
       let admission = try admission(
         from: &reader, isThere: format != magicWithoutAdmission, clock: windows.clock,
         deviceCount: vocabulary.devices.count, source: source)
-      guard reader.isAtEnd, windows.fits(vocabulary), detectors.fits(vocabulary) else {
+      let devices = try devices(
+        from: &reader, isThere: format == magic, windows: windows, saved: saved, source: source)
+      guard reader.isAtEnd, windows.fits(vocabulary), detectors.fits(vocabulary),
+        devices.fits(vocabulary)
+      else {
         throw StateError.damaged("\(reference.path): its parts do not fit together")
       }
       return RestoredState(
         cut: cut, vocabulary: vocabulary, windows: windows, detectors: detectors,
-        admission: admission)
+        admission: admission, devices: devices)
     } catch let error as StateError {
       throw error
     } catch let error as WindowsError {
@@ -132,6 +148,23 @@ extension StateSnapshot {
         deviceCount: deviceCount)
     }
     return Admission(.none, clock: clock, maxFutureSkewMicros: maxFutureSkewMicros)
+  }
+
+  /// The directory of devices as it was saved; where it was not, what windows know of them.
+  private static func devices(
+    from reader: inout ByteReader, isThere: Bool, windows: borrowing PartitionWindows,
+    saved: ReadingSchema, source: SourceOptions
+  ) throws(ByteReaderError) -> DeviceDirectory {
+    let schema = source.plan.schema
+    if isThere {
+      var directory = try DeviceDirectory(
+        from: &reader, attributeCount: saved.attributes.count)
+      directory.takeAttributes(schema.attributeOrigins(in: saved))
+      return directory
+    }
+    return DeviceDirectory(
+      attributeCount: schema.attributes.count, deviceCount: windows.deviceCount,
+      attributeWords: windows.attributeWords)
   }
 }
 

@@ -79,6 +79,8 @@ package struct PipelineStatus: Sendable {
     package var bufferedByteCount = 0
     /// Whether it repeats what the chain already has, to rebuild its state.
     package var isReplaying = false
+    /// When its last record came, by the wall clock, where it was found idle; nil of others.
+    package var idleSinceMicros: Int64?
     /// Whether its lane does not drain it: its buffers wait for a commit.
     package var isPaused = false
 

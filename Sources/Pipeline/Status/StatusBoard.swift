@@ -418,6 +418,7 @@ extension PipelineStatus.Partition {
   fileprivate mutating func take(_ report: PartitionProgress, isPaused: Bool) {
     nextOffset = report.position
     isReplaying = report.isReplaying
+    idleSinceMicros = report.idleSinceMicros
     bufferedByteCount = report.bufferedByteCount
     clockMicros = report.clockMicros
     newestEventTimeMicros = report.newestEventTimeMicros

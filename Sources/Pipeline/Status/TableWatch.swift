@@ -69,10 +69,54 @@ package final class TableWatch: Sendable {
 
 extension PipelineStatus {
   /// The same with these tables.
-  package func with(_ tables: [Table]) -> PipelineStatus {
+  ///
+  /// - Parameter finality: of each source, as `devices` has it: a table of readings is given its
+  ///   own source's, `windows` that of all.
+  package func with(_ tables: [Table], finality: [SourceFinality] = []) -> PipelineStatus {
     var status = self
-    status.tables = tables
+    status.tables = tables.map { table in
+      var table = table
+      table.finality = finality.filter {
+        table.name == WindowsTable.name || table.name == "readings_\($0.source)"
+      }.map { Finality($0) }
+      return table
+    }
     return status
+  }
+
+  /// How far the rows of one source are final: `SourceFinality` says what that means.
+  package struct Finality: Sendable, Equatable {
+    package var source: String
+    /// No reading from before it is expected any more of a device that is awake, microseconds; nil
+    /// where none is awake.
+    package var completeThrough: Int64?
+    /// Windows of awake devices that end by it are closed for good.
+    package var finalThrough: Int64?
+    /// The same of all devices, awake or not.
+    package var finalThroughOfAll: Int64?
+    /// Devices that are not awake and whose windows are final only up to an earlier time.
+    package var sleepingBehindCount: Int
+    /// The oldest ledger entry that this is of.
+    package var ledgerVersion: Int64?
+
+    package init(
+      source: String, completeThrough: Int64? = nil, finalThrough: Int64? = nil,
+      finalThroughOfAll: Int64? = nil, sleepingBehindCount: Int = 0, ledgerVersion: Int64? = nil
+    ) {
+      self.source = source
+      self.completeThrough = completeThrough
+      self.finalThrough = finalThrough
+      self.finalThroughOfAll = finalThroughOfAll
+      self.sleepingBehindCount = sleepingBehindCount
+      self.ledgerVersion = ledgerVersion
+    }
+
+    init(_ source: SourceFinality) {
+      self.init(
+        source: source.source, completeThrough: source.completeThrough,
+        finalThrough: source.finalThrough, finalThroughOfAll: source.finalThroughOfAll,
+        sleepingBehindCount: source.sleepingBehindCount, ledgerVersion: source.ledgerVersion)
+    }
   }
 
   /// A table of the pipeline, as its log has it.
@@ -84,8 +128,12 @@ extension PipelineStatus {
     package var byteCount: Int64?
     /// Nil also where another program's files do not say.
     package var rowCount: Int64?
+    /// Whether rows may only come (`delta.appendOnly`): retention then leaves them. Nil as above.
+    package var isAppendOnly: Bool?
     /// Why the log cannot be read; nil where it can.
     package var trouble: String?
+    /// By source; empty for tables that nothing follows from, and while `devices` has no rows.
+    package var finality: [Finality] = []
 
     package init(name: String) { self.name = name }
 
@@ -97,6 +145,7 @@ extension PipelineStatus {
         fileCount = size.fileCount
         byteCount = size.byteCount
         rowCount = size.rowCount
+        isAppendOnly = size.isAppendOnly
       } else if table.version < 0, trouble == nil {
         return nil
       }

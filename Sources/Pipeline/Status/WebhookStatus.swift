@@ -10,6 +10,8 @@ extension PipelineStatus {
     package var sentCount: Int64
     package var refusedCount: Int64
     package var leftOutCount: Int64
+    /// Commits that were cleaned up from the table's log before their steps were told.
+    package var missedCommitCount: Int64
     /// Requests that failed and are tried again.
     package var failedCount: Int64
     /// Steps that wait.
@@ -22,8 +24,8 @@ extension PipelineStatus {
 
     package init(
       name: String, format: String, isSending: Bool, sentCount: Int64, refusedCount: Int64,
-      leftOutCount: Int64, failedCount: Int64, queuedCount: Int, oldestMicros: Int64?,
-      firingCount: Int, trouble: String?
+      leftOutCount: Int64, missedCommitCount: Int64, failedCount: Int64, queuedCount: Int,
+      oldestMicros: Int64?, firingCount: Int, trouble: String?
     ) {
       self.name = name
       self.format = format
@@ -31,6 +33,7 @@ extension PipelineStatus {
       self.sentCount = sentCount
       self.refusedCount = refusedCount
       self.leftOutCount = leftOutCount
+      self.missedCommitCount = missedCommitCount
       self.failedCount = failedCount
       self.queuedCount = queuedCount
       self.oldestMicros = oldestMicros

@@ -21,7 +21,14 @@ final class ReadingsTable: TableContent {
   private var metrics: MetricGather
 
   /// The columns of a source's readings, in table order.
-  static func definition(_ schema: ReadingSchema) -> TableDefinition {
+  ///
+  /// - Parameters:
+  ///   - descriptions: of attributes and metrics, by column.
+  ///   - comment: what the message type says of a column that has no description.
+  static func definition(
+    _ schema: ReadingSchema, describedBy descriptions: [String: String] = [:],
+    comment: (_ column: String) -> String? = { _ in nil }
+  ) -> TableDefinition {
     var columns: [TableColumn] = [
       TableColumn("device_id", .string), TableColumn("event_time", .timestamp),
     ]
@@ -35,6 +42,12 @@ final class ReadingsTable: TableContent {
       TableColumn("kafka_offset", .long), TableColumn("kafka_timestamp", .timestamp),
       TableColumn("row_index", .integer),
     ]
+    let described = Set(schema.attributes + (schema.isNarrow ? [] : schema.metrics.map(\.name)))
+    for index in columns.indices {
+      let name = columns[index].name
+      if described.contains(name) { columns[index].description = descriptions[name] }
+      columns[index].comment = comment(name)
+    }
     return TableDefinition(name: "readings_\(schema.source)", columns: columns)
   }
 

@@ -20,6 +20,8 @@ struct TableColumn: Sendable {
   /// The unit as configured; readers see it as column metadata.
   var unit: String?
   var comment: String?
+  /// A comment that the configuration has: it is brought up to date in a table that is there.
+  var description: String?
 
   init(_ name: String, _ type: ColumnType, unit: String? = nil, comment: String? = nil) {
     self.name = name
@@ -29,11 +31,15 @@ struct TableColumn: Sendable {
   }
 }
 
-/// A table: its name and columns. Every table is partitioned by `event_date`, which stands in the
-/// folder name and not in the files.
+/// A table: its name and columns, and those it is partitioned by, which stand in the folders' names
+/// and not in the files.
 struct TableDefinition: Sendable {
   var name: String
   var columns: [TableColumn]
+  /// All but `devices` are partitioned by date.
+  var partitionColumns = [DeltaColumn(Self.partitionColumn, .date)]
+  /// Properties that it is made with; people may change them.
+  var properties: [(key: String, value: String)] = []
 
   static let partitionColumn = "event_date"
 
@@ -50,10 +56,14 @@ struct TableDefinition: Sendable {
 extension TableDefinition {
   /// Every table of a pipeline with these sources.
   static func all(of sources: [SourceOptions]) -> [TableDefinition] {
-    sources.map { ReadingsTable.definition($0.plan.schema) } + [
+    sources.map { source in
+      ReadingsTable.definition(source.plan.schema, describedBy: source.descriptions) {
+        source.plan.comment(ofColumn: $0)
+      }
+    } + [
       WindowsTable.definition(sources), AnomaliesTable.definition(sources),
       DeadLettersTable.tableDefinition, DeadLetterReplaysTable.tableDefinition,
-      GapsTable.tableDefinition,
+      GapsTable.tableDefinition, DevicesTable.definition(sources),
     ]
   }
 }

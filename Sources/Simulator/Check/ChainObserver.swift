@@ -1,5 +1,6 @@
 import Base
 import Ledger
+import Telemetry
 
 /// Watches a ledger from outside while it is written, entry by entry, and holds each against the
 /// chain's rules: written apart from `ChainState`, so that a fault there is not repeated here.
@@ -16,10 +17,13 @@ final class ChainObserver: @unchecked Sendable {
     var hasWitness = false
     /// Paths of the newest two snapshots, newest last.
     var states: [String] = []
+    /// Where it was found idle, all of them.
+    var idleOffsets: [Int64] = []
   }
 
   private let disk: ObservedDisk
   private let list: ViolationList
+  private let tally: FaultTally
   private var nextVersion: Int64 = 0
   private var partitions: [PartitionKey: Partition] = [:]
   /// The newest entry that brought dead letters back; -1 before the first.
@@ -30,7 +34,8 @@ final class ChainObserver: @unchecked Sendable {
   /// Number of commits seen, for the report.
   private(set) var commitCount = 0
 
-  init(disk: ObservedDisk, list: ViolationList) {
+  init(disk: ObservedDisk, list: ViolationList, tally: FaultTally) {
+    self.tally = tally
     self.disk = disk
     self.list = list
   }
@@ -41,6 +46,15 @@ final class ChainObserver: @unchecked Sendable {
   /// The same, of partitions that a record was committed of: only it tells one topic from another.
   var endsWithWitness: [PartitionKey: Int64] {
     partitions.filter { $0.value.hasWitness }.mapValues(\.to)
+  }
+
+  /// Where partitions of the first topics were found idle: what an undisturbed run must be told.
+  var idleOffsets: [TopicPartition: [Int64]] {
+    var offsets: [TopicPartition: [Int64]] = [:]
+    for (key, known) in partitions where key.incarnation == 0 && !known.idleOffsets.isEmpty {
+      offsets[TopicPartition(topic: key.topic, partition: key.partition)] = known.idleOffsets
+    }
+    return offsets
   }
 
   /// Paths of the newest two state snapshots of a partition, newest last.
@@ -75,6 +89,9 @@ final class ChainObserver: @unchecked Sendable {
     checkReplay(entry)
     for opening in entry.openings { take(opening, version: entry.version) }
     for move in entry.partitions { take(move, of: entry) }
+    for decision in entry.decisions where decision.kind == .partitionIdle {
+      take(decision, of: entry)
+    }
     for table in entry.tables {
       for action in table.actions {
         guard let path = action["add"]?["path"]?.stringValue else { continue }
@@ -153,6 +170,21 @@ final class ChainObserver: @unchecked Sendable {
     known.hasWitness = known.hasWitness || move.witness != nil
     partitions[move.key] = known
     commitCount += 1
+  }
+
+  /// Decisions follow each other as offsets do, inside the entry's move, and bring a state.
+  private func take(_ decision: Decision, of entry: LedgerEntry) {
+    let move = entry.partitions.first { $0.key == decision.key }
+    let isInMove = move.map { ($0.from...$0.to).contains(decision.offset) } ?? false
+    let last = partitions[decision.key]?.idleOffsets.last ?? -1
+    list.check(
+      .moveFollowsMove,
+      isInMove && move?.state != nil && decision.offset >= last
+        ? nil
+        : "entry \(entry.version) finds \(decision.key) idle at \(decision.offset), the last "
+          + "time was \(last)")
+    partitions[decision.key]?.idleOffsets.append(decision.offset)
+    tally.note(.partitionIdle)
   }
 
   private func checkDurable(_ path: String, named entry: LedgerEntry) {

@@ -1,7 +1,9 @@
 import Base
+import DeltaLog
 import Kafka
 import Ledger
 import Pipeline
+import Storage
 import Telemetry
 
 /// A stretch of offsets that the pipeline says it has lost: a row of its table `gaps`.
@@ -66,6 +68,7 @@ struct FinalCheck {
     reference: ([RecordedGap]) -> (disk: ObservedDisk, result: InstanceResult)
   ) {
     checkFiles()
+    checkSnapshots()
     let tables = TableLogReader.tables(on: disk)
     var rows: [String: [TableRow]] = [:]
     for table in tables { rows[table] = TableRows(disk: disk, table: table).read(list) }
@@ -93,6 +96,37 @@ struct FinalCheck {
           .everyFileIsThere,
           disk.contents(path) == nil ? "\(path) is named by the log and absent" : nil)
       }
+    }
+  }
+
+  /// Whoever reads the logs as they lie there, from their log checkpoints on, finds the tables that
+  /// all commits ever made.
+  private func checkSnapshots() {
+    for table in TableLogReader.tables(on: disk) {
+      list.check(.maintenanceKeepsRows, snapshotObjection(table))
+    }
+  }
+
+  private func snapshotObjection(_ table: String) -> String? {
+    let due = disk.archive.states[table] ?? TableState()
+    do {
+      let storage = try POSIXStorage(
+        root: ObservedDisk.root, access: .readOnly, fileSystem: disk.mount(process: 0))
+      var snapshot = TableSnapshot(storage: storage, folder: "tables/\(table)", engine: "check")
+      try snapshot.follow()
+      let files = Dictionary(
+        uniqueKeysWithValues: snapshot.files.map { ($0.encodedPath, $0.byteCount) })
+      let isSame =
+        snapshot.version == due.version
+        && files == due.live.compactMapValues { $0["size"]?.int64Value }
+        && snapshot.transactions.mapValues(\.version) == due.transactions
+      return isSame
+        ? nil
+        : "\(table) reads as version \(snapshot.version) with \(files.count) files from log "
+          + "checkpoint \(snapshot.checkpointVersion); its commits made version \(due.version) "
+          + "with \(due.live.count)"
+    } catch {
+      return "\(table) cannot be read from its log checkpoint: \(error)"
     }
   }
 

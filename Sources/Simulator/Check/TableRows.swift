@@ -26,35 +26,45 @@ struct TableRow {
   }
 }
 
-/// Reads all rows of a table from the files that its log names.
+/// Reads the rows of a table from the files that its log names, and those that went with their
+/// date.
 struct TableRows {
   let disk: ObservedDisk
   let table: String
 
+  /// The rows of every live file, and of those that retention took out of the table: all that was
+  /// ever in it.
   func read(_ list: ViolationList) -> [TableRow] {
-    var rows: [TableRow] = []
-    for file in TableLogReader(disk: disk, table: table).files() {
+    let log = TableLogReader(disk: disk, table: table)
+    return (log.files() + log.expiredFiles()).flatMap { file -> [TableRow] in
       let path = "tables/\(table)/\(file.path)"
-      guard let bytes = disk.contents(path) else { continue }
-      var objection: String?
-      do {
-        let count = rows.count
-        try append(try ParquetFile(bytes: bytes), date: date(of: file), to: &rows)
-        let stated = file.add["stats"]?.stringValue
-          .flatMap { try? JSONValue(parsing: Array($0.utf8)) }?["numRecords"]?.int64Value
-        if stated != Int64(rows.count - count) {
-          objection = "\(path) has \(rows.count - count) rows, its log says \(stated ?? -1)"
-        }
-      } catch {
-        objection = "\(path) cannot be read: \(error)"
+      let date = file.add["partitionValues"]?["event_date"]?.stringValue
+      // That it is absent, others say.
+      guard disk.archive.files[path] != nil else { return [] }
+      guard let rows = rows(path, date: date) else {
+        list.check(.everyFileIsThere, "\(path) cannot be read")
+        return []
       }
-      list.check(.everyFileIsThere, objection)
+      let stated = file.add["stats"]?.stringValue
+        .flatMap { try? JSONValue(parsing: Array($0.utf8)) }?["numRecords"]?.int64Value
+      list.check(
+        .everyFileIsThere,
+        stated == Int64(rows.count)
+          ? nil : "\(path) has \(rows.count) rows, its log says \(stated ?? -1)")
+      return rows
     }
-    return rows
   }
 
-  private func date(of file: TableLogReader.File) -> String {
-    file.add["partitionValues"]?["event_date"]?.stringValue ?? "no date"
+  /// The rows of one file, whether it still lies there or not; nil where it cannot be read.
+  func rows(_ path: String, date: String?) -> [TableRow]? {
+    guard let bytes = disk.contents(path) ?? disk.archive.files[path] else { return nil }
+    var rows: [TableRow] = []
+    do {
+      try append(try ParquetFile(bytes: bytes), date: date ?? "no date", to: &rows)
+    } catch {
+      return nil
+    }
+    return rows
   }
 
   private func append(

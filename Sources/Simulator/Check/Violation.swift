@@ -15,6 +15,7 @@ struct Violation: Sendable, CustomStringConvertible {
     case everyFileIsThere = 10
     case nothingStopsForGood = 11
     case lettersComeBackOnce = 12
+    case maintenanceKeepsRows = 13
   }
 
   let invariant: Invariant

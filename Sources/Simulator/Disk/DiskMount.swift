@@ -65,9 +65,21 @@ struct DiskMount: FileSystem {
     }
   }
 
+  func rename(_ path: String, as newPath: String, in folder: Int32) throws(Errno) {
+    try disk.perform(.rename, of: number) { state throws(Errno) in
+      try state.rename(path, as: newPath, in: folder, of: number)
+    }
+  }
+
   func unlink(_ path: String, in folder: Int32) throws(Errno) {
     try disk.perform(.unlink, of: number) { state throws(Errno) in
       try state.unlink(path, in: folder, of: number)
+    }
+  }
+
+  func removeFolder(_ path: String, in folder: Int32) throws(Errno) {
+    try disk.perform(.unlink, of: number) { state throws(Errno) in
+      try state.removeFolder(path, in: folder, of: number)
     }
   }
 

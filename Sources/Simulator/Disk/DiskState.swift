@@ -10,7 +10,7 @@ import Storage
 struct DiskState {
   /// What a call does, as far as faults differ by it.
   enum Call {
-    case look, close, create, write, sync, makeFolder, link, unlink
+    case look, close, create, write, sync, makeFolder, link, rename, unlink
 
     var isMutating: Bool { self != .look && self != .close }
   }
@@ -257,8 +257,19 @@ struct DiskState {
     }
   }
 
+  mutating func rename(
+    _ path: String, as newPath: String, in folder: Int32, of mount: Int
+  ) throws(Errno) {
+    try tree.rename(
+      path, as: newPath, from: self.folder(folder, of: mount), nowSeconds: nowSeconds)
+  }
+
   mutating func unlink(_ path: String, in folder: Int32, of mount: Int) throws(Errno) {
     try tree.unlink(path, from: self.folder(folder, of: mount), nowSeconds: nowSeconds)
+  }
+
+  mutating func removeFolder(_ path: String, in folder: Int32, of mount: Int) throws(Errno) {
+    try tree.removeFolder(path, from: self.folder(folder, of: mount), nowSeconds: nowSeconds)
   }
 
   func status(_ path: String, in folder: Int32, of mount: Int) throws(Errno) -> FileStatus {

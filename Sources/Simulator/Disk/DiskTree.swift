@@ -121,6 +121,37 @@ struct DiskTree {
     freeIfGone(inode)
   }
 
+  mutating func removeFolder(_ path: String, from folder: Int, nowSeconds: Int64) throws(Errno) {
+    let (parent, name) = try parent(of: path, from: folder)
+    guard let inode = inodes[parent].entries[name] else { throw Errno(code: ENOENT) }
+    guard inodes[inode].isFolder else { throw Errno(code: ENOTDIR) }
+    guard inodes[inode].entries.isEmpty else { throw Errno(code: ENOTEMPTY) }
+    change(parent, .init(kind: .unlink, name: name, inode: nil))
+    inodes[parent].modifiedSeconds = nowSeconds
+    inodes[inode].linkCount -= 1
+    freeIfGone(inode)
+  }
+
+  /// Gives a file another name, which another file may lose by it. After a crash of the machine
+  /// both names may be there, or the old one alone, or the new one; never a name without a file.
+  mutating func rename(
+    _ path: String, as newPath: String, from folder: Int, nowSeconds: Int64
+  ) throws(Errno) {
+    let inode = try find(path, from: folder)
+    if inodes[inode].isFolder { throw Errno(code: EISDIR) }
+    let (parent, name) = try parent(of: newPath, from: folder)
+    let replaced = inodes[parent].entries[name]
+    if let replaced, inodes[replaced].isFolder { throw Errno(code: EISDIR) }
+    if replaced == inode { return }
+    change(parent, .init(kind: .link, name: name, inode: inode))
+    inodes[parent].modifiedSeconds = nowSeconds
+    if let replaced {
+      inodes[replaced].linkCount -= 1
+      freeIfGone(replaced)
+    }
+    try unlink(path, from: folder, nowSeconds: nowSeconds)
+  }
+
   private mutating func change(_ folder: Int, _ change: EntryChange) {
     inodes[folder].entries[change.name] = change.inode
     inodes[folder].pending.append(change)

@@ -30,7 +30,7 @@ final class Fleet {
     seed = plan.seed
     habits = FleetScript.Habits(
       sendsAgain: plan.leavesOutDuplicates, hasMendable: plan.replaysLetters,
-      hasOwnSchema: plan.hasOwnSchema)
+      hasOwnSchema: plan.hasOwnSchema, crossesMidnight: plan.maintainsTables)
     hasEnvelopes = plan.hasEnvelopes
     cluster.createTopic(ScenarioSources.wideTopic, partitionCount: plan.widePartitionCount)
     for partition in 0..<plan.widePartitionCount {

@@ -35,6 +35,11 @@ struct FleetScript: Sendable {
 
   /// 2026-09-21T13:20:00Z, a multiple of the windows' slides.
   static let startMicros: Int64 = 1_790_000_400_000_000
+  /// The date of the first records, days since 1970.
+  static let startDay = Timestamp.day(ofMicros: startMicros)
+  /// From the start to one minute and a half before midnight: a multiple of the windows' slides.
+  private static let untilEveningMicros =
+    Timestamp.microsPerDay - startMicros % Timestamp.microsPerDay - 90_000_000
 
   private let shape: Shape
   private let partition: Int32
@@ -48,6 +53,8 @@ struct FleetScript: Sendable {
     /// Some of what is dead can be read when the mapping is mended.
     var hasMendable = false
     var hasOwnSchema = false
+    /// What it sends is of two dates.
+    var crossesMidnight = false
   }
 
   private let habits: Habits
@@ -91,7 +98,8 @@ struct FleetScript: Sendable {
   }
 
   private func micros(_ second: Double) -> Int64 {
-    Self.startMicros + Int64(second * 1000) * 1000
+    Self.startMicros + (habits.crossesMidnight ? Self.untilEveningMicros : 0)
+      + Int64(second * 1000) * 1000
   }
 
   private mutating func dead() -> ScriptedRecord {

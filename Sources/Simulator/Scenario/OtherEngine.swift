@@ -4,6 +4,9 @@ import Storage
 /// Another program that works on our tables, as Delta's protocol lets it: it rewrites a file under
 /// another name and commits that (OPTIMIZE, in its smallest form).
 struct OtherEngine {
+  /// As it stands in commitInfo.
+  static let name = "another engine"
+
   private let disk: ObservedDisk
 
   init(_ disk: ObservedDisk) { self.disk = disk }
@@ -37,7 +40,7 @@ struct OtherEngine {
       }
     }
     return [
-      ["commitInfo": ["operation": "OPTIMIZE", "engineInfo": "another engine"]],
+      ["commitInfo": ["operation": "OPTIMIZE", "engineInfo": .string(Self.name)]],
       [
         "remove": [
           "path": .string(file.path), "dataChange": false, "deletionTimestamp": .int(Int64(1)),

@@ -1,5 +1,6 @@
 import Base
 import Kafka
+import Maintenance
 import Pipeline
 import Storage
 
@@ -23,6 +24,8 @@ final class ProcessHost: Sendable {
   private struct State {
     var nextProcess: Int
     var instances: [Int: Instance] = [:]
+    /// Of instances that maintain the tables.
+    var maintainers: [Int: Maintainer] = [:]
     var endings: [Ending] = []
     /// Instances that are not killed and have not ended.
     var living: Set<Int> = []
@@ -38,11 +41,16 @@ final class ProcessHost: Sendable {
   private let firstProcess: Int
   private let state: Monitor<State>
 
+  /// What instances do for the tables; nil for nothing.
+  private let maintenance: MaintenanceOptions?
+
   /// - Parameter firstProcess: number of its first process; the world's processes have one each.
   init(
     world: DeterministicWorld, disk: ObservedDisk, cluster: SimulatedCluster,
-    firstProcess: Int = 1, say: (@Sendable (String) -> Void)?
+    maintenance: MaintenanceOptions? = nil, firstProcess: Int = 1,
+    say: (@Sendable (String) -> Void)?
   ) {
+    self.maintenance = maintenance
     self.firstProcess = firstProcess
     state = Monitor(State(nextProcess: firstProcess))
     self.world = world
@@ -62,6 +70,7 @@ final class ProcessHost: Sendable {
       let result = run(process, options, goal)
       state.update { state in
         state.instances[process] = nil
+        state.maintainers[process] = nil
         // The dead end by running out; nobody is told of it a second time.
         if state.living.remove(process) != nil {
           state.endings.append(Ending(process: process, result: result))
@@ -92,7 +101,39 @@ final class ProcessHost: Sendable {
       if state.living.contains(process) { state.instances[process] = instance }
       return state.living.contains(process)
     }
-    return isAlive ? instance.run() : .failed("killed")
+    if !isAlive { return .failed("killed") }
+    let maintainer = startMaintenance(of: process, options)
+    defer { maintainer?.finish() }
+    return instance.run()
+  }
+
+  /// As `downlinkd run` does it, beside the pipeline: a failed sync ends the process.
+  private func startMaintenance(of process: Int, _ options: PipelineOptions) -> Maintainer? {
+    guard let maintenance,
+      let storage = try? POSIXStorage(
+        root: ObservedDisk.root, access: .readWrite, fileSystem: disk.mount(process: process))
+    else { return nil }
+    let maintainer = Maintainer(
+      .init(
+        storage: storage, pipeline: options.pipeline, engineInfo: options.program,
+        parquet: options.parquet, lock: nil),
+      options: maintenance, log: SimulatedLog.logger(process: process, say: say)
+    ) { [self] _ in kill(process) }
+    state.update { $0.maintainers[process] = maintainer }
+    return maintainer
+  }
+
+  /// The instances that are at work on a table at this moment, and the step.
+  var maintaining: [(process: Int, step: String)] {
+    let maintainers = state.update { $0.maintainers.sorted { $0.key < $1.key } }
+    return maintainers.compactMap { process, maintainer in
+      maintainer.status.current.map { (process, $0.step) }
+    }
+  }
+
+  /// The step that an instance is at; nil between two passes.
+  func maintenanceStep(of process: Int) -> String? {
+    state.update { $0.maintainers[process] }?.status.current?.step
   }
 
   /// Starts a process that brings dead letters back, as `downlinkd dead-letters replay` does.

@@ -1,5 +1,6 @@
 import Base
 import Decode
+import Maintenance
 import Parquet
 import Pipeline
 
@@ -31,6 +32,16 @@ struct ScenarioPlan: Sendable {
   /// Whether the messages are of a descriptor set, with columns of text, enums, bytes and times,
   /// and rows that are the entries of a map. One seed of seven.
   var hasOwnSchema: Bool { !isFromBeforeLetters && seed % 7 == 6 }
+  /// Whether instances maintain the tables, and the fleet's records are of two dates. One seed of
+  /// three.
+  var maintainsTables: Bool { !isFromBeforeLetters && seed % 11 < 4 }
+  /// After how much silence a partition is idle, in seeds in which producers fall silent now and
+  /// then; nil in the others. One seed of six.
+  var partitionIdleMillis: Int? {
+    if seed % 6 != 4 || Simulation.foundSeeds.contains(seed) { return nil }
+    var random = SplitMix64(seed: seed ^ 0x1D7E)
+    return Int.random(in: 300...2_500, using: &random)
+  }
   private var isFromBeforeLetters: Bool { Simulation.foundBeforeLetters.contains(seed) }
   /// Nil in seeds without floods.
   var flood: FloodOptions? {
@@ -75,14 +86,17 @@ struct ScenarioPlan: Sendable {
     pauseNanosMax = Int64.random(in: 100...2_000, using: &random) * 1_000_000
   }
 
+  /// How all files of a simulation are written.
+  static let parquet = ParquetWriterOptions(
+    compression: .none, createdBy: "downlinkd version 0.1.0 (build simulated)")
+
   /// What a process of the pipeline is told; without the registry.
   func options(_ edition: ConfigurationEdition = .first) throws -> PipelineOptions {
     PipelineOptions(
       pipeline: "fleet", program: "simulated", configFingerprint: edition.rawValue,
       sources: try ScenarioSources.sources(of: self, edition),
       start: .earliest, onPositionLost: onPositionLost, laneCount: laneCount, commit: commit,
-      parquet: ParquetWriterOptions(
-        compression: .none, createdBy: "downlinkd version 0.1.0 (build simulated)"),
+      parquet: Self.parquet,
       rowGroupRowCountMax: 40)
   }
 }

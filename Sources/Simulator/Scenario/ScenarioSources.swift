@@ -54,7 +54,10 @@ enum ScenarioSources {
           windows: [tenSeconds], eventTime: eventTime, detectors: narrowDetectors,
           duplicates: plan.leavesOutDuplicates ? duplicates(by: .payload) : nil))
     }
-    for index in sources.indices { sources[index].flood = plan.flood }
+    for index in sources.indices {
+      sources[index].flood = plan.flood
+      sources[index].partitionIdleMillis = plan.partitionIdleMillis
+    }
     return sources
   }
 

@@ -133,7 +133,10 @@ struct Troublemaker {
     let alive = host.alive
     host.disk.disk.crashMachine()
     for process in alive { host.noteDeath(process) }
-    host.world.atOneMoment { observer.lookAfterCrash() }
+    host.world.atOneMoment {
+      observer.lookAfterCrash()
+      host.disk.lookAfterCrash()
+    }
   }
 
   private mutating func freeze() {

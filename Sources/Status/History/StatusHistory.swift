@@ -26,23 +26,14 @@ struct StatusHistory: Sendable {
   }
 
   private(set) var points: [Point] = []
-  private var positions: [TopicPartition: Int64] = [:]
+  private var taken = TakenRecords()
   private var receivedByteCount: Int64 = 0
   private var notedAtNanos: Int64?
 
-  /// Adds a point. Positions are compared partition by partition: one that comes, goes or repeats
-  /// what the chain already has is no record taken in.
+  /// Adds a point.
   /// - Parameter nowNanos: of a clock that is never set.
   mutating func note(_ status: PipelineStatus, nowNanos: Int64) {
-    var now: [TopicPartition: Int64] = [:]
-    var takenCount: Int64 = 0
-    for partition in status.partitions where !partition.isReplaying {
-      guard let next = partition.nextOffset else { continue }
-      now[partition.topicPartition] = next
-      let before = positions[partition.topicPartition] ?? partition.committedOffset ?? next
-      takenCount += max(0, next - before)
-    }
-    positions = now
+    let takenCount = taken.countSinceLast(status)
     let received = max(0, status.receivedByteCount - receivedByteCount)
     receivedByteCount = status.receivedByteCount
     let seconds = notedAtNanos.map { Double(nowNanos - $0) / 1e9 }.flatMap { $0 > 0 ? $0 : nil }

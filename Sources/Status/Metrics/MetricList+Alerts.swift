@@ -21,6 +21,10 @@ extension MetricList {
       }
     },
     webhook(
+      "downlink_alerts_missed_commits_total", .counter, .count,
+      help: "Commits that were cleaned up from the table's log before their steps were told."
+    ) { $1.add([$2.name], $2.missedCommitCount) },
+    webhook(
       "downlink_alerts_failed_requests_total", .counter, .count,
       help: "Requests to the webhook that failed; they are tried again."
     ) { $1.add([$2.name], $2.failedCount) },

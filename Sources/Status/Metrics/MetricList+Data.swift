@@ -75,6 +75,9 @@ extension MetricList {
     total(
       "downlink_windows_devices_idle_total", of: "devices_idle",
       help: "Times that a device's open windows fired because it had gone silent."),
+    total(
+      "downlink_windows_partitions_idle_total", of: "partitions_idle",
+      help: "Times that a partition's open windows fired because nothing came of it."),
   ]
 
   static let anomalies: [StatusMetric] = [

@@ -24,7 +24,7 @@ struct StatusMetric: Sendable {
 package enum MetricList {
   static let all: [StatusMetric] =
     program + instance + schemaRegistry + records + windows + anomalies + alerts
-    + partitions + commits + tables
+    + partitions + commits + tables + maintenance + space
     + brokers + process + endpoint
 
   /// What there is, as data.

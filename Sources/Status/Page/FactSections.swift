@@ -1,3 +1,4 @@
+import Maintenance
 import Pipeline
 import Telemetry
 
@@ -173,7 +174,7 @@ enum FactSections {
 
   // MARK: - Tables
 
-  static func tables(_ tables: [TableSize]) -> Markup {
+  static func tables(_ tables: [TableSize], _ use: StorageUse? = nil) -> Markup {
     guard !tables.isEmpty else {
       return .section("tables", "Tables", "<p class=\"note\">Not known yet.</p>")
     }
@@ -190,7 +191,19 @@ enum FactSections {
     let sizes = Markup.table(
       "tables", caption: "Delta tables of this pipeline",
       [".Table", "Rows", "Size", "Files", "Version"], rows)
-    return .section("tables", "Tables", "\(sizes)\n\(troubles)")
+    return .section("tables", "Tables", "\(sizes)\n\(troubles)\(use.map(space) ?? .none)")
+  }
+
+  /// What all files below the root take, and how long that can go on.
+  private static func space(_ use: StorageUse) -> Markup {
+    var text = "All files below the root: " + Quantity.bytes(use.usedByteCount)
+    if let budget = use.budgetByteCount {
+      text += ", \(Int((use.budgetShare ?? 0) * 100)) % of \(Quantity.bytes(budget))"
+    }
+    if let days = use.daysLeft, days < 3650 {
+      text += "; at the present rate there is room for \(Int(days)) days"
+    }
+    return "\n<p class=\"note\">\(text).</p>"
   }
 }
 
@@ -208,7 +221,10 @@ struct TableSize: Sendable, Equatable {
 extension PipelineStatus.Partition {
   /// What is out of the ordinary.
   fileprivate var notes: String {
-    [isPaused ? "held back" : nil, isReplaying ? "rebuilding state" : nil]
+    [
+      isPaused ? "held back" : nil, isReplaying ? "rebuilding state" : nil,
+      idleSinceMicros == nil ? nil : "idle",
+    ]
       .compactMap(\.self).joined(separator: ", ")
   }
 }

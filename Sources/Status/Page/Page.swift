@@ -1,3 +1,4 @@
+import Maintenance
 import Pipeline
 
 /// `/`: what a person on call reads in ten seconds, and what they look at next.
@@ -62,7 +63,8 @@ enum Page {
       FactSections.partitions(view.status),
       "<div class=\"stack\">", FactSections.commits(view.status),
       FactSections.drift(view.status), "</div>", "<div class=\"stack\">",
-      FactSections.tables(view.tables), InstanceSection.markup(view), "</div>", "</div>",
+      FactSections.tables(view.tables, view.maintenance?.root.use),
+      InstanceSection.markup(view), "</div>", "</div>",
     ]
   }
 

@@ -1,4 +1,5 @@
 import Base
+import Maintenance
 import Metrics
 import NIOCore
 import Pipeline
@@ -45,7 +46,7 @@ actor Renderings {
     if route == .html { await readPlots(status) }
     let view = StatusView(
       status, .current(), answers.connections.counts, history: history.points,
-      plots: plots.points)
+      plots: plots.points, maintenance: answers.maintenance?())
     let rendering = make(kind, view)
     made[kind] = (rendering, now)
     return rendering
@@ -93,17 +94,21 @@ struct StatusView: Sendable {
   /// Windows around openings, by the anomaly's id, as far as they have been read.
   let plots: [String: [PlotPoint]]
   let tables: [TableSize]
+  /// Nil where the instance has none of it.
+  let maintenance: MaintenanceStatus?
 
   init(
     _ status: PipelineStatus, _ process: ProcessUsage? = nil,
     _ connections: ConnectionTable.Counts = .init(), history: [StatusHistory.Point] = [],
-    plots: [String: [PlotPoint]] = [:], tables: [TableSize]? = nil
+    plots: [String: [PlotPoint]] = [:], tables: [TableSize]? = nil,
+    maintenance: MaintenanceStatus? = nil
   ) {
     self.status = status
     self.process = process
     self.connections = connections
     self.history = history
     self.plots = plots
+    self.maintenance = maintenance
     self.tables = tables ?? status.tables.map(TableSize.init)
   }
 }

@@ -1,4 +1,5 @@
 package import Base
+import Maintenance
 import Metrics
 package import Pipeline
 import Telemetry
@@ -44,6 +45,8 @@ package enum StatusDocument {
         JSONMember("anomalies", anomalies(status)),
         JSONMember("alerts", .array(status.webhooks.map { webhook($0, status) })),
         JSONMember("tables", .array(status.tables.map(table))),
+        JSONMember("maintenance", maintenance(view.maintenance)),
+        JSONMember("storage", storage(view.maintenance?.root.use)),
         JSONMember("reload", reload(status)),
         JSONMember("brokers", .array(status.brokers.map(broker))),
         JSONMember("partitions", .array(status.partitions.map { partition($0, status) })),
@@ -196,7 +199,21 @@ package enum StatusDocument {
     [
       "name": .string(table.name), "version": int(table.version),
       "files": int(table.fileCount.map(Int64.init)), "bytes": int(table.byteCount),
-      "rows": int(table.rowCount), "trouble": .optional(table.trouble),
+      "rows": int(table.rowCount),
+      "append_only": table.isAppendOnly.map { .bool($0) } ?? .null,
+      "trouble": .optional(table.trouble),
+      "final": .array(table.finality.map(finality)),
+    ]
+  }
+
+  private static func finality(_ finality: PipelineStatus.Finality) -> JSONValue {
+    [
+      "source": .string(finality.source),
+      "complete_through": finality.completeThrough.map { time($0) } ?? .null,
+      "final_through": finality.finalThrough.map { time($0) } ?? .null,
+      "final_through_of_all": finality.finalThroughOfAll.map { time($0) } ?? .null,
+      "sleeping_behind": .int(finality.sleepingBehindCount),
+      "ledger_version": int(finality.ledgerVersion),
     ]
   }
 
@@ -237,6 +254,7 @@ package enum StatusDocument {
       "devices": .int(partition.deviceCount), "duplicates": duplicates(partition.duplicates),
       "state_bytes": .int(partition.stateByteCount),
       "buffered_bytes": .int(partition.bufferedByteCount),
+      "idle_since": time(partition.idleSinceMicros),
       "replaying": .bool(partition.isReplaying), "paused": .bool(partition.isPaused),
     ]
   }
@@ -280,7 +298,7 @@ package enum StatusDocument {
     ]
   }
 
-  private static func time(_ micros: Int64?) -> JSONValue {
+  static func time(_ micros: Int64?) -> JSONValue {
     .optional(micros.map { Timestamp.text(micros: $0) })
   }
 

@@ -1,4 +1,5 @@
 package import Base
+package import Maintenance
 package import Pipeline
 import Synchronization
 package import TableReading
@@ -9,6 +10,8 @@ package import TableReading
 package struct StatusAnswers: Sendable {
   /// What the instance knows of itself. Asked by one thread at a time of each server.
   package var status: @Sendable () -> PipelineStatus
+  /// What is known of the maintenance of the tables; nil where there is none.
+  package var maintenance: (@Sendable () -> MaintenanceStatus)?
   /// `GET /anomalies/<id>`: an anomaly with what is around it, or nil where there is none.
   package var anomaly: (@Sendable (_ id: String) async -> JSONValue?)?
   /// `GET /tap?…`, on the admin surface: lines as they come, until the stream ends or the client

@@ -35,9 +35,10 @@ final class AlertDesk: Sendable {
       PipelineStatus.Webhook(
         name: account.name, format: account.format, isSending: account.isSending,
         sentCount: account.sentCount, refusedCount: account.refusedCount,
-        leftOutCount: account.leftOutCount, failedCount: account.failedCount,
-        queuedCount: account.queuedCount, oldestMicros: account.oldestMicros,
-        firingCount: account.firingCount, trouble: account.trouble)
+        leftOutCount: account.leftOutCount, missedCommitCount: account.missedCommitCount,
+        failedCount: account.failedCount, queuedCount: account.queuedCount,
+        oldestMicros: account.oldestMicros, firingCount: account.firingCount,
+        trouble: account.trouble)
     }
     return status
   }

@@ -44,7 +44,7 @@ struct TimeText: Sendable {
   private static func iso(_ cursor: inout TextCursor, assumesUTC: Bool) -> Int64? {
     guard let year = cursor.number(4), cursor.take("-"), let month = cursor.number(2),
       cursor.take("-"), let day = cursor.number(2), (1...12).contains(month),
-      (1...dayCount(year, month)).contains(day),
+      (1...Timestamp.dayCount(year: year, month: month)).contains(day),
       cursor.take("T") || cursor.take("t") || cursor.take(" "),
       let hour = cursor.number(2), cursor.take(":"), let minute = cursor.number(2),
       hour < 24, minute < 60
@@ -83,14 +83,6 @@ struct TimeText: Sendable {
     }
     guard hours < 24, minutes < 60 else { return nil }
     return (isWest ? -1 : 1) * (hours * 60 + minutes)
-  }
-
-  private static func dayCount(_ year: Int, _ month: Int) -> Int {
-    switch month {
-    case 4, 6, 9, 11: 30
-    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-    default: 31
-    }
   }
 }
 

@@ -65,10 +65,22 @@ struct RunCommand: AsyncParsableCommand {
     let instance = Self.instance(wiring, storage: storage, log: log, goal: goal)
     let alerts = AlertDesk(configuration, storage: storage, log: log)
     defer { alerts.finish() }
+    let catalog = CatalogKeeper(storage: storage, log: log)
+    catalog.start()
+    defer { catalog.finish() }
+    // A run that ends by itself leaves the tables as they are.
+    let maintenance =
+      goal == .run
+      ? MaintenanceDesk(
+        configuration, parquet: wiring.pipeline.parquet, storage: storage, log: log) : nil
+    defer { maintenance?.finish() }
     let reloads = ReloadQueue()
     let tables = TableWatch(options: wiring.pipeline, storage: storage)
-    var answers = StatusAnswers { alerts.complete(instance.status()).with(tables.sizes) }
+    var answers = StatusAnswers {
+      alerts.complete(instance.status()).with(tables.sizes, finality: catalog.sources)
+    }
     answers.use(tables.history)
+    if let maintenance { answers.maintenance = { maintenance.status } }
     answers.reload = { await reloads.order(patience: $0) }
     answers.tap = { TapFeed.answer(of: tap, $0) }
     let servers = try await servers(configuration, answers, log)
@@ -88,7 +100,8 @@ struct RunCommand: AsyncParsableCommand {
     let pipeline = PipelineService(instance: instance, tap: tap, notifier: notifier)
     let reload = ReloadService(
       file: config, hangUps: hangUps, queue: reloads, configuration: configuration,
-      instance: instance, http: servers.http, alerts: alerts, notifier: notifier, log: log)
+      instance: instance, http: servers.http, alerts: alerts, maintenance: maintenance,
+      notifier: notifier, log: log)
     let status = [servers.http, servers.admin].compactMap { $0.map { StatusService($0, log: log) } }
     try await Self.serve(status, pipeline, reload)
     let result = pipeline.result
@@ -315,6 +328,14 @@ enum Checked {
       complain("\(file): storage.root: \(error)")
       throw ExitCode(Exit.configuration)
     }
+  }
+
+  /// The same root, which is not made where it is not there.
+  static func rootThatIs(
+    _ configuration: Configuration, in file: String, _ access: POSIXStorage.Access
+  ) throws -> POSIXStorage {
+    let found = try storage(of: configuration, in: file, .readOnly)
+    return access == .readOnly ? found : try storage(of: configuration, in: file, access)
   }
 
   private static func read(

@@ -38,6 +38,8 @@ struct Wiring {
           try WindowPlan(
             schema: plan.schema, windows: options.windows, options: options.eventTime)
         ))
+        options.descriptions = source.columnDescriptions
+        options.partitionIdleMillis = source.eventTime.partitionIdleMicros.map { Int($0 / 1000) }
         options.flood = source.deadLetterFlood.map { FloodOptions($0) }
         sources.append(options)
       } catch {
@@ -157,7 +159,7 @@ struct Wiring {
     _ configuration: Configuration, _ sources: [SourceOptions]
   ) -> PipelineOptions {
     let storage = configuration.storage
-    return PipelineOptions(
+    var options = PipelineOptions(
       pipeline: configuration.pipeline, program: Program.name,
       configFingerprint: configuration.fingerprint, sources: sources,
       start: configuration.kafka.start == .latest ? .latest : .earliest,
@@ -170,8 +172,11 @@ struct Wiring {
         stateInputByteCount: 512 << 20, openDateCount: 64),
       parquet: ParquetWriterOptions(
         compression: Compression(storage.parquet),
-        createdBy: "downlinkd version \(Program.version) (build release)"),
+        createdBy: "downlinkd version \(Program.version) (build release)",
+        bloomFilterColumns: ["device_id"]),
       rowGroupRowCountMax: storage.parquet.rowGroupRowCount)
+    options.devicesEveryMillis = configuration.tables.devicesEveryMicros.map { Int($0 / 1000) }
+    return options
   }
 
   /// `auto` leaves half of the processors to librdkafka's threads and the writer, which need about
@@ -240,6 +245,15 @@ extension MessageMapping {
     case .none: envelope = .none
     case .confluent: envelope = .confluent
     }
+  }
+}
+
+extension Configuration.Source {
+  /// What the file says of columns, by their names.
+  fileprivate var columnDescriptions: [String: String] {
+    var described = attributes.map { ($0.name, $0.description) }
+    if case .fields(let fields) = metrics { described += fields.map { ($0.name, $0.description) } }
+    return described.reduce(into: [:]) { texts, column in texts[column.0] = column.1 }
   }
 }
 

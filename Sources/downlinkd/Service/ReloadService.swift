@@ -22,6 +22,8 @@ final class ReloadService: Service {
   /// Nil where nothing listens on a port.
   private let http: StatusServer?
   private let alerts: AlertDesk
+  /// Nil where there is none.
+  private let maintenance: MaintenanceDesk?
   private let notifier: ServiceNotifier?
   private let log: Logger
 
@@ -33,8 +35,8 @@ final class ReloadService: Service {
   ///   - configuration: what runs at first.
   init(
     file: String, hangUps: UnixSignalsSequence, queue: ReloadQueue, configuration: Configuration,
-    instance: Instance, http: StatusServer?, alerts: AlertDesk, notifier: ServiceNotifier?,
-    log: Logger
+    instance: Instance, http: StatusServer?, alerts: AlertDesk, maintenance: MaintenanceDesk?,
+    notifier: ServiceNotifier?, log: Logger
   ) {
     self.file = file
     self.hangUps = hangUps
@@ -43,6 +45,7 @@ final class ReloadService: Service {
     self.instance = instance
     self.http = http
     self.alerts = alerts
+    self.maintenance = maintenance
     self.notifier = notifier
     self.log = log
   }
@@ -92,6 +95,7 @@ final class ReloadService: Service {
     let number =
       change.changesDetectors || change.reopens ? instance.reload(reload) : nil
     if change.changesAlerts { alerts.take(configuration) }
+    if change.changesMaintenance { maintenance?.take(configuration) }
     let hasOtherTLS = http?.adopt(security) ?? false
     if hasOtherTLS { log.notice("certificates of http.tls taken over") }
     note(isAccepted: true, change.summary, configuration.fingerprint)

@@ -22,24 +22,15 @@ struct ServiceStatusLine: Sendable {
   }
 
   private var takenCount: Int64 = 0
-  private var positions: [TopicPartition: Int64] = [:]
+  private var taken = TakenRecords()
   /// Oldest first, `sampleNanos` apart.
   private var samples: [Sample] = []
 
   // MARK: - Rate
 
-  /// Takes in how far the partitions are. Positions are compared partition by partition: one that
-  /// comes, goes or repeats what the chain already has is no record taken in. A new one begins at
-  /// what is committed.
+  /// Takes in how far the partitions are.
   mutating func note(_ status: PipelineStatus, nowNanos: Int64) {
-    var now: [TopicPartition: Int64] = [:]
-    for partition in status.partitions where !partition.isReplaying {
-      guard let next = partition.nextOffset else { continue }
-      now[partition.topicPartition] = next
-      let before = positions[partition.topicPartition] ?? partition.committedOffset ?? next
-      takenCount += max(0, next - before)
-    }
-    positions = now
+    takenCount += taken.countSinceLast(status)
     if let last = samples.last, nowNanos - last.nanos < Self.sampleNanos { return }
     samples.append(Sample(nanos: nowNanos, takenCount: takenCount))
     while samples.count > 2, nowNanos - samples[1].nanos >= Self.rateNanos {

@@ -57,6 +57,9 @@ enum VerifyText {
         "table       \(table.name): version \(table.deltaVersion), "
         + "\(counted(table.files.count, "file")), \(bytes(table.files.byteCount)), "
         + "\(table.rowCount) rows"
+      if table.maintenanceCommitCount > 0 {
+        line += ", \(counted(table.maintenanceCommitCount, "commit")) of maintenance"
+      }
       if table.foreignCommitCount > 0 {
         line += ", \(counted(table.foreignCommitCount, "commit")) of other programs"
       }

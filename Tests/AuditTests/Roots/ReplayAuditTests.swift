@@ -1,5 +1,6 @@
 import Audit
 import Base
+import DeltaLog
 import Ledger
 import Storage
 import TableReading
@@ -76,6 +77,35 @@ import Testing
     let lines = try AuditedRoot(storage).audit().lines
     #expect(lines.count == 1)
     #expect(lines.first?.contains("the marks speak of 1 readings that came back, 0") == true)
+  }
+
+  /// Seed 1378 of the simulator: retention takes every date of a table, and its log begins with a
+  /// checkpoint that names no file.
+  @Test(arguments: ["readings_snapshots", "dead_letters"])
+  func `rows of which the log no longer says that they were removed are not missed`(
+    name: String
+  ) throws {
+    let storage = try Self.made()
+    _ = try LetterRoot.replay(storage).run(.init())
+    var table = TableSnapshot(storage: storage, folder: "tables/" + name, engine: "tests 1")
+    try table.follow()
+    let removed = table.files.map { $0.removal(atMillis: 1, changesRows: true) }
+    #expect(!removed.isEmpty)
+    let commit = MaintenanceCommit(
+      operation: "DELETE", atMillis: 1, basedOn: table.version, actions: removed)
+    guard case .committed(let version) = try table.commitMaintenance(commit) else {
+      Issue.record("nobody else writes")
+      return
+    }
+    #expect(try AuditedRoot(storage).audit().lines == [], "as long as the log says it")
+    _ = try table.writeCheckpoint(
+      LogCheckpointOptions(nowMillis: 1 << 40, deletedFileRetentionMillis: 1 << 41))
+    let log = "tables/\(name)/_delta_log"
+    for file in try storage.list(log) where file.hasSuffix(".json") {
+      guard let found = Int64(file.dropLast(5)), found <= version else { continue }
+      try storage.delete("\(log)/\(file)")
+    }
+    #expect(try AuditedRoot(storage).audit().lines == [], "and when it does no longer")
   }
 
   @Test func `a letter that came back twice is found`() throws {

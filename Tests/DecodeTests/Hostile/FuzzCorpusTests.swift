@@ -1,5 +1,6 @@
 import Foundation
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Decode
@@ -7,20 +8,16 @@ import Testing
 /// The corpus that the fuzzer has gathered (`Tests/Fuzz`), replayed: the wire plan and
 /// libprotobuf-c must make the same of every input, under every mapping of the fuzzer.
 @Suite struct FuzzCorpusTests {
-  private static func folder(filePath: String = #filePath) throws -> URL {
-    let set = try #require(Protobuf.findUpwards("Tests/Fuzz/fuzz.binpb", from: filePath))
-    return URL(fileURLWithPath: set).deletingLastPathComponent()
-  }
-
   private static func inputs() throws -> [(name: String, bytes: [UInt8])] {
-    let corpus = try folder().appendingPathComponent("corpus")
+    let corpus = Repository.root.appendingPathComponent("Tests/Fuzz/corpus")
     return try FileManager.default.contentsOfDirectory(atPath: corpus.path).sorted().map { name in
       (name, Array(try Data(contentsOf: corpus.appendingPathComponent(name))))
     }
   }
 
   @Test func `plan and reference agree on every input`() throws {
-    let bytes = try Data(contentsOf: Self.folder().appendingPathComponent("fuzz.binpb"))
+    let bytes = try Data(
+      contentsOf: Repository.root.appendingPathComponent("Tests/Fuzz/fuzz.binpb"))
     let catalogue = try MessageCatalogue(descriptorSet: Array(bytes), path: "fuzz.binpb")
     let inputs = try Self.inputs()
     #expect(inputs.count > 300)

@@ -1,3 +1,4 @@
+import TestSupport
 @testable import Decode
 
 /// Builds a small schema by hand, where a test wants a shape and not a compiler's work.

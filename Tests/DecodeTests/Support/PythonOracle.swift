@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 @testable import Decode
 
@@ -54,12 +55,8 @@ enum PythonOracle {
   }
 
   /// The schema that the built-in descriptor set was made from.
-  static func builtInProtoText(filePath: String = #filePath) throws -> String {
-    let file = "Sources/CTelemetryProto/telemetry.proto"
-    guard let path = Protobuf.findUpwards(file, from: filePath) else {
-      throw Failed(description: "\(file) is in no folder above \(filePath)")
-    }
-    return try String(contentsOfFile: path, encoding: .utf8)
+  static func builtInProtoText() throws -> String {
+    try Repository.text(of: "Sources/CTelemetryProto/telemetry.proto")
   }
 
   private static func json(_ oracleCase: Case) -> [String: Any] {

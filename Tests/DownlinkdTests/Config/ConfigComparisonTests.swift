@@ -41,7 +41,8 @@ import Testing
     ("root: /srv/downlink", "root: /srv/downlink, commit: {interval: 9s}", .live, 0),
     ("[b:9092]", "[c:9092]", .restart, 75),
     ("size: 1m", "size: 2m", .refused, 78),
-    ("[battery_voltage_v, cpu_temperature_c]", "[battery_voltage_v]", .refused, 78),
+    ("[battery_voltage_v, cpu_temperature_c]", "[battery_voltage_v]", .live, 0),
+    ("cpu_temperature_c]", "{name: cpu_temperature_c, field: sequence}]", .refused, 78),
     ("cpu_temperature_c]", "cpu_temperature_c, solar_power_w]", .live, 0),
   ] as [(String, String, ConfigComparison.Verdict, Int32)])
   func `the verdict is that of the gravest difference`(
@@ -57,10 +58,10 @@ import Testing
   @Test func `every difference is a line with what it takes`() throws {
     let found = try compare("shift: {}", "shift: {every: 5m}")
     #expect(found.text.hasPrefix("live      detectors[d].shift.every: 1m → 5m\n"))
-    let gone = try compare("[battery_voltage_v, cpu_temperature_c]", "[battery_voltage_v]")
-    #expect(gone.obstacles.count == 1)
-    #expect(gone.text.contains("refused   sources[snapshots].metrics: cpu_temperature_c is gone"))
-    let effects = gone.json["differences"]?.arrayValue?.compactMap { $0["effect"]?.stringValue }
+    let mixed = try compare("cpu_temperature_c]", "{name: cpu_temperature_c, field: sequence}]")
+    #expect(mixed.obstacles.count == 1)
+    #expect(mixed.text.contains("refused   sources[snapshots].metrics: cpu_temperature_c was "))
+    let effects = mixed.json["differences"]?.arrayValue?.compactMap { $0["effect"]?.stringValue }
     #expect(effects == ["session"])
   }
 }

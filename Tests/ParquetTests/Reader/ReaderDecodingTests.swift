@@ -30,7 +30,7 @@ import Testing
   @Test func `runs that contradict their page are refused`() {
     let cases: [(String, [UInt8], width: Int, count: Int)] = [
       ("too many", [0x12, 1], 1, 8), ("none", [0x00, 1], 1, 8), ("too few", [0x0E, 1], 1, 8),
-      ("a group too many", [0x05, 1, 1], 1, 8), ("cut", [0x03, 1], 2, 8),
+      ("cut", [0x03, 1], 2, 8),
       ("huge", [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 1], 32, 8),
       ("endless", Array(repeating: 0xFF, count: 12), 1, 8), ("wide", [0x10, 1], 33, 8),
       ("bound", [0x10, 9], 4, 8),

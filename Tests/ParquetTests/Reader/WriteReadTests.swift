@@ -155,7 +155,7 @@ import Testing
     let footer = try ParquetFile(bytes: table.file()).footer
     #expect(footer.rowCount == 0 && footer.rowGroups.isEmpty && footer.filePosition == 4)
     #expect(footer.schema.columns == table.columns.map(\.column))
-    #expect(footer.columnSummaries.map(\.nullCount) == [0, 0])
+    #expect(footer.columnSummaries?.map(\.nullCount) == [0, 0])
   }
 
   @Test func `a constant costs no memory a row`() throws {

@@ -41,7 +41,8 @@ import Testing
     func goOn(with bytes: [UInt8]) throws(StateError) -> Bool {
       let storage = MemoryStorage()
       let path = FileNames.state(
-        pipeline: "fleet", commitID: CommitID(incarnation: "i", counter: 1), key: key)
+        pipeline: "fleet", baseVersion: 0, commitID: CommitID(incarnation: "i", counter: 1),
+        key: key)
       let reference = StateReference(
         path: path, cut: cut, byteCount: Int64(bytes.count), checksum: XXHash64.hash(bytes))
       guard (try? storage.putIfAbsent(path, bytes)) != nil else { return false }
@@ -84,7 +85,7 @@ import Testing
       do throws(StateError) {
         _ = try one.goOn(with: mutate(one.snapshot, &random))
       } catch {
-        #expect(error.reason.contains("_state/fleet-i-1-\(one.key.topic)-0-"), "\(trail)")
+        #expect(error.reason.contains("_state/fleet-v0-i-1-\(one.key.topic)-0-"), "\(trail)")
       }
     }
   }
@@ -126,7 +127,8 @@ import Testing
     let storage = MemoryStorage()
     let bytes = cases[0].snapshot
     let path = FileNames.state(
-      pipeline: "fleet", commitID: CommitID(incarnation: "i", counter: 1), key: cases[0].key)
+      pipeline: "fleet", baseVersion: 0, commitID: CommitID(incarnation: "i", counter: 1),
+      key: cases[0].key)
     _ = try storage.putIfAbsent(path, bytes)
     func reason(cut: Int64, key: PartitionKey, source: SourceOptions) -> String? {
       let reference = StateReference(

@@ -115,10 +115,14 @@ import Testing
     var more = few
     more.sources[0] = try TestSources.wide(metrics: ["battery_current_a", "battery_voltage_v"])
     more.configFingerprint = "more"
-    var none = few
-    none.sources[0] = try TestSources.wide(metrics: ["battery_current_a"])
+    var gone = few
+    gone.sources[0] = try TestSources.wide(metrics: ["battery_current_a"])
+    var mixed = few
+    mixed.sources[0] = try TestSources.wide(
+      metrics: ["battery_voltage_v"], types: ["battery_voltage_v": "sequence"])
     #expect(running.instance.obstacles(to: more) == [])
-    #expect(running.instance.obstacles(to: none).count == 1)
+    #expect(running.instance.obstacles(to: gone) == [])
+    #expect(running.instance.obstacles(to: mixed).contains { $0.contains("keeps its type") })
     running.instance.reload(
       PipelineReload(detectors: [[], []], configFingerprint: "more", reopening: more))
     let status = try running.status("opened again") {

@@ -98,7 +98,7 @@ final class PartitionHarness {
   func stateFile(_ storage: any Storage, id: CommitID) throws(StorageError) -> StateFile {
     var writer = ByteWriter()
     partition.encodeState(into: &writer)
-    let path = FileNames.state(pipeline: "fleet", commitID: id, key: partition.key)
+    let path = FileNames.state(pipeline: "fleet", baseVersion: 0, commitID: id, key: partition.key)
     let file = try storage.create(path)
     try file.append(writer.bytes)
     return StateFile(

@@ -1,13 +1,10 @@
 import Base
 import Foundation
 import Storage
+import TestSupport
 
 /// Folders on disk that other people's readers can open, removed at the end.
 final class TableFolder: Sendable {
-  struct Failure: Error, CustomStringConvertible {
-    let description: String
-  }
-
   let path: String
 
   init() throws {
@@ -34,19 +31,7 @@ final class TableFolder: Sendable {
   static func read(
     _ arguments: [String], with script: String = "pipeline_tables.py"
   ) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: try interpreter())
-    process.arguments = [packageFolder("Tests") + "/Tests/Python/" + script] + arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let output = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    let text = String(decoding: output, as: UTF8.self)
-    guard process.terminationStatus == 0 else {
-      throw Failure(description: "\(script): \(text.prefix(3000))")
-    }
-    return text
+    String(decoding: try Python.output(of: script, arguments), as: UTF8.self)
   }
 
   /// The rows of a root in canonical JSON, members sorted by name.
@@ -54,26 +39,5 @@ final class TableFolder: Sendable {
     try read(["rows", root]).split(separator: "\n").map {
       try JSONValue(parsing: String($0)).text
     }
-  }
-
-  private static func interpreter() throws -> String {
-    let environment = ProcessInfo.processInfo.environment["DOWNLINK_PYTHON"]
-    let path = environment ?? packageFolder(".venv") + "/.venv/bin/python"
-    guard FileManager.default.isExecutableFile(atPath: path) else {
-      throw Failure(description: "no Python at \(path): run make setup")
-    }
-    return path
-  }
-
-  /// The nearest folder above this file that holds `name`.
-  private static func packageFolder(_ name: String) -> String {
-    var folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    while folder.path != "/" {
-      if FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path) {
-        return folder.path
-      }
-      folder.deleteLastPathComponent()
-    }
-    return "."
   }
 }

@@ -40,11 +40,14 @@ enum TestSources {
   /// - Parameters:
   ///   - metrics: fields, or names of columns; nil for all.
   ///   - types: the field of a column that is not called like it.
+  ///   - attributes: fields; nil for region and firmware.
   static func wide(
     windows: [WindowDefinition] = [tenSeconds, sliding], topics: [String] = ["telemetry"],
-    detectors: [DetectorDefinition] = [], metrics: [String]? = nil, types: [String: String] = [:]
+    detectors: [DetectorDefinition] = [], metrics: [String]? = nil, types: [String: String] = [:],
+    attributes: [String]? = nil
   ) throws -> SourceOptions {
     var mapping = wideMapping
+    if let attributes { mapping.attributes = attributes.map { .init(field: $0) } }
     if let metrics {
       mapping.metrics = .list(metrics.map { .init(field: types[$0] ?? $0, name: $0) })
     }
@@ -62,9 +65,13 @@ enum TestSources {
     return source
   }
 
-  static func narrow(detectors: [DetectorDefinition] = []) throws -> SourceOptions {
-    SourceOptions(
-      topics: ["samples"], plan: try DecodePlan(narrowMapping), windows: [tenSeconds],
+  static func narrow(
+    detectors: [DetectorDefinition] = [], attributes: [String]? = nil
+  ) throws -> SourceOptions {
+    var mapping = narrowMapping
+    if let attributes { mapping.attributes = attributes.map { .init(field: $0) } }
+    return SourceOptions(
+      topics: ["samples"], plan: try DecodePlan(mapping), windows: [tenSeconds],
       eventTime: eventTime, detectors: detectors)
   }
 
@@ -125,13 +132,13 @@ struct TestRecord: Sendable {
   /// Samples of one device: (seconds into the test, metric, value).
   static func narrow(
     _ device: String, _ samples: [(second: Double, metric: String?, value: Double?)],
-    model: String? = "m1"
+    model: String? = "m1", region: String? = "us"
   ) -> TestRecord {
     let start = TestSources.startMillis * 1000
     var writer = ByteWriter()
     TelemetryEncoder.append(
       TelemetryBatchMessage(
-        deviceID: device, region: "us", model: model,
+        deviceID: device, region: region, model: model,
         samples: samples.map { sample in
           .init(
             timeUnixMicros: UInt64(start + Int64(sample.second * 1_000_000)),

@@ -8,6 +8,8 @@ final class TestStorage: Storage {
   private struct Diary: Sendable {
     var operations: [String] = []
     var lastCount = Int.max
+    /// What somebody else does right before an operation, once.
+    var meddling: (operation: String, action: @Sendable () -> Void)?
   }
 
   let memory: MemoryStorage
@@ -20,7 +22,20 @@ final class TestStorage: Storage {
   /// Lets `count` more operations happen, and none after them.
   func die(after count: Int) { diary.update { $0.lastCount = $0.operations.count + count } }
 
+  /// Has somebody else act right before the next operation whose entry in the diary begins so.
+  func meddle(before operation: String, _ action: @escaping @Sendable () -> Void) {
+    diary.update { $0.meddling = (operation, action) }
+  }
+
   private func note(_ operation: StorageOperation, _ path: String) throws(StorageError) {
+    let meddling = diary.update { diary -> (@Sendable () -> Void)? in
+      guard let meddling = diary.meddling,
+        "\(operation.rawValue) \(path)".hasPrefix(meddling.operation)
+      else { return nil }
+      diary.meddling = nil
+      return meddling.action
+    }
+    meddling?()
     let isAlive = diary.update { diary in
       if diary.operations.count >= diary.lastCount { return false }
       diary.operations.append("\(operation.rawValue) \(path)")
@@ -52,6 +67,11 @@ final class TestStorage: Storage {
   func putIfAbsent(_ path: String, _ bytes: [UInt8]) throws(StorageError) -> PutOutcome {
     try note(.put, path)
     return try memory.putIfAbsent(path, bytes)
+  }
+
+  func replace(_ path: String, _ bytes: [UInt8]) throws(StorageError) {
+    try note(.replace, path)
+    try memory.replace(path, bytes)
   }
 
   func create(_ path: String) throws(StorageError) -> any StorageFile {

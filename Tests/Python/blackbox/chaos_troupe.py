@@ -66,7 +66,11 @@ class Troupe:
         self.disk = SmallDisk(scenario) if os.geteuid() == 0 else None
         self.root = (self.disk.path if self.disk else scenario.folder) / "data"
         self.broker = EmbeddedBroker(scenario, PARTITIONS, BROKERS)
-        sections = {**fleet.fleet_sections(), "detectors": fleet.DETECTORS}
+        # The points of the table devices are met as often as the others.
+        sections = {
+            **fleet.fleet_sections(), "detectors": fleet.DETECTORS,
+            "tables": {"devices": {"every": "1s"}},
+        }  # fmt: skip
         config = harness.base_config(self.broker.address, self.root, **sections)
         config["kafka"]["group"] = GROUP
         config["kafka"]["properties"] |= group_log.PROPERTIES

@@ -31,6 +31,7 @@ TABLES = [
     "anomalies",
     "dead_letter_replays",
     "dead_letters",
+    "devices",
     "gaps",
     "readings_satellites",
     "windows",

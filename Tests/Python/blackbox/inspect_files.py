@@ -61,10 +61,36 @@ def bound(value):
     return value.decode() if isinstance(value, bytes) else value
 
 
+def pages(path, number, chunk, column, where):
+    """What is said of a chunk's pages and indexes; pyarrow knows a dictionary by reading it."""
+    require((chunk["column_index_bytes"] is not None) == column.has_column_index, where)
+    require((chunk["offset_index_bytes"] is not None) == column.has_offset_index, where)
+    if column.num_values:
+        each = column.total_compressed_size / column.num_values
+        require(abs(chunk["bytes_per_value"] - each) < 1e-6 * each, where)
+    found = chunk["pages"]
+    require(found["fault"] is None, where)
+    require((found["dictionary_entries"] is not None) == column.has_dictionary_page, where)
+    require(sum(found["encodings"].values()) == found["data"], where)
+    require(column.num_values == 0 or found["data"] > 0, where)
+    known = {"RLE_DICTIONARY", "PLAIN_DICTIONARY"}
+    require(known.isdisjoint(found["encodings"]) or found["dictionary_entries"] is not None, where)
+    name = column.path_in_schema
+    is_flat_text = column.physical_type == "BYTE_ARRAY" and "." not in name
+    if is_flat_text and known.issuperset(found["encodings"]) and found["data"]:
+        group = pq.ParquetFile(path, read_dictionary=[name]).read_row_group(number, columns=[name])
+        entries = [len(part.dictionary) for part in group.column(0).chunks]
+        # pyarrow counts words. Ours may have one twice, where two partitions' rows share a file.
+        require(max(entries) <= found["dictionary_entries"], f"{where}: {entries}")
+
+
 def parquet(path):
     """Compares a file with pyarrow's metadata of it."""
     shown = inspect_json("parquet", path)
     metadata = pq.read_metadata(path)
+    keys = metadata.metadata or {}
+    require({entry["key"]: entry["bytes"] for entry in shown["metadata"]}
+            == {key.decode(): len(value) for key, value in keys.items()}, f"{path}: metadata")
     require(shown["rows"] == metadata.num_rows, f"{path}: rows")
     require(shown["created_by"] == metadata.created_by, f"{path}: created_by")
     require(shown["bytes"] == Path(path).stat().st_size, f"{path}: bytes")
@@ -76,6 +102,11 @@ def parquet(path):
     )
     for number, group in enumerate(shown["row_groups"]):
         other = metadata.row_group(number)
+        sorting = [(sort.column_index, sort.descending) for sort in other.sorting_columns]
+        require(
+            [(sort["column"], sort["descending"]) for sort in group["sorting"]] == sorting,
+            f"{path}: sorting of group {number}",
+        )
         require(group["rows"] == other.num_rows, f"{path}: rows of group {number}")
         require(group["uncompressed_bytes"] == other.total_byte_size, f"{path}: group {number}")
         for index, chunk in enumerate(group["columns"]):
@@ -90,6 +121,7 @@ def parquet(path):
             require(chunk["uncompressed_bytes"] == column.total_uncompressed_size, where)
             require(chunk["values"] == column.num_values, where)
             require(chunk["dictionary"] == column.has_dictionary_page, where)
+            pages(path, number, chunk, column, where)
             statistics = column.statistics
             if statistics is None or not statistics.has_min_max:
                 continue
@@ -120,6 +152,7 @@ def foreign_files(folder):
         {"compression": "none", "data_page_version": "2.0", "use_dictionary": False},
         {"compression": "zstd", "write_statistics": False, "version": "1.0"},
         {"sorting_columns": [pq.SortingColumn(0)]},
+        {"write_page_index": True, "data_page_size": 500, "dictionary_pagesize_limit": 100},
     ]):  # fmt: skip
         path = folder / f"foreign-{number}.parquet"
         pq.write_table(table, path, **options)

@@ -132,13 +132,15 @@ def judge(address):
     return sum(len(family.samples) for family in families.values())
 
 
-def series_bound(config, partitions, brokers):
+def series_bound(config, status):
     """As docs/METRICS.md has it, "How many series"."""
+    partitions = sum(PARTITIONS.values())
+    brokers, tables = len(status["brokers"]), len(status["tables"])
     pairs = len(config["sources"]) * len(config["detectors"])
     webhooks = len(config.get("alerts", {}).get("webhooks", []))
     return (
         250 + 13 * partitions + 2 * brokers + 10 * len(config["sources"]) + 8 * pairs
-        + 8 * webhooks
+        + 8 * webhooks + 20 * tables
     )  # fmt: skip
 
 
@@ -238,7 +240,7 @@ def in_good_order(scenario, prometheus, daemon, config):
             require(rule["health"] == "ok", f"{rule['name']}: {rule.get('lastError')}")
     samples = judge(daemon.events("starting")[0]["http"])
     scraped = prometheus.query('scrape_samples_scraped{job="downlink"}')
-    bound = series_bound(config, sum(PARTITIONS.values()), len(status["brokers"]))
+    bound = series_bound(config, status)
     require(samples <= bound, f"{samples} series are more than the bound of {bound}")
     require(abs(scraped[()] - samples) < 20, f"{scraped} scraped, {samples} read")
     scenario.note(f"in good order: {samples} series of at most {bound}; {len(pairs)} figures agree")
@@ -275,7 +277,7 @@ def in_trouble(scenario, prometheus, daemon, config, away, brokers):
     samples = judge(daemon.events("starting")[0]["http"])
     status = status_of(daemon)
     require(status["alerts"][0]["queued"] > 0 and status["alerts"][0]["trouble"], "no trouble")
-    bound = series_bound(config, sum(PARTITIONS.values()), len(status["brokers"]))
+    bound = series_bound(config, status)
     require(samples <= bound, f"{samples} series are more than the bound of {bound}")
     scenario.note(f"in trouble: {sorted(prometheus.firing())}; {samples} series of at most {bound}")
     code = daemon.stop(40)

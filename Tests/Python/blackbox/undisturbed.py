@@ -11,10 +11,14 @@ from delta_tables import Table
 from harness import require
 
 
-def compare_with_undisturbed(scenario, root, config):
-    """`config` is the path of the disturbed run's; all its tables are compared."""
+def compare_with_undisturbed(scenario, root, config, without=(), where=None):
+    """`config` is the path of the disturbed run's; all its tables are compared. The other run has
+    its sections but for those of `without`. `where` maps a table to the condition that rows must
+    meet to be compared."""
     disturbed = json.loads(config.read_text(encoding="utf-8"))
     fresh = copy.deepcopy(disturbed)
+    for section in without:
+        fresh.pop(section, None)
     undisturbed = scenario.folder / "undisturbed"
     fresh["storage"]["root"] = str(undisturbed)
     fresh["kafka"]["group"] = "undisturbed"
@@ -23,10 +27,11 @@ def compare_with_undisturbed(scenario, root, config):
     sources = [source["name"] for source in disturbed["sources"]]
     names = [f"readings_{source}" for source in sources]
     for name in [*names, "windows", "dead_letters", "anomalies"]:
-        compare(scenario, name, root, undisturbed)
+        compare(scenario, name, root, undisturbed, (where or {}).get(name, "true"))
+    return undisturbed
 
 
-def compare(scenario, name, disturbed, undisturbed):
+def compare(scenario, name, disturbed, undisturbed, condition="true"):
     """Both roots hold the same rows of that table, ids included."""
     connection = duckdb.connect()
     for root, view in ((disturbed, "disturbed"), (undisturbed, "undisturbed")):
@@ -40,7 +45,10 @@ def compare(scenario, name, disturbed, undisturbed):
     )
     counts = []
     for left, right in (("disturbed", "undisturbed"), ("undisturbed", "disturbed")):
-        query = f"SELECT {columns} FROM {left} EXCEPT ALL SELECT {columns} FROM {right}"
+        query = (
+            f"SELECT {columns} FROM {left} WHERE {condition} "
+            f"EXCEPT ALL SELECT {columns} FROM {right} WHERE {condition}"
+        )
         counts.append(connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0])
     rows = connection.execute("SELECT count(*) FROM disturbed").fetchone()[0]
     scenario.note(f"{name}: {rows} rows, {counts[0]} and {counts[1]} on one side only")

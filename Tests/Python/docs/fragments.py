@@ -18,7 +18,7 @@ from harness import binary, require
 # The keys of a configuration: a block with others is somebody else's file.
 SECTIONS = {
     "pipeline", "lanes", "kafka", "schema_registry", "sources", "event_time", "windows",
-    "detectors", "storage", "memory", "http", "log", "admin", "alerts",
+    "detectors", "storage", "tables", "maintenance", "memory", "http", "log", "admin", "alerts",
 }  # fmt: skip
 
 

@@ -35,6 +35,33 @@ import Testing
     #expect(failureCount > 30)
   }
 
+  /// The last one that was replaced without an error, or a later one; and never a part of one.
+  @Test(arguments: 0..<100)
+  func `a replaced file is one of those that were put, whole, after every crash`(seed: Int) throws {
+    let fixture = DiskFixture(seed: seed)
+    var sure: UInt8 = 0
+    var last: UInt8 = 0
+    var storage = try fixture.open()
+    try storage.replace("a/hint", [UInt8](repeating: 0, count: 100))
+    for process in 2...6 {
+      fixture.set { $0.inputOutputErrorOneIn = 20 }
+      fixture.disk.arm(process: process - 1, afterCalls: 2 + seed % 17) { _ in }
+      for _ in 0..<4 {
+        last += 1
+        if (try? storage.replace("a/hint", [UInt8](repeating: last, count: 100))) != nil {
+          sure = last
+        }
+      }
+      fixture.set()
+      fixture.disk.kill(process: process - 1)
+      if seed % 2 == 0 { fixture.disk.crashMachine() }
+      let found = try #require(fixture.read("a/hint"))
+      #expect(found.count == 100 && Set(found).count == 1, "seed \(seed)")
+      #expect((sure...last).contains(found[0]), "seed \(seed): \(found[0]) of \(sure)...\(last)")
+      storage = try fixture.open(process: process)
+    }
+  }
+
   /// The promise the ledger rests on, under everything at once.
   @Test(arguments: 0..<100)
   func `what putIfAbsent called stored survives every crash, whole`(seed: Int) throws {

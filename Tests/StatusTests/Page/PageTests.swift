@@ -1,4 +1,5 @@
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Pipeline
@@ -71,9 +72,9 @@ import Testing
     for (text, digest) in [
       (PageStyle.text, PageStyle.digest), (PageScript.text, PageScript.digest),
     ] {
-      let sum = try Tool.run("/usr/bin/env", ["sha256sum"], input: Array(text.utf8))
-      let hex = sum.output.prefix(64)
-      #expect(sum.code == 0 && hex.count == 64, "\(sum.output)")
+      let sum = try Program.run("/usr/bin/env", ["sha256sum"], input: Array(text.utf8))
+      let hex = sum.text.prefix(64)
+      #expect(sum.code == 0 && hex.count == 64, "\(sum.text)")
       let bytes = stride(from: 0, to: 64, by: 2).compactMap { place in
         UInt8(hex.dropFirst(place).prefix(2), radix: 16)
       }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// Certificates made by openssl in a folder: an authority, and what it vouches for.
 struct Certificates: Sendable {
@@ -42,19 +43,19 @@ struct Certificates: Sendable {
   }
 
   private static func openssl(_ arguments: [String]) throws {
-    let (code, output) = try Tool.run("/usr/bin/openssl", arguments, input: [])
-    guard code == 0 else { throw Failure(output: output) }
+    let outcome = try Program.run("/usr/bin/openssl", arguments, input: [], errorsToo: true)
+    guard outcome.code == 0 else { throw Failure(output: outcome.text) }
   }
 }
 
 /// curl, which is nobody of ours: the answer's code, and what it printed.
 func curl(_ arguments: [String]) async throws -> (code: Int, output: String) {
   try await onThread {
-    let (exit, output) = try Tool.run(
+    let outcome = try Program.run(
       "/usr/bin/curl",
       ["--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code}"] + arguments,
-      input: [])
-    let code = output.split(separator: "\n").last.flatMap { Int($0) } ?? 0
-    return (exit == 0 ? code : -Int(exit), output)
+      input: [], errorsToo: true)
+    let code = outcome.text.split(separator: "\n").last.flatMap { Int($0) } ?? 0
+    return (outcome.code == 0 ? code : -Int(outcome.code), outcome.text)
   }
 }

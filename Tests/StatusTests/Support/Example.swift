@@ -1,3 +1,4 @@
+import Maintenance
 import Metrics
 import Telemetry
 
@@ -77,13 +78,13 @@ enum Example {
     status.webhooks = [
       .init(
         name: "pager", format: "alertmanager", isSending: true, sentCount: 12, refusedCount: 1,
-        leftOutCount: 2, failedCount: 3, queuedCount: 4,
+        leftOutCount: 2, missedCommitCount: 7, failedCount: 3, queuedCount: 4,
         oldestMicros: status.nowMicros - 5_000_000, firingCount: 6,
         trouble: "alerts wait: it answered 503: \"busy\""),
       .init(
         name: "standby", format: "webhook", isSending: false, sentCount: 0, refusedCount: 0,
-        leftOutCount: 0, failedCount: 0, queuedCount: 0, oldestMicros: nil, firingCount: 0,
-        trouble: nil),
+        leftOutCount: 0, missedCommitCount: 0, failedCount: 0, queuedCount: 0, oldestMicros: nil,
+        firingCount: 0, trouble: nil),
     ]
     status.schemaRegistry = .init(url: "http://schemas:8081")
     status.schemaRegistry?.answeredCount = 3
@@ -101,6 +102,12 @@ enum Example {
     tables[0].fileCount = 100
     tables[0].byteCount = 5_000_000
     tables[0].rowCount = 4000
+    tables[0].finality = [
+      .init(
+        source: "buses", completeThrough: now - second(90),
+        finalThrough: now - second(3600), finalThroughOfAll: now - second(7200),
+        sleepingBehindCount: 2, ledgerVersion: 40)
+    ]
     tables[1].trouble = "it is gone"
     return tables
   }
@@ -183,7 +190,28 @@ enum Example {
   static func view(_ status: PipelineStatus) -> StatusView {
     StatusView(
       status, process, .init(open: 2, accepted: 31, evicted: 1, silenced: 4, flooded: 0),
-      history: history())
+      history: history(), maintenance: maintenance())
+  }
+
+  /// Two tables in good hands, and a root with a budget.
+  static func maintenance() -> MaintenanceStatus {
+    var status = MaintenanceStatus()
+    status.role = .active
+    status.passCount = 7
+    status.lastPassMicros = now - second(20)
+    status.lastPassMillis = 1250
+    status.root.use = StorageUse(
+      usedByteCount: 800, liveByteCount: 600, removedByteCount: 100, freeByteCount: 5000,
+      budgetByteCount: 1000, warningByteCount: 900, growthPerDay: 100)
+    var readings = TableStatus(name: "readings_buses")
+    readings.version = 1200
+    readings.checkpointVersion = 1100
+    readings.smallFileCount = 12
+    readings.tombstoneByteCount = 100
+    readings.expiredFileCount = 3
+    readings.orphanCount = 1
+    status.tables = [readings, TableStatus(name: "windows")]
+    return status
   }
 
   /// Two minutes of a pipeline whose lag is `lag(seconds ago)`; a dead letter a minute ago.

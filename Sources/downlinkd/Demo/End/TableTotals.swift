@@ -9,6 +9,32 @@ struct TableTotals: Equatable, Sendable {
     var fileCount = 0
     var byteCount = 0
     var versionCount = 0
+    /// Rows and bytes of what it consists of, by path.
+    private var live: [String: File] = [:]
+
+    private struct File: Equatable, Sendable {
+      var rowCount: Int
+      var byteCount: Int
+    }
+
+    init(name: String) { self.name = name }
+
+    fileprivate mutating func put(_ path: String, rowCount: Int, byteCount: Int) {
+      remove(path)
+      live[path] = File(rowCount: rowCount, byteCount: byteCount)
+      count(rowCount, byteCount, 1)
+    }
+
+    fileprivate mutating func remove(_ path: String) {
+      guard let file = live.removeValue(forKey: path) else { return }
+      count(file.rowCount, file.byteCount, -1)
+    }
+
+    private mutating func count(_ rows: Int, _ bytes: Int, _ sign: Int) {
+      fileCount += sign
+      rowCount += sign * rows
+      byteCount += sign * bytes
+    }
   }
 
   /// By name.
@@ -42,13 +68,15 @@ extension TableTotals.Table {
   /// Takes in one commit: lines of JSON, an action each.
   mutating func add(commit bytes: [UInt8]) {
     versionCount += 1
-    for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      guard let action = try? JSONValue(parsing: line), let add = action["add"] else { continue }
-      fileCount += 1
-      byteCount += Int(add["size"]?.int64Value ?? 0)
-      guard let text = add["stats"]?.stringValue, let stats = try? JSONValue(parsing: text)
-      else { continue }
-      rowCount += Int(stats["numRecords"]?.int64Value ?? 0)
+    let actions = bytes.split(separator: UInt8(ascii: "\n")).compactMap {
+      try? JSONValue(parsing: $0)
+    }
+    for path in actions.compactMap({ $0["remove"]?["path"]?.stringValue }) { remove(path) }
+    for add in actions.compactMap({ $0["add"] }) {
+      let stats = add["stats"]?.stringValue.flatMap { try? JSONValue(parsing: $0) }
+      put(
+        add["path"]?.stringValue ?? "", rowCount: Int(stats?["numRecords"]?.int64Value ?? 0),
+        byteCount: Int(add["size"]?.int64Value ?? 0))
     }
   }
 }
