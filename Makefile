@@ -21,12 +21,13 @@ export DOWNLINK_PYTHON := $(PYTHON)
 # The checkout stays as it is: no __pycache__ beside the sources.
 export PYTHONDONTWRITEBYTECODE := 1
 
-# What the build links, and what the tests run besides. pkg-config: SwiftPM finds libraries by it.
+# What the build links, and what the tests run besides. pkg-config: SwiftPM finds libraries by it;
+# libprotobuf-dev: the schemas of Google's that protoc only recommends.
 BUILD_PACKAGES := \
   librdkafka-dev libprotobuf-c-dev libsystemd-dev libzstd-dev liblz4-dev libsnappy-dev \
   libcurl4-openssl-dev libcrypt-dev pkg-config
-TEST_PACKAGES := openssl curl protobuf-compiler protobuf-c-compiler python3-venv zstd prometheus \
-  prometheus-alertmanager systemd chromium default-jre-headless
+TEST_PACKAGES := openssl curl protobuf-compiler libprotobuf-dev protobuf-c-compiler python3-venv zstd \
+  prometheus prometheus-alertmanager systemd chromium default-jre-headless
 
 # What makes and judges the Debian package, and boots machines that install it.
 PACKAGE_PACKAGES := dpkg-dev binutils python3-minimal
