@@ -67,13 +67,16 @@ extension DeltaTable {
       version > 0
         || actions.contains { $0["metaData"] != nil } && actions.contains { $0["protocol"] != nil },
       "a table begins with its protocol and its metaData")
-    do {
-      return try storage.putIfAbsent(commitPath(version), Self.lines(actions)) == .stored
+    do throws(StorageError) {
+      guard try storage.putIfAbsent(commitPath(version), Self.lines(actions)) == .stored else {
+        return false
+      }
     } catch {
       // After a failed sync nobody knows what is on the disk; the process ends.
       if error.kind != .syncFailed, try exists(version) { return false }
       throw .storage(error, table: table)
     }
+    return try !withdrawIfCleanedUp(version)
   }
 
   /// The index after the last entry that may share a commit with the one at `start`.

@@ -85,9 +85,13 @@ package struct DeltaTable: Sendable {
   ///
   /// A number may also be free because its commit was cleaned up: a commit put into such a hole
   /// below a log checkpoint would be lost without a word, so that is an error. Cleaning goes from
-  /// old to new and spares the newest, hence while `version` is there, no later one was cleaned up.
+  /// old to new and spares the newest, hence while `version` and the one before it are there, no
+  /// later one was cleaned up. `version` alone may be what somebody left in such a hole.
   func isEnd(_ version: Int64) throws(DeltaError) -> Bool {
-    if version >= 0, try exists(version) { return true }
+    if version >= 0, try exists(version) {
+      if version == 0 { return true }
+      if try exists(version - 1) { return true }
+    }
     let newest = try newestListedVersion()
     if newest == version { return true }
     if newest < version {
@@ -95,6 +99,22 @@ package struct DeltaTable: Sendable {
     }
     if try exists(version + 1) { return false }
     throw .logTruncated(table: table, bookmark: version, newest: newest)
+  }
+
+  /// Whether a commit of ours that was just put is where nobody reads: while its writer was held
+  /// up, others committed, wrote a log checkpoint and cleaned up behind it, this number too. Then
+  /// it is taken away again. Who was in time and meets such a checkpoint right after is treated the
+  /// same: what the checkpoint says of the commit is said without its file.
+  ///
+  /// Cost: one look where the commit before is still there.
+  func withdrawIfCleanedUp(_ version: Int64) throws(DeltaError) -> Bool {
+    guard version > 0, try !exists(version - 1) else { return false }
+    guard let newest = try newestCheckpoint(), newest.version > version else { return false }
+    try onStorage { () throws(StorageError) in
+      try storage.delete(commitPath(version))
+      try storage.syncFolder(logFolder)
+    }
+    return true
   }
 
   func exists(_ version: Int64) throws(DeltaError) -> Bool {

@@ -61,7 +61,8 @@ struct LogCheckpointReader {
 
   // MARK: - Columns
 
-  /// A column of one row group; one that the file lacks has no values.
+  /// A column of one row group; one that the file lacks has no values. One that is there and cannot
+  /// be read is an error: without their deletion times all tombstones would be old.
   private func column(
     _ path: [String], _ file: NestedParquetFile, _ rowGroup: Int
   ) throws(DeltaError) -> CheckpointColumn {
@@ -172,12 +173,16 @@ struct LogCheckpointReader {
   // MARK: - Files
 
   /// Gives a table's snapshot every file of the checkpoint, row group by row group.
+  ///
+  /// Tombstones first, from every part: a path stands in both where the tombstone is of a deletion
+  /// vector that was undone (PROTOCOL.md, "Action Reconciliation", tells files apart by path and
+  /// vector), and then the file is live.
   func readFiles(into snapshot: inout TableSnapshot) throws(DeltaError) {
     for file in parts {
-      for group in file.rowGroupRowCounts.indices {
-        try readAdds(file, group, into: &snapshot)
-        try readRemoves(file, group, into: &snapshot)
-      }
+      for group in file.rowGroupRowCounts.indices { try readRemoves(file, group, into: &snapshot) }
+    }
+    for file in parts {
+      for group in file.rowGroupRowCounts.indices { try readAdds(file, group, into: &snapshot) }
     }
   }
 

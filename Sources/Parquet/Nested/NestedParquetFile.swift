@@ -47,10 +47,11 @@ package struct NestedParquetFile {
     keyValueMetadata = footer.keyValueMetadata
   }
 
-  /// Whether there is a node at `path`, a field at the top or one below groups, and it can be read.
+  /// Whether there is a node with columns at `path`, a field at the top or one below groups. It may
+  /// still be one that cannot be read.
   package func has(_ path: [String]) -> Bool {
     guard let node = try? node(at: path) else { return false }
-    return node.leaves.allSatisfy { footer.schema.leaves[$0].column != nil } && !node.leaves.isEmpty
+    return !node.leaves.isEmpty
   }
 
   /// Reads the node at `path`, from the top through groups, with everything below it; of one row

@@ -79,6 +79,36 @@ import Testing
     return bytes
   }
 
+  /// As Spark's RESTORE leaves it: a file got a deletion vector, and then was as before again.
+  @Test(arguments: [1 << 16, 1])
+  func `a file that is also the tombstone of a deletion vector is live`(rowGroup: Int) throws {
+    var bookmark = TableBookmark.empty
+    for version in 0..<4 as Range<Int64> {
+      bookmark = try smallTable(storage.memory).apply(
+        [entry(version)], ledgerEnd: 99, after: bookmark).bookmark
+    }
+    var table = TableSnapshot(storage: storage, folder: tableFolder, engine: "Spark")
+    try table.follow()
+    for version in [1, 2] as [Int64] {
+      _ = table.removed.insert(
+        FileRecord(
+          path: Array(path(version).utf8), partition: -1, size: 1, timestamp: 1_790_000_099_000,
+          version: 3, statistics: nil, tags: nil))
+    }
+    var options = LogCheckpointOptions(
+      nowMillis: 1_790_000_100_000, deletedFileRetentionMillis: 3_600_000)
+    options.rowGroupRowCountMax = rowGroup
+    let written = try #require(try table.writeCheckpoint(options))
+    #expect(written.addCount == 4 && written.tombstoneCount == 2)
+    for name in try storage.list("\(tableFolder)/_delta_log") where name.hasSuffix(".json") {
+      try storage.delete(logPath(name))
+    }
+    var again = TableSnapshot(storage: storage, folder: tableFolder, engine: "downlink 1")
+    try again.follow()
+    #expect(again.fileCount == 4 && again.tombstoneCount == 0)
+    #expect(again.byteCount == 4)
+  }
+
   /// A trap ends the whole run: the last seed printed is of the batch that did it.
   @Test(arguments: 0..<6)
   func `a damaged log checkpoint is an error or a table, never a trap`(batch: Int) throws {

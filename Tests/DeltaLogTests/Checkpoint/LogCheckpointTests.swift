@@ -179,6 +179,63 @@ import Testing
 
   // MARK: - Going on behind a clean-up
 
+  /// What another engine does while one of our puts hangs: three commits, a log checkpoint, and all
+  /// before it is cleaned up, the number of our put as well.
+  private func overtake(_ version: Int) throws {
+    let memory = RivalStorage(storage.memory)
+    for next in version..<version + 3 { try putForeign(memory, next, [add("foreign\(next)")]) }
+    var table = TableSnapshot(storage: memory, folder: tableFolder, engine: "Spark")
+    try table.follow()
+    _ = try table.writeCheckpoint(Self.options)
+    for old in 0..<version + 2 {
+      try memory.delete(logPath("\(String(repeating: "0", count: 19))\(old).json"))
+    }
+  }
+
+  @Test func `an entry that is put behind a clean-up is put again at the log's end`() throws {
+    try make(3)
+    let bookmark = try smallTable(storage).catchUp(after: .empty).bookmark
+    storage.before(.put, "00000003.json") { try? overtake(3) }
+    let progress = try smallTable(storage).apply([entry(3)], ledgerEnd: 9, after: bookmark)
+    #expect(storage.waitingCount == 0)
+    #expect(progress.bookmark.deltaVersion == 6 && progress.bookmark.txnVersion == 3)
+    #expect(try !storage.exists(logPath("00000000000000000003.json")))
+    let table = try fresh()
+    #expect(table.version == 6 && table.fileCount == 7)
+    #expect(Set(table.files.map(\.path)).contains(path(3)))
+  }
+
+  @Test func `a commit of maintenance that is put behind a clean-up is put again at the end`() throws {
+    try make(3)
+    var table = try fresh()
+    let merged: JSONValue = [
+      "add": [
+        "path": "merged.parquet", "partitionValues": ["event_date": "2026-11-21"], "size": 1,
+        "modificationTime": 1, "dataChange": false,
+      ]
+    ]
+    let commit = MaintenanceCommit(
+      operation: "OPTIMIZE", atMillis: 1_790_000_099_000, basedOn: table.version,
+      actions: [remove(path(0), at: 1_790_000_099_000), merged])
+    storage.before(.put, "00000003.json") { try? overtake(3) }
+    #expect(try table.commitMaintenance(commit) == .committed(version: 6))
+    #expect(storage.waitingCount == 0)
+    #expect(try !storage.exists(logPath("00000000000000000003.json")))
+    #expect(try fresh().fileCount == 6)
+  }
+
+  @Test func `what a dead process left behind a clean-up is not taken for the log's end`() throws {
+    try make(3)
+    let bookmark = try smallTable(storage).catchUp(after: .empty).bookmark
+    var follower = try fresh()
+    try overtake(3)
+    try putForeign(storage, 3, [add("never")])
+    try follower.follow()
+    #expect(follower.version == 5 && follower.file(at: "event_date=2026-11-21/never.parquet") == nil)
+    let progress = try smallTable(storage).catchUp(after: bookmark)
+    #expect(progress.bookmark.deltaVersion == 5 && progress.bookmark.txnVersion == 2)
+  }
+
   @Test func `the ledger goes on from a checkpoint where its next commits are gone`() throws {
     try make(6)
     let table = smallTable(storage)
