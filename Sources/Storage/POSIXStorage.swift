@@ -233,9 +233,9 @@ package final class POSIXStorage: Storage {
 
   // MARK: - Parts of writing
 
-  /// Somebody may remove a folder, as it is empty, right after we made it; not for ever. (Sweeps come
-  /// minutes apart. One without a pause was seen to win 16 times in a row on a busy machine, and on
-  /// another a thousand times.)
+  /// Somebody may remove a folder, as it is empty, right after we made it; not for ever. (Sweeps
+  /// come minutes apart. One without a pause was seen to win 16 times in a row on a busy machine,
+  /// and on another a thousand times.)
   private static let makingCountMax = 1000
 
   /// Opens a temporary file beside `path`, making folders only when they turn out to be absent.

@@ -135,6 +135,62 @@ import Testing
     #expect(try maker.has(path))
   }
 
+  /// Others leave tombstones out of their log checkpoints after a week.
+  @Test func `a file that another's checkpoint may have forgotten is no orphan yet`() throws {
+    let maker = TableMaker(storage)
+    let adds = [maker.add("a", date: date(3))]
+    try maker.put([["commitInfo": ["timestamp": .int(today * Self.dayMillis)]]] + adds)
+    let gone = "event_date=\(date(3))/fleet-m0-x-0.parquet"
+    _ = try storage.putIfAbsent("\(maker.folder)/\(gone)", [1])
+    for version in 1...1000 {
+      let number = String(repeating: "0", count: 20 - "\(version)".count) + "\(version)"
+      _ = try storage.putIfAbsent(
+        "\(maker.folder)/_delta_log/\(number).json", Array(#"{"commitInfo":{}}"#.utf8))
+    }
+    var table = try maker.maintained()
+    _ = try table.snapshot.writeCheckpoint(
+      LogCheckpointOptions(nowMillis: 1, deletedFileRetentionMillis: 1))
+    let old = { (options: inout MaintenanceOptions) in options.orphanAgeSeconds = -1 }
+    let long = { (options: inout MaintenanceOptions) in
+      options.orphanAgeSeconds = -1
+      options.deletedFileKeepMillis = 30 * Self.dayMillis
+    }
+    func sweep(_ change: (inout MaintenanceOptions) -> Void) throws -> OrphanSweep {
+      try OrphanSweep(&table, in: pass(change), removesUnfinished: false)
+    }
+    #expect(try sweep(long).orphans.map(\.path) == ["\(maker.folder)/\(gone)"], "all was read")
+    table = try maker.maintained()
+    #expect(try sweep(long).orphans.isEmpty && sweep(long).undecidedCount == 1)
+    #expect(try sweep(old).orphans.count == 1, "a week is what others keep as well")
+  }
+
+  @Test func `steps that a webhook has not been told stay for four times the table's own time`()
+    throws
+  {
+    let maker = TableMaker(storage, name: "anomalies")
+    let now = WallClock.nowMicros() / 1000
+    for hours in [90, 80, 30, 0] as [Int64] {
+      try maker.put(
+        [["commitInfo": ["timestamp": .int(now - hours * 3_600_000)]]],
+        properties: ["delta.logRetentionDuration": "interval 24 hours"])
+      var table = try maker.maintained()
+      _ = try table.snapshot.writeCheckpoint(
+        LogCheckpointOptions(nowMillis: now, deletedFileRetentionMillis: 1))
+    }
+    func commits(delivered: Int64) throws -> [Int64] {
+      let memory: JSONValue = ["delivered": .int(delivered)]
+      try storage.replace("_alerts/ops.json", memory.bytes)
+      // The first may be busy with log checkpoints that are of no use any more.
+      for _ in 0..<2 {
+        var table = try maker.maintained()
+        try LogCleanupStep.run(&table, in: pass())
+      }
+      return LogNames(try storage.list("\(maker.folder)/_delta_log")).commits
+    }
+    #expect(try commits(delivered: 0) == [0, 1, 2, 3], "none is older than four days")
+    #expect(try commits(delivered: 3) == [2, 3], "all but one are older than a day")
+  }
+
   @Test func `a path that leads out of the table is nobody's to delete`() throws {
     let maker = TableMaker(storage)
     _ = try storage.putIfAbsent("tables/other/x.parquet", [1])

@@ -74,6 +74,18 @@ struct LogCheckpointReader {
     }
   }
 
+  /// The same for a column that must be a map.
+  private func map(
+    _ path: [String], _ file: NestedParquetFile, _ rowGroup: Int
+  ) throws(DeltaError) -> CheckpointColumn {
+    let column = try column(path, file, rowGroup)
+    guard column.isMapOrAbsent else {
+      throw .malformedCheckpoint(
+        table: table, version: version, detail: "“\(path.joined(separator: "."))” is no map")
+    }
+    return column
+  }
+
   /// Refuses what the second kind of checkpoints and deletion vectors bring.
   private func refuse(
     _ path: [String], _ feature: String, _ file: NestedParquetFile, _ rowGroup: Int
@@ -193,14 +205,18 @@ struct LogCheckpointReader {
     let rowCount = file.rowGroupRowCounts[group]
     guard (0..<rowCount).contains(where: { paths.isPresent($0) }) else { return }
     try refuse(["add", "deletionVector", "storageType"], "deletion vectors", file, group)
-    let partitions = try column(["add", "partitionValues"], file, group)
+    let partitions = try map(["add", "partitionValues"], file, group)
     let sizes = try column(["add", "size"], file, group)
     let times = try column(["add", "modificationTime"], file, group)
     let statistics = try column(["add", "stats"], file, group)
-    let tags = try column(["add", "tags"], file, group)
+    let tags = try map(["add", "tags"], file, group)
+    var parsed: ParsedStatistics?
     for row in 0..<rowCount {
       guard let path = try Self.path(paths, row, table, version) else { continue }
-      let text = statistics.bytes(row)
+      if !statistics.isPresent(row), parsed == nil {
+        parsed = parsedStatistics(file, group, schemaText: snapshot.schemaText)
+      }
+      let text = statistics.bytes(row) ?? parsed?.text(row)
       let tags = tags.map(row).map { entries in
         JSONValue.object(entries.map { JSONMember($0.key, .optional($0.value)) }).bytes
       }
@@ -212,13 +228,22 @@ struct LogCheckpointReader {
     }
   }
 
+  private func parsedStatistics(
+    _ file: NestedParquetFile, _ group: Int, schemaText: String
+  ) -> ParsedStatistics {
+    ParsedStatistics(schemaText: schemaText) { path in
+      guard file.has(path) else { return CheckpointColumn(nil) }
+      return CheckpointColumn(try? file.read(path, rowGroup: group))
+    }
+  }
+
   private func readRemoves(
     _ file: NestedParquetFile, _ group: Int, into snapshot: inout TableSnapshot
   ) throws(DeltaError) {
     let paths = try column(["remove", "path"], file, group)
     let rowCount = file.rowGroupRowCounts[group]
     guard (0..<rowCount).contains(where: { paths.isPresent($0) }) else { return }
-    let partitions = try column(["remove", "partitionValues"], file, group)
+    let partitions = try map(["remove", "partitionValues"], file, group)
     let sizes = try column(["remove", "size"], file, group)
     let times = try column(["remove", "deletionTimestamp"], file, group)
     for row in 0..<rowCount {
@@ -274,12 +299,22 @@ struct CheckpointColumn {
     }
   }
 
+  var isMapOrAbsent: Bool {
+    switch column?.content {
+    case .map, .absent, nil: true
+    case .values, .group, .list: false
+    }
+  }
+
   func isPresent(_ row: Int) -> Bool { column?.isPresent(row) ?? false }
 
   func bytes(_ row: Int) -> [UInt8]? {
     guard case .bytes(let bytes) = flat?[row] else { return nil }
     return bytes
   }
+
+  /// The value of any flat column.
+  func value(_ row: Int) -> ParquetValue? { flat?[row] }
 
   func string(_ row: Int) -> String? { bytes(row).map { String(decoding: $0, as: UTF8.self) } }
 

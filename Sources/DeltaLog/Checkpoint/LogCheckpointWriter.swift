@@ -89,6 +89,7 @@ extension TableSnapshot {
       throw .storage(error, table: table)
     }
     checkpointVersion = max(checkpointVersion, version)
+    if !result.wasThere { provenCheckpointVersion = version }
     result.droppedTombstoneCount = dropped.count
     for tombstone in dropped { forgetTombstone(at: tombstone.path) }
     return result

@@ -31,6 +31,8 @@ package struct LogCleanupOptions: Sendable {
   package var nowMillis: Int64
   /// How long commits are kept where the table does not say.
   package var retentionMillis: Int64
+  /// Commits are kept so many times as long as that, or as the table says.
+  package var retentionCount: Int64 = 1
   /// Nothing from this version on goes: what somebody who follows the log has not seen yet.
   package var keepFrom: Int64
   /// Commits of one plan at most: each is synced by itself.
@@ -103,7 +105,9 @@ extension TableSnapshot {
   package func planCleanup(_ options: LogCleanupOptions) throws(DeltaError) -> LogCleanupPlan {
     guard properties.isLogCleanedUp, version >= 0 else { return LogCleanupPlan() }
     var options = options
-    options.retentionMillis = properties.logRetentionMillis ?? options.retentionMillis
+    let (millis, overflow) = (properties.logRetentionMillis ?? options.retentionMillis)
+      .multipliedReportingOverflow(by: options.retentionCount)
+    options.retentionMillis = overflow ? .max : millis
     let list = try log.onStorage { () throws(StorageError) in
       try log.storage.list(log.logFolder)
     }
@@ -121,14 +125,22 @@ extension TableSnapshot {
   /// Every commit's deletion is synced before the next: a machine that crashes must not leave a
   /// commit whose successor is gone, behind which somebody would take the log for ended.
   /// Deleting what is gone already is no error, so two programs may do it at a time.
+  ///
+  /// All that is deleted stands in the newest log checkpoint, or nowhere. One that this snapshot
+  /// neither wrote nor began with is read through first: it may be another engine's that was cut
+  /// short when its machine went down. That takes the time and the memory of a snapshot, once.
+  ///
+  /// Errors: `.malformedCheckpoint` and `.unsupportedFeature`, before anything is deleted;
+  /// `.storage`.
   /// - Parameter goOn: asked between any two files; false leaves the rest for another time.
   /// - Returns: how many files went.
-  package func cleanUp(
+  package mutating func cleanUp(
     _ plan: LogCleanupPlan, goOn: () -> Bool = { true }
   ) throws(DeltaError) -> Int {
     // What the plan rests on may have been damaged or taken away since.
     if plan.isEmpty { return 0 }
     guard let newest = try log.newestCheckpoint(), newest.version >= plan.cutoff else { return 0 }
+    try prove(newest)
     var count = 0
     do throws(StorageError) {
       // The name of a log checkpoint that another program has just written may not be durable yet.
@@ -148,6 +160,20 @@ extension TableSnapshot {
       throw .storage(error, table: table)
     }
     return count
+  }
+}
+
+extension TableSnapshot {
+  /// Makes sure that a log checkpoint can be read and knows of everybody's work.
+  private mutating func prove(_ checkpoint: LogCheckpointFile) throws(DeltaError) {
+    if checkpoint.version == provenCheckpointVersion { return }
+    var found = TableSnapshot(storage: log.storage, folder: folder, engine: log.engineInfo)
+    try found.begin(at: checkpoint)
+    for appID in transactions.keys.sorted() where found.transactions[appID] == nil {
+      throw .malformedCheckpoint(
+        table: table, version: checkpoint.version, detail: "it has no txn of “\(appID)”")
+    }
+    provenCheckpointVersion = checkpoint.version
   }
 }
 

@@ -8,6 +8,22 @@ extension TableSnapshot {
     checkpointVersion = max(checkpointVersion, newest.version)
   }
 
+  /// Whether a removed file that is to be kept for so long is surely remembered.
+  ///
+  /// Other engines leave tombstones out of their log checkpoints after a week, or what the
+  /// table's `delta.deletedFileRetentionDuration` says, whether the files are gone or not. Where
+  /// they are to be kept for longer, what such a checkpoint does not name may have been removed
+  /// right before it. Cost: one read of a commit, where the answer depends on it.
+  package func remembersTombstones(
+    retentionMillis: Int64, atMillis: Int64
+  ) throws(DeltaError) -> Bool {
+    let weekMillis: Int64 = 7 * 86_400_000
+    if beginVersion < 0 || retentionMillis <= weekMillis { return true }
+    if properties.deletedFileRetentionMillis != nil { return true }
+    guard let began = try log.commitTime(beginVersion) else { return false }
+    return atMillis - began > retentionMillis
+  }
+
   /// Files in the log's folder.
   package func logFileCount() throws(DeltaError) -> Int {
     try log.onStorage { () throws(StorageError) in try log.storage.list(log.logFolder) }.count
@@ -28,6 +44,8 @@ extension TableSnapshot {
     try reader.readFiles(into: &fresh)
     fresh.version = checkpoint.version
     fresh.checkpointVersion = checkpoint.version
+    fresh.beginVersion = checkpoint.version
+    fresh.provenCheckpointVersion = checkpoint.version
     self = fresh
   }
 }

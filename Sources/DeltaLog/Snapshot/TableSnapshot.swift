@@ -29,6 +29,10 @@ package struct TableSnapshot: Sendable {
   package internal(set) var transactions: [String: TableTransaction] = [:]
   /// The log checkpoint from which it was last read; -1 for none.
   package internal(set) var checkpointVersion: Int64 = -1
+  /// The log checkpoint this state was begun with; -1 where every commit was read.
+  var beginVersion: Int64 = -1
+  /// The newest log checkpoint that was written or read here, from end to end; -1 for none.
+  var provenCheckpointVersion: Int64 = -1
   /// When the newest commit was made, by its commitInfo; 0 where it does not say.
   package internal(set) var committedAtMillis: Int64 = 0
   var live = FileRecords()
@@ -52,6 +56,9 @@ package struct TableSnapshot: Sendable {
 
   /// The table's folder below the root.
   package var folder: String { log.folder }
+
+  /// The table's schema as its metaData has it; empty for no table.
+  var schemaText: String { metaData?["schemaString"]?.stringValue ?? "" }
 
   /// Properties of the table, with what the protocol says where it has none.
   package var properties: TableProperties { TableProperties(metaData: metaData) }

@@ -57,13 +57,25 @@ package struct OrphanSweep: Sendable {
     let chain = try ChainLook(pass)
     try table.follow()
     let isCaughtUp = chain.hasTaken(table.snapshot)
+    let mayBeTombstone = try !Self.remembersTombstones(table.snapshot, pass)
     for path in candidates.sorted() where !table.snapshot.names(Self.inside(path, table)) {
       let verdict = OrphanVerdict(
         name: StoragePath.name(of: path), pipeline: pass.pipeline, proof: chain.proof,
-        isCaughtUp: isCaughtUp, version: table.snapshot.version)
+        isCaughtUp: isCaughtUp, version: table.snapshot.version, mayBeTombstone: mayBeTombstone)
       try note(path, verdict, pass)
     }
     candidates = []
+  }
+
+  private static func remembersTombstones(
+    _ snapshot: TableSnapshot, _ pass: MaintenancePass
+  ) throws(MaintenanceFault) -> Bool {
+    do throws(DeltaError) {
+      return try snapshot.remembersTombstones(
+        retentionMillis: pass.options.deletedFileKeepMillis, atMillis: pass.nowMillis)
+    } catch {
+      throw .log(error)
+    }
   }
 
   /// Relative to the table's folder, as its log names files.

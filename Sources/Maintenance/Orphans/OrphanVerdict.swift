@@ -14,8 +14,9 @@ package import Ledger
 ///   behind the chain nothing is decided.
 /// - Files of **maintenance** (`-m<base>-`): an attempt may become one of the versions base + 1 to
 ///   base + `DeltaTable.maintenanceReach`, or none. Once the log is there, none.
-/// - A removed file whose tombstone a log checkpoint has left out is named by nothing either, and
-///   its time was over when that happened.
+/// - A removed file whose tombstone a log checkpoint has left out is named by nothing either. Its
+///   time was over when that happened; where that cannot be known
+///   (`TableSnapshot.remembersTombstones`) nothing is decided.
 /// - Other names are others' files: they are counted, and left.
 package enum OrphanVerdict: Equatable, Sendable {
   /// It can never be named. The reason is the rest of a sentence about the file.
@@ -30,11 +31,13 @@ package enum OrphanVerdict: Equatable, Sendable {
   ///   - proof: of the chain as it was read after the file was seen; nil where it was not.
   ///   - isCaughtUp: whether the table has taken everything that the chain then had for it.
   ///   - version: of the table's log, read after that.
+  ///   - mayBeTombstone: whether the log may have forgotten that the file was removed of late.
   package init(
-    name: String, pipeline: String, proof: OrphanProof?, isCaughtUp: Bool, version: Int64
+    name: String, pipeline: String, proof: OrphanProof?, isCaughtUp: Bool, version: Int64,
+    mayBeTombstone: Bool = false
   ) {
     if let file = OwnName.maintained(name, pipeline: pipeline) {
-      let isPast = version - DeltaTable.maintenanceReach >= file.baseVersion
+      let isPast = version - DeltaTable.maintenanceReach >= file.baseVersion && !mayBeTombstone
       self =
         isPast
         ? .orphan(
@@ -43,6 +46,7 @@ package enum OrphanVerdict: Equatable, Sendable {
         : .undecided
     } else if let file = OwnName.data(name, pipeline: pipeline) {
       let isProven = isCaughtUp && proof?.holds(forBase: file.baseVersion) == true
+        && !mayBeTombstone
       self =
         isProven
         ? .orphan(

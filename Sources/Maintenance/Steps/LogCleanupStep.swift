@@ -24,9 +24,7 @@ package enum LogCleanupStep: MaintenanceStep {
       options.keepFrom = min(follower, told)
       var plan = try table.snapshot.planCleanup(options)
       if plan.isEmpty, told < .max {
-        let (millis, overflow) = options.retentionMillis.multipliedReportingOverflow(
-          by: alertsRetentionCount)
-        options.retentionMillis = overflow ? .max : millis
+        options.retentionCount = alertsRetentionCount
         options.keepFrom = follower
         plan = try table.snapshot.planCleanup(options)
       }

@@ -205,7 +205,9 @@ import Testing
     #expect(Set(table.files.map(\.path)).contains(path(3)))
   }
 
-  @Test func `a commit of maintenance that is put behind a clean-up is put again at the end`() throws {
+  @Test func `a commit of maintenance that is put behind a clean-up is put again at the end`()
+    throws
+  {
     try make(3)
     var table = try fresh()
     let merged: JSONValue = [
@@ -231,7 +233,8 @@ import Testing
     try overtake(3)
     try putForeign(storage, 3, [add("never")])
     try follower.follow()
-    #expect(follower.version == 5 && follower.file(at: "event_date=2026-11-21/never.parquet") == nil)
+    #expect(follower.version == 5)
+    #expect(follower.file(at: "event_date=2026-11-21/never.parquet") == nil)
     let progress = try smallTable(storage).catchUp(after: bookmark)
     #expect(progress.bookmark.deltaVersion == 5 && progress.bookmark.txnVersion == 2)
   }

@@ -1,7 +1,8 @@
 import Base
-import DeltaLog
 import Storage
 import Testing
+
+@testable import DeltaLog
 
 /// What of a log goes, and that nothing that is left rests on it.
 @Suite struct LogCleanupTests {
@@ -150,6 +151,31 @@ import Testing
     try storage.delete("\(tableFolder)/_delta_log/" + name(3, ".checkpoint.parquet"))
     #expect(try table.cleanUp(plan) == 0)
     #expect(try storage.list(tableFolder + "/_delta_log").count == 5)
+  }
+
+  @Test(arguments: ["torn", "without our txn"])
+  func `another engine's checkpoint is read before anything goes behind it`(fault: String) throws {
+    var table = try make(6)
+    _ = try table.writeCheckpoint(Self.checkpointOptions)
+    _ = try smallTable(storage).apply([entry(6)], ledgerEnd: 9, after: .empty)
+    try table.follow()
+    // Somebody else's of version 6, while this process goes on.
+    var other = TableSnapshot(storage: storage, folder: tableFolder, engine: "Spark")
+    try other.follow()
+    if fault != "torn" { other.transactions = [:] }
+    _ = try other.writeCheckpoint(Self.checkpointOptions)
+    let path = "\(tableFolder)/_delta_log/" + name(6, ".checkpoint.parquet")
+    if fault == "torn" { try storage.replace(path, Array(storage.read(path).dropLast(100))) }
+    let plan = try table.planCleanup(
+      LogCleanupOptions(nowMillis: 1_790_000_000_000 + Self.day, retentionMillis: 1000))
+    #expect(plan.cutoff == 6)
+    let before = try storage.list(tableFolder + "/_delta_log")
+    let error = #expect(throws: DeltaError.self) { try table.cleanUp(plan) }
+    guard case .malformedCheckpoint(_, version: 6, _) = error else {
+      Issue.record("expected malformedCheckpoint, got \(String(describing: error))")
+      return
+    }
+    #expect(try storage.list(tableFolder + "/_delta_log") == before)
   }
 
   @Test func `a property of the table says how long, or never`() throws {
