@@ -29,7 +29,8 @@ package struct MaintenanceOptions: Sendable, Equatable {
   package var budgetWarningShare = 0.8
 
   /// Between two passes, and half of what a table rests after its first trouble. A pass that finds
-  /// nothing to do costs one look-up a table.
+  /// nothing to do costs one look-up a table, and a look at its live files: a hundredth of a core
+  /// at most, however many there are.
   package var restMillis = 30_000
   /// A table with fewer small files is left alone: a reader opens so many in no time.
   package var tableFileCountMin = 32

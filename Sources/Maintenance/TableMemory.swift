@@ -6,6 +6,7 @@ package struct TableMemory: Sendable {
   /// What is kept for so long goes late by at most this share of it: looking at all that is kept
   /// costs as much as there is of it.
   private static let lateShare: Int64 = 100
+  private static let longLookNanos: Int64 = 100_000_000
   private static let sweepNanos: Int64 = 3600 * 1_000_000_000
 
   /// Hashes of the paths of removed files that are deleted: the log names them for some time yet.
@@ -14,6 +15,7 @@ package struct TableMemory: Sendable {
   private var lastDeletionNanos: Int64?
   private var nextSweepNanos: Int64 = 0
   private var lastCleanupNanos: Int64?
+  private var nextLookNanos: [String: Int64] = [:]
 
   package init() {}
 
@@ -42,6 +44,18 @@ package struct TableMemory: Sendable {
   func isCleanupDue(keepMillis: Int64) -> Bool { Self.isDue(lastCleanupNanos, keepMillis) }
 
   mutating func noteCleanup() { lastCleanupNanos = MonotonicClock.nowNanos() }
+
+  /// Whether a step should look at every file of the table again.
+  func isLookDue(_ step: String) -> Bool {
+    nextLookNanos[step].map { MonotonicClock.nowNanos() >= $0 } ?? true
+  }
+
+  /// A look found nothing to do. One that took long, at a million files, is made again after a
+  /// hundred times as long: looking costs a hundredth of a core at most.
+  mutating func noteVainLook(_ step: String, sinceNanos started: Int64) {
+    let now = MonotonicClock.nowNanos()
+    nextLookNanos[step] = now - started < Self.longLookNanos ? nil : now + (now - started) * 100
+  }
 
   private static func isDue(_ lastNanos: Int64?, _ keepMillis: Int64) -> Bool {
     guard let lastNanos else { return true }

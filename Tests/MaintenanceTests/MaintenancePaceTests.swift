@@ -27,4 +27,14 @@ import Testing
     for _ in 0..<1000 { try pace.took(byteCount: 1 << 30) }
     #expect(MonotonicClock.nowNanos() - begun < 1_000_000_000)
   }
+
+  @Test func `a look that took long and found nothing is not made again soon`() {
+    var memory = TableMemory()
+    let now = MonotonicClock.nowNanos()
+    #expect(memory.isLookDue("compaction"))
+    memory.noteVainLook("compaction", sinceNanos: now - 1_000_000_000)
+    #expect(!memory.isLookDue("compaction") && memory.isLookDue("retention"))
+    memory.noteVainLook("compaction", sinceNanos: MonotonicClock.nowNanos())
+    #expect(memory.isLookDue("compaction"))
+  }
 }

@@ -11,14 +11,17 @@ package enum CompactionStep: MaintenanceStep {
   package static func run(
     _ table: inout MaintainedTable, in pass: MaintenancePass
   ) throws(MaintenanceFault) {
+    guard table.memory.isLookDue(name) else { return }
+    let started = MonotonicClock.nowNanos()
     let planner = CompactionPlanner(
       fileByteCount: pass.options.fileByteCount, settleMillis: pass.options.settleMillis,
       nowMillis: pass.nowMillis, today: pass.today,
       tableFileCountMin: pass.options.tableFileCountMin)
     let (files, candidates) = Compaction.candidates(table, pipeline: pass.pipeline)
     table.status.smallFileCount = candidates.count { $0.isOurs && planner.isSmall($0) }
-    guard pass.options.compacts, var compaction = Compaction(table, in: pass) else { return }
-    let groups = planner.groups(candidates)
+    let groups = pass.options.compacts ? planner.groups(candidates) : []
+    if groups.isEmpty { table.memory.noteVainLook(name, sinceNanos: started) }
+    guard !groups.isEmpty, var compaction = Compaction(table, in: pass) else { return }
     for (place, group) in groups.enumerated() {
       table.status.waitingGroupCount = groups.count - place
       try pass.pace.check()

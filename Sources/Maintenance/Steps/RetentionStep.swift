@@ -22,9 +22,14 @@ package enum RetentionStep: MaintenanceStep {
     _ table: inout MaintainedTable, in pass: MaintenancePass
   ) throws(MaintenanceFault) {
     table.status.keepMillis = pass.options.keepMillis(ofTable: table.name)
+    guard table.memory.isLookDue(name) else { return }
     table.status.refusal = nil
     for _ in 0..<attemptCountMax {
-      guard let plan = try plan(&table, in: pass), !plan.batches.isEmpty else { return }
+      let started = MonotonicClock.nowNanos()
+      guard let plan = try plan(&table, in: pass), !plan.batches.isEmpty else {
+        table.memory.noteVainLook(name, sinceNanos: started)
+        return
+      }
       if try remove(plan, from: &table, in: pass) { return }
     }
   }
