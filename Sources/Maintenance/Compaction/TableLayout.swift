@@ -25,8 +25,9 @@ struct TableLayout: Sendable {
   }
 
   /// By what the rows of a file are sorted: a text, then up to two integers, absent ones first.
-  /// Rows that are equal in all of them stay in the order in which they came into the table. As
-  /// the committer writes them (`FilePlan`).
+  /// Rows that are equal in all of them stay in the order in which they came into the table. So
+  /// the committer sorts rows of devices (`FilePlan`); letters and gaps it writes partition after
+  /// partition. Whether a file is in this order is always looked at, never assumed.
   struct Order: Sendable, Equatable {
     /// Indexes of columns.
     var text: Int?
