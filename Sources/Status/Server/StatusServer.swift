@@ -142,6 +142,19 @@ package final class StatusServer: Service, Sendable {
     let ended: Task<StatusError?, Never>
   }
 
+  /// One loop for each surface, so that a flood of the port does not hold up orders. Loops live as
+  /// long as the process: a channel's last word may come after its server has ended, and on a loop
+  /// that is shut down SwiftNIO complains, and announces to crash one day.
+  private static func loops(of surface: Surface) -> MultiThreadedEventLoopGroup {
+    switch surface {
+    case .open: openLoops
+    case .admin: adminLoops
+    }
+  }
+
+  private static let openLoops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+  private static let adminLoops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
   private static func bind(
     _ options: Options, to address: BindAddress, log: Logger, answers: StatusAnswers
   ) async throws(StatusError) -> Bound {
@@ -151,7 +164,6 @@ package final class StatusServer: Service, Sendable {
     answers.connections.include(connections)
     let gate = StatusGate(options.security)
     let renderings = Renderings(ageMax: options.renderingAgeMax, answers: answers)
-    let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     // What the framework says of its own life is said better by its owner.
     var quiet = log
     quiet.logLevel = max(log.logLevel, .warning)
@@ -165,7 +177,7 @@ package final class StatusServer: Service, Sendable {
       },
       configuration: ApplicationConfiguration(address: address, backlog: 256),
       onServerRunning: { announce.yield($0.localAddress?.port ?? 0) },
-      eventLoopGroupProvider: .shared(loops), logger: quiet)
+      eventLoopGroupProvider: .shared(loops(of: options.address.surface)), logger: quiet)
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [.init(service: application)], logger: quiet))
@@ -175,7 +187,6 @@ package final class StatusServer: Service, Sendable {
       defer { history.cancel() }
       var failure: (any Error)?
       do { try await group.run() } catch is CancellationError {} catch { failure = error }
-      try? await loops.shutdownGracefully()
       announce.finish(throwing: failure)
       return failure.map {
         .ended(address: "\(options.address)", reason: SocketFault.listenReason($0))
