@@ -88,7 +88,7 @@ extension PipelineStatus {
   package struct Finality: Sendable, Equatable {
     package var source: String
     /// No reading from before it is expected any more of a device that is awake, microseconds; nil
-    /// where none is awake.
+    /// where none is awake, and, as the other two, while a file of `devices` cannot be read.
     package var completeThrough: Int64?
     /// Windows of awake devices that end by it are closed for good.
     package var finalThrough: Int64?

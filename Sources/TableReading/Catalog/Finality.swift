@@ -15,6 +15,8 @@ import Storage
 /// Partitions that have fallen silent hold the bound where it is for as long as their devices count
 /// as awake: only the partition's own records, or a decision about a silent partition, move its
 /// clock.
+///
+/// While any file of the table cannot be read there are no bounds: nobody knows whose rows are in it.
 package struct SourceFinality: Sendable, Equatable {
   /// Of one partition; the sums of a source are over these.
   package struct Partition: Sendable, Equatable {
@@ -49,8 +51,7 @@ package struct SourceFinality: Sendable, Equatable {
   package var finalThroughOfAll: Int64? { partitions.compactMap(\.finalThroughOfAll).min() }
   /// The oldest entry that a partition's rows are of.
   package var ledgerVersion: Int64? {
-    partitions.contains { $0.ledgerVersion == nil }
-      ? nil : partitions.compactMap(\.ledgerVersion).min()
+    partitions.contains { $0.ledgerVersion == nil } ? nil : partitions.compactMap(\.ledgerVersion).min()
   }
 
   /// Devices that are not awake and whose windows are final only up to a time before
@@ -71,7 +72,12 @@ struct Finality: Sendable {
   var sources: [SourceFinality] {
     var bySource: [String: SourceFinality] = [:]
     for source in known.sorted(by: { $0.key < $1.key }).flatMap(\.value) {
-      bySource[source.source, default: SourceFinality(source: source.source)].add(source.partitions)
+      var partitions = source.partitions
+      for index in partitions.indices {
+        // The smallest of what could be read may be above the smallest of all.
+        if trouble != nil { partitions[index].dropBounds() }
+      }
+      bySource[source.source, default: SourceFinality(source: source.source)].add(partitions)
     }
     return bySource.sorted { $0.key < $1.key }.map(\.value)
   }
@@ -80,7 +86,11 @@ struct Finality: Sendable {
     let before = known
     known = [:]
     trouble = nil
-    for file in table.files where file.isInTable {
+    for file in table.files {
+      guard file.isInTable else {
+        trouble = "cannot read \(file.path): it lies outside of the table"
+        continue
+      }
       if let same = before[file.path] {
         known[file.path] = same
         continue
@@ -97,10 +107,7 @@ struct Finality: Sendable {
     _ file: LiveFile, of table: TableSnapshot, _ storage: any Storage
   ) throws(StoredTableError) -> [SourceFinality] {
     let rows = try StoredRows("\(table.folder)/\(file.path)", storage)
-    var partition = SourceFinality.Partition(
-      topic: file.partitionValues["kafka_topic"] ?? "",
-      incarnation: file.partitionValues["topic_incarnation"].flatMap { Int64($0) } ?? 0,
-      partition: file.partitionValues["kafka_partition"].flatMap { Int32($0) } ?? 0)
+    var partition = SourceFinality.Partition(file.partitionValues)
     let suffix = "/\(partition.topic)/\(partition.incarnation)/\(partition.partition)"
     partition.ledgerVersion = table.transactions
       .first { $0.key.hasPrefix("downlink-devices:") && $0.key.hasSuffix(suffix) }?.value.version
@@ -131,6 +138,18 @@ extension SourceFinality {
 }
 
 extension SourceFinality.Partition {
+  fileprivate init(_ values: PartitionValues) {
+    topic = values["kafka_topic"] ?? ""
+    incarnation = values["topic_incarnation"].flatMap { Int64($0) } ?? 0
+    partition = values["kafka_partition"].flatMap { Int32($0) } ?? 0
+  }
+
+  fileprivate mutating func dropBounds() {
+    completeThrough = nil
+    finalThrough = nil
+    finalThroughOfAll = nil
+  }
+
   fileprivate mutating func add(
     isAwake: Bool, watermark: Int64?, final: Int64?, kafkaTimestamp: Int64?
   ) {

@@ -43,6 +43,7 @@ final class CatalogKeeper: Sendable {
     var written: [JSONMember]?
     var writtenAtNanos: Int64 = 0
     var trouble: String?
+    var finalityTrouble: String?
     var isLast = false
     while !isLast {
       isLast = isStopped.wait(timeoutMillis: Self.lookMillis, for: { $0 ? true : nil }) == true
@@ -53,6 +54,10 @@ final class CatalogKeeper: Sendable {
         try catalog.follow()
         let sources = catalog.sources
         seen.update { $0 = sources }
+        if let reason = catalog.finalityTrouble, reason != finalityTrouble {
+          log.warning("nothing is known to be final, tried again: \(reason)")
+        }
+        finalityTrouble = catalog.finalityTrouble
         // No root yet, or nothing in it.
         if catalog.entries.isEmpty { continue }
         let content = catalog.content

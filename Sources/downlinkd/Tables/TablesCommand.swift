@@ -73,7 +73,9 @@ enum TablesText {
         + fixed.joined(separator: ", ")]
     }
     if !catalog.sources.isEmpty { lines += [""] + finality(catalog.sources) }
-    if let trouble = catalog.finalityTrouble { lines += ["", "devices: \(trouble)"] }
+    if let trouble = catalog.finalityTrouble {
+      lines += ["", "nothing is known to be final: \(trouble)"]
+    }
     return lines.joined(separator: "\n")
   }
 
