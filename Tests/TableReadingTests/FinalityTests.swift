@@ -146,4 +146,31 @@ import Testing
     #expect(catalog.finalityTrouble?.contains("s3://elsewhere/f.parquet") == true)
     #expect(catalog.sources.map(\.finalThrough) == [nil])
   }
+
+  // MARK: - Incarnations that have ended
+
+  @Test func `an incarnation that has ended holds no bound`() throws {
+    let root = try Root()
+    try root.commit([Device(final: noon - day), Device(isAwake: false, final: noon - 2 * day)])
+    try root.commit([Device(final: noon - day)], partition: 1)
+    #expect(try root.catalog().sources[0].finalThrough == noon - day)
+    try root.commit([Device(final: noon)], incarnation: 1)
+    let source = try root.catalog().sources[0]
+    #expect(source.finalThrough == noon && source.finalThroughOfAll == noon)
+    #expect(source.completeThrough == noon + second)
+    #expect(source.deviceCount == 1 && source.awakeCount == 1)
+    #expect(source.sleepingBehindCount == 0)
+    #expect(source.partitions.map(\.isEnded) == [true, true, false])
+    #expect(
+      source.json["partitions"]?.arrayValue?.map { $0["ended"] } == [true, true, false])
+  }
+
+  @Test func `a part without devices ends the incarnation before it, too`() throws {
+    let root = try Root()
+    try root.commit([Device(final: noon)])
+    try root.commit([], incarnation: 1)
+    let source = try root.catalog().sources[0]
+    #expect(source.finalThrough == nil && source.finalThroughOfAll == nil)
+    #expect(source.deviceCount == 0 && source.partitions.map(\.isEnded) == [true])
+  }
 }

@@ -16,7 +16,8 @@ import Storage
 /// as awake: only the partition's own records, or a decision about a silent partition, move its
 /// clock.
 ///
-/// While any file of the table cannot be read there are no bounds: nobody knows whose rows are in it.
+/// An incarnation that has ended (`isEnded`) fires no window any more: it is in no sum. While any
+/// file of the table cannot be read there are no bounds: nobody knows whose rows are in it.
 package struct SourceFinality: Sendable, Equatable {
   /// Of one partition; the sums of a source are over these.
   package struct Partition: Sendable, Equatable {
@@ -27,6 +28,8 @@ package struct SourceFinality: Sendable, Equatable {
     package fileprivate(set) var ledgerVersion: Int64?
     package fileprivate(set) var deviceCount = 0
     package fileprivate(set) var awakeCount = 0
+    /// Whether the topic has a later incarnation: nothing comes of this one any more.
+    package fileprivate(set) var isEnded = false
     /// The smallest watermark of a device that is awake: no reading of them from before it is
     /// expected any more. Nil where no such device has one.
     package fileprivate(set) var completeThrough: Int64?
@@ -42,23 +45,26 @@ package struct SourceFinality: Sendable, Equatable {
   package let source: String
   package fileprivate(set) var partitions: [Partition] = []
 
-  package var deviceCount: Int { partitions.reduce(0) { $0 + $1.deviceCount } }
-  package var awakeCount: Int { partitions.reduce(0) { $0 + $1.awakeCount } }
+  /// Those that go on: what is said of the source is said of these.
+  private var open: [Partition] { partitions.filter { !$0.isEnded } }
+
+  package var deviceCount: Int { open.reduce(0) { $0 + $1.deviceCount } }
+  package var awakeCount: Int { open.reduce(0) { $0 + $1.awakeCount } }
   /// Nil where no device is awake.
-  package var completeThrough: Int64? { partitions.compactMap(\.completeThrough).min() }
+  package var completeThrough: Int64? { open.compactMap(\.completeThrough).min() }
   /// Nil where no device is awake: then `finalThroughOfAll` is all there is to say.
-  package var finalThrough: Int64? { partitions.compactMap(\.finalThrough).min() }
-  package var finalThroughOfAll: Int64? { partitions.compactMap(\.finalThroughOfAll).min() }
+  package var finalThrough: Int64? { open.compactMap(\.finalThrough).min() }
+  package var finalThroughOfAll: Int64? { open.compactMap(\.finalThroughOfAll).min() }
   /// The oldest entry that a partition's rows are of.
   package var ledgerVersion: Int64? {
-    partitions.contains { $0.ledgerVersion == nil } ? nil : partitions.compactMap(\.ledgerVersion).min()
+    open.contains { $0.ledgerVersion == nil } ? nil : open.compactMap(\.ledgerVersion).min()
   }
 
   /// Devices that are not awake and whose windows are final only up to a time before
   /// `finalThrough`.
   package var sleepingBehindCount: Int {
     guard let bound = finalThrough else { return 0 }
-    return partitions.reduce(0) { $0 + $1.sleepingThrough.count { $0 < bound } }
+    return open.reduce(0) { $0 + $1.sleepingThrough.count { $0 < bound } }
   }
 }
 
@@ -67,6 +73,8 @@ struct Finality: Sendable {
   private(set) var trouble: String?
   /// By path; of a file several sources' at most where another engine has merged.
   private var known: [String: [SourceFinality]] = [:]
+  /// The newest incarnation of each topic that has a file, be it without rows.
+  private var newestIncarnations: [String: Int64] = [:]
 
   /// A file of one partition and source; topics belong to one source each.
   var sources: [SourceFinality] {
@@ -74,6 +82,8 @@ struct Finality: Sendable {
     for source in known.sorted(by: { $0.key < $1.key }).flatMap(\.value) {
       var partitions = source.partitions
       for index in partitions.indices {
+        let newest = newestIncarnations[partitions[index].topic] ?? .min
+        partitions[index].isEnded = partitions[index].incarnation < newest
         // The smallest of what could be read may be above the smallest of all.
         if trouble != nil { partitions[index].dropBounds() }
       }
@@ -85,8 +95,12 @@ struct Finality: Sendable {
   mutating func read(_ table: TableSnapshot, _ storage: any Storage) {
     let before = known
     known = [:]
+    newestIncarnations = [:]
     trouble = nil
     for file in table.files {
+      let part = SourceFinality.Partition(file.partitionValues)
+      newestIncarnations[part.topic] = max(
+        newestIncarnations[part.topic] ?? .min, part.incarnation)
       guard file.isInTable else {
         trouble = "cannot read \(file.path): it lies outside of the table"
         continue

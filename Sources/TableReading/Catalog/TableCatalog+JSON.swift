@@ -68,7 +68,8 @@ extension SourceFinality.Partition {
   package var json: JSONValue {
     [
       "topic": .string(topic), "incarnation": .int(incarnation),
-      "partition": .int(Int64(partition)), "devices": .int(deviceCount), "awake": .int(awakeCount), "complete_through": time(completeThrough),
+      "partition": .int(Int64(partition)), "ended": .bool(isEnded),
+      "devices": .int(deviceCount), "awake": .int(awakeCount), "complete_through": time(completeThrough),
       "final_through": time(finalThrough), "final_through_of_all": time(finalThroughOfAll),
       "newest_kafka_timestamp": time(newestKafkaTimestamp),
       "ledger_version": ledgerVersion.map { .int($0) } ?? .null,
