@@ -173,4 +173,17 @@ import Testing
     #expect(source.finalThrough == nil && source.finalThroughOfAll == nil)
     #expect(source.deviceCount == 0 && source.partitions.map(\.isEnded) == [true])
   }
+
+  // MARK: - Devices without a time
+
+  @Test func `awake devices without a plausible time are counted, and hold nothing`() throws {
+    let root = try Root()
+    try root.commit([Device(final: noon), Device(), Device(isAwake: false), Device()])
+    try root.commit([Device()], partition: 1)
+    let source = try root.catalog().sources[0]
+    #expect(source.awakeCount == 4 && source.timelessCount == 3)
+    #expect(source.finalThrough == noon && source.finalThroughOfAll == noon)
+    #expect(source.json["timeless"] == 3)
+    #expect(source.json["partitions"]?.arrayValue?.map { $0["timeless"] } == [2, 1])
+  }
 }

@@ -96,18 +96,22 @@ extension PipelineStatus {
     package var finalThroughOfAll: Int64?
     /// Devices that are not awake and whose windows are final only up to an earlier time.
     package var sleepingBehindCount: Int
+    /// Devices that are awake and of which no reading with a plausible time was seen.
+    package var timelessCount: Int
     /// The oldest ledger entry that this is of.
     package var ledgerVersion: Int64?
 
     package init(
       source: String, completeThrough: Int64? = nil, finalThrough: Int64? = nil,
-      finalThroughOfAll: Int64? = nil, sleepingBehindCount: Int = 0, ledgerVersion: Int64? = nil
+      finalThroughOfAll: Int64? = nil, sleepingBehindCount: Int = 0, timelessCount: Int = 0,
+      ledgerVersion: Int64? = nil
     ) {
       self.source = source
       self.completeThrough = completeThrough
       self.finalThrough = finalThrough
       self.finalThroughOfAll = finalThroughOfAll
       self.sleepingBehindCount = sleepingBehindCount
+      self.timelessCount = timelessCount
       self.ledgerVersion = ledgerVersion
     }
 
@@ -115,7 +119,8 @@ extension PipelineStatus {
       self.init(
         source: source.source, completeThrough: source.completeThrough,
         finalThrough: source.finalThrough, finalThroughOfAll: source.finalThroughOfAll,
-        sleepingBehindCount: source.sleepingBehindCount, ledgerVersion: source.ledgerVersion)
+        sleepingBehindCount: source.sleepingBehindCount, timelessCount: source.timelessCount,
+        ledgerVersion: source.ledgerVersion)
     }
   }
 

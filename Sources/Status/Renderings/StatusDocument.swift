@@ -213,6 +213,7 @@ package enum StatusDocument {
       "final_through": finality.finalThrough.map { time($0) } ?? .null,
       "final_through_of_all": finality.finalThroughOfAll.map { time($0) } ?? .null,
       "sleeping_behind": .int(finality.sleepingBehindCount),
+      "timeless": .int(finality.timelessCount),
       "ledger_version": int(finality.ledgerVersion),
     ]
   }

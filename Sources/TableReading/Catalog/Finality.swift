@@ -12,6 +12,7 @@ import Storage
 /// `final_through` of its own, in its row, and where that lies lower (`sleepingBehindCount`) its
 /// windows after it may still come, with what it has gathered meanwhile; `finalThroughOfAll` is the
 /// bound that holds for it too. Of a device that was never heard nothing can be said.
+/// Nor of one that is awake but never had a reading with a plausible time (`timelessCount`).
 /// Partitions that have fallen silent hold the bound where it is for as long as their devices count
 /// as awake: only the partition's own records, or a decision about a silent partition, move its
 /// clock.
@@ -28,6 +29,8 @@ package struct SourceFinality: Sendable, Equatable {
     package fileprivate(set) var ledgerVersion: Int64?
     package fileprivate(set) var deviceCount = 0
     package fileprivate(set) var awakeCount = 0
+    /// Devices that are awake and of which no reading with a plausible time was seen.
+    package fileprivate(set) var timelessCount = 0
     /// Whether the topic has a later incarnation: nothing comes of this one any more.
     package fileprivate(set) var isEnded = false
     /// The smallest watermark of a device that is awake: no reading of them from before it is
@@ -50,6 +53,9 @@ package struct SourceFinality: Sendable, Equatable {
 
   package var deviceCount: Int { open.reduce(0) { $0 + $1.deviceCount } }
   package var awakeCount: Int { open.reduce(0) { $0 + $1.awakeCount } }
+  /// Devices that are awake and of which no reading with a plausible time was seen: no bound holds
+  /// for them.
+  package var timelessCount: Int { open.reduce(0) { $0 + $1.timelessCount } }
   /// Nil where no device is awake.
   package var completeThrough: Int64? { open.compactMap(\.completeThrough).min() }
   /// Nil where no device is awake: then `finalThroughOfAll` is all there is to say.
@@ -177,6 +183,6 @@ extension SourceFinality.Partition {
     }
     awakeCount += 1
     if let watermark { completeThrough = min(completeThrough ?? .max, watermark) }
-    if let final { finalThrough = min(finalThrough ?? .max, final) }
+    if let final { finalThrough = min(finalThrough ?? .max, final) } else { timelessCount += 1 }
   }
 }

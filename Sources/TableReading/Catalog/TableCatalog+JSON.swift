@@ -57,7 +57,7 @@ extension SourceFinality {
       "source": .string(source), "devices": .int(deviceCount), "awake": .int(awakeCount),
       "complete_through": time(completeThrough), "final_through": time(finalThrough),
       "final_through_of_all": time(finalThroughOfAll),
-      "sleeping_behind": .int(sleepingBehindCount),
+      "sleeping_behind": .int(sleepingBehindCount), "timeless": .int(timelessCount),
       "ledger_version": ledgerVersion.map { .int($0) } ?? .null,
       "partitions": .array(partitions.map(\.json)),
     ]
@@ -69,7 +69,8 @@ extension SourceFinality.Partition {
     [
       "topic": .string(topic), "incarnation": .int(incarnation),
       "partition": .int(Int64(partition)), "ended": .bool(isEnded),
-      "devices": .int(deviceCount), "awake": .int(awakeCount), "complete_through": time(completeThrough),
+      "devices": .int(deviceCount), "awake": .int(awakeCount),
+      "timeless": .int(timelessCount), "complete_through": time(completeThrough),
       "final_through": time(finalThrough), "final_through_of_all": time(finalThroughOfAll),
       "newest_kafka_timestamp": time(newestKafkaTimestamp),
       "ledger_version": ledgerVersion.map { .int($0) } ?? .null,

@@ -87,16 +87,20 @@ enum TablesText {
 
   private static func finality(_ sources: [SourceFinality]) -> [String] {
     var rows = [
-      ["source", "devices", "awake", "windows final through", "asleep and behind", "as of entry"]
+      [
+        "source", "devices", "awake", "windows final through", "asleep and behind",
+        "awake without a time", "as of entry",
+      ]
     ]
     for source in sources {
       rows.append([
         InspectText.name(source.source), "\(source.deviceCount)", "\(source.awakeCount)",
         InspectText.time(source.finalThrough ?? source.finalThroughOfAll),
-        "\(source.sleepingBehindCount)", source.ledgerVersion.map { "\($0)" } ?? "-",
+        "\(source.sleepingBehindCount)", "\(source.timelessCount)",
+        source.ledgerVersion.map { "\($0)" } ?? "-",
       ])
     }
-    return InspectText.table(rows, right: [1, 2, 4, 5])
+    return InspectText.table(rows, right: [1, 2, 4, 5, 6])
   }
 
   static func columns(of table: TableCatalog.Entry) -> String {

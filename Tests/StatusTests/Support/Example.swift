@@ -106,7 +106,7 @@ enum Example {
       .init(
         source: "buses", completeThrough: now - second(90),
         finalThrough: now - second(3600), finalThroughOfAll: now - second(7200),
-        sleepingBehindCount: 2, ledgerVersion: 40)
+        sleepingBehindCount: 2, timelessCount: 1, ledgerVersion: 40)
     ]
     tables[1].trouble = "it is gone"
     return tables
