@@ -87,6 +87,11 @@ package struct PartitionValues: Sendable, Equatable, Hashable {
     values.first { $0.column == column }?.text
   }
 
+  /// Whether another says the same, in whatever order.
+  package func says(_ other: PartitionValues) -> Bool {
+    values.count == other.values.count && values.allSatisfy { other[$0.column] == $0.text }
+  }
+
   package var json: JSONValue {
     .object(values.map { JSONMember($0.column, .optional($0.text)) })
   }

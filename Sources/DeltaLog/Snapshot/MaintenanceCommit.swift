@@ -21,12 +21,15 @@ package struct MaintenanceCommit: Sendable {
   /// Let the commit take effect only once, and never after a later one: put as txn actions, and
   /// a conflict where the table has taken one of these versions already.
   package var transactions: [(appID: String, version: Int64)]
+  /// Parts of the table that the commit takes the place of, by their partition values: every live
+  /// file of them must be among those that it removes.
+  package var replaces: [PartitionValues]
 
   package init(
     operation: String, parameters: [(key: String, value: JSONValue)] = [],
     metrics: [(key: String, value: JSONValue)] = [], commitID: String = RandomID.make(),
     atMillis: Int64, basedOn: Int64, actions: [JSONValue],
-    transactions: [(appID: String, version: Int64)] = []
+    transactions: [(appID: String, version: Int64)] = [], replaces: [PartitionValues] = []
   ) {
     self.operation = operation
     self.parameters = parameters
@@ -36,6 +39,7 @@ package struct MaintenanceCommit: Sendable {
     self.basedOn = basedOn
     self.actions = actions
     self.transactions = transactions
+    self.replaces = replaces
   }
 
   /// Every action of the commit, commitInfo first as other engines have it.
@@ -68,6 +72,8 @@ package enum MaintenanceOutcome: Sendable, Equatable {
 package enum MaintenanceConflict: Sendable, Equatable, CustomStringConvertible {
   /// Somebody else took the file out of the table in the meantime.
   case inputGone(path: String)
+  /// Somebody else put the file into a part that is to be replaced in the meantime.
+  case inputCame(path: String)
   /// A file of that name is live already.
   case outputTaken(path: String)
   /// Schema, properties or protocol were set in the meantime.
@@ -82,6 +88,7 @@ package enum MaintenanceConflict: Sendable, Equatable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .inputGone(let path): "“\(path)” was taken out of the table in the meantime"
+    case .inputCame(let path): "“\(path)” came into the table in the meantime"
     case .outputTaken(let path): "“\(path)” is in the table already"
     case .tableChanged(let version): "version \(version) changed the table itself"
     case .tooLate(let basedOn, let version):
@@ -165,7 +172,18 @@ extension TableSnapshot {
         return .outputTaken(path: String(decoding: path, as: UTF8.self))
       }
     }
-    return nil
+    return newInput(of: commit, besides: gone)
+  }
+
+  private func newInput(
+    of commit: MaintenanceCommit, besides gone: Set<[UInt8]>
+  ) -> MaintenanceConflict? {
+    if commit.replaces.isEmpty { return nil }
+    let file = files.first { file in
+      commit.replaces.contains { $0.says(file.partitionValues) }
+        && !gone.contains(Array(file.path.utf8))
+    }
+    return file.map { .inputCame(path: $0.path) }
   }
 }
 

@@ -132,7 +132,7 @@ struct DevicesWriter {
       }
       switch outcome {
       case .committed: return true
-      case .conflict(.inputGone): continue
+      case .conflict(.inputGone), .conflict(.inputCame): continue
       case .conflict(.transactionTaken(let appID, _)):
         delete(parts.filter { $0.appID == appID })
         parts.removeAll { $0.appID == appID }
@@ -167,7 +167,7 @@ struct DevicesWriter {
         ("numFiles", .string("\(parts.count)")), ("numRemovedFiles", .string("\(removedCount)")),
       ],
       commitID: attempt, atMillis: nowMillis, basedOn: basedOn, actions: actions,
-      transactions: parts.map { ($0.appID, $0.version) })
+      transactions: parts.map { ($0.appID, $0.version) }, replaces: parts.map(\.values))
   }
 
   /// Nothing names them, nor ever will.
@@ -232,12 +232,5 @@ enum DevicesFault: Error {
     } else {
       self = .notWritten("\(error)")
     }
-  }
-}
-
-extension PartitionValues {
-  /// Whether another says the same, in whatever order.
-  fileprivate func says(_ other: PartitionValues) -> Bool {
-    values.count == other.values.count && values.allSatisfy { other[$0.column] == $0.text }
   }
 }

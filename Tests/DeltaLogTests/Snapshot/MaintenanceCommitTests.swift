@@ -91,6 +91,23 @@ import Testing
     #expect(try !paths(fresh()).contains(Self.merged))
   }
 
+  @Test func `a file that came into a part that is replaced is a conflict, others are none`()
+    throws
+  {
+    var table = try made(2)
+    var commit = merge(table)
+    commit.replaces = [PartitionValues([("event_date", "2026-11-20")])]
+    var elsewhere = table
+    commit.replaces.append(PartitionValues([("event_date", "2026-11-21")]))
+    let memory = storage.memory
+    storage.before(.put, "_delta_log") { try? putForeign(memory, 2, [add("theirs")]) }
+    let theirs = try #require(add("theirs")["add"]?["path"]?.stringValue)
+    #expect(try table.commitMaintenance(commit) == .conflict(.inputCame(path: theirs)))
+    #expect(try fresh().version == 2)
+    commit.replaces.removeLast()
+    #expect(try elsewhere.commitMaintenance(commit) == .committed(version: 3))
+  }
+
   @Test func `of two that merge the same files one wins`() throws {
     var one = try made()
     var other = one

@@ -128,6 +128,28 @@ import Testing
     #expect(files.count == content.fileCount)
   }
 
+  @Test func `the first part of a late owner, put in the moment before ours, is replaced`() throws {
+    let memory = MemoryStorage()
+    let storage = TestStorage(memory)
+    let old = try DevicesDriver(memory, incarnation: "a")
+    let late = try old.commit(through: 10)
+    // What he writes is taken away, and put where he comes late.
+    let before = Set(memory.paths)
+    try old.committer.writeDevices(late)
+    let files = try memory.paths.filter { !before.contains($0) }.map { ($0, try memory.read($0)) }
+    #expect(files.count == 3)
+    for (path, _) in files { try memory.delete(path) }
+    let new = try DevicesDriver(storage, incarnation: "b")
+    let rows = try new.commit(through: 30)
+    storage.meddle(before: "put tables/devices/_delta_log") {
+      for (path, bytes) in files { _ = try? memory.putIfAbsent(path, bytes) }
+    }
+    try new.committer.writeDevices(rows)
+    let content = try DevicesContent(memory)
+    #expect(content.snapshot.version == 2 && content.fileCount == 2)
+    #expect(try content.rows == undisturbed(through: 30))
+  }
+
   @Test func `files that another engine has merged are replaced under their new name`() throws {
     let memory = MemoryStorage()
     let storage = TestStorage(memory)
