@@ -100,22 +100,6 @@ extension PartitionWindows {
     sortDue()
   }
 
-  /// Whether a device that became idle would fire anything.
-  mutating func hasDue(_ device: Int) -> Bool {
-    dueFirings.removeAll(keepingCapacity: true)
-    for place in 0..<blockCount(ofDevice: device) {
-      let index = block(place, ofDevice: device)
-      for window in set.grids[Int(blocks[index].grid)].windows {
-        findUnfired(
-          window, block: index, order: place, firedThrough: devices[device].firedThrough,
-          through: Int64.max)
-      }
-      findChanged(block: index, order: place, through: Int64.max)
-      if !dueFirings.isEmpty { return true }
-    }
-    return false
-  }
-
   /// Collects in `dueFirings` the changed windows alone.
   private mutating func findChanged(_ device: Int, through limit: Int64) {
     dueFirings.removeAll(keepingCapacity: true)

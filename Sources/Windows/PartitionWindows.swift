@@ -420,10 +420,8 @@ package struct PartitionWindows: ~Copyable, Sendable {
     }
   }
 
-  /// Whether `fireOpenWindows` would fire anything. Cost: a walk over the slices of every device
-  /// that is not idle.
-  package mutating func hasOpenWindows() -> Bool {
-    for device in recency.devices(in: .awake) where hasDue(Int(device)) { return true }
-    return false
-  }
+  /// Whether `fireOpenWindows` would change anything. A device that is awake may have no window
+  /// open (what it sent last had no reading, or one that was too late for all), and counts as
+  /// awake until somebody finds it idle.
+  package var hasAwakeDevices: Bool { recency.oldest(in: .awake) != RecencyList.none }
 }

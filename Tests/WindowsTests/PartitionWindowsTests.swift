@@ -197,22 +197,23 @@ private let start = 1_700_000_040 * second  // a multiple of a minute
     #expect(harness.windows.counts.beforePlausible == 1)
   }
 
-  @Test func `what a silent partition would fire is known before, and is nothing afterwards`() {
+  @Test func `whether a silent partition has devices to find idle is known, and none are left`() {
     var harness = harness()
-    #expect(harness.hasOpenWindows() == false)
+    #expect(harness.hasAwakeDevices == false)
     _ = harness.read(at: start + 10 * second, 1)
-    #expect(harness.hasOpenWindows() == true)
+    #expect(harness.hasAwakeDevices == true)
     #expect(harness.fireOpenWindows().map(\.revision) == [0])
-    #expect(harness.hasOpenWindows() == false, "every device is idle")
+    #expect(harness.hasAwakeDevices == false, "every device is idle")
     // The device's watermark stands at its newest event time, no further.
     _ = harness.read(at: start + 9 * second, 1)
     #expect(harness.windows.counts.late == 1)
-    #expect(harness.hasOpenWindows() == true, "a window that was changed")
+    #expect(harness.hasAwakeDevices == true, "a window that was changed")
     #expect(harness.fireOpenWindows().map(\.revision) == [1])
     // A reading that moves nothing but the clock: its device is awake, its windows have fired.
     _ = harness.apply(TestRecord(device: "a", rows: []))
-    #expect(harness.hasOpenWindows() == false)
+    #expect(harness.hasAwakeDevices == true)
     #expect(harness.fireOpenWindows().isEmpty)
+    #expect(harness.hasAwakeDevices == false)
   }
 
   @Test(arguments: [Int64.min, Int64.min + 1, -(Int64(1) << 60), Int64(1) << 60, Int64.max])

@@ -181,7 +181,7 @@ struct Harness: ~Copyable {
         rows: [TestRow(time: time, values: values)]))
   }
 
-  mutating func hasOpenWindows() -> Bool { windows.hasOpenWindows() }
+  var hasAwakeDevices: Bool { windows.hasAwakeDevices }
 
   mutating func fireOpenWindows() -> [Fired] {
     windows.fireOpenWindows(vocabulary: vocabulary, into: &firings)

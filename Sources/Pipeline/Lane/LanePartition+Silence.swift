@@ -53,11 +53,13 @@ extension LanePartition {
   }
 
   /// The session has found it silent for long enough, and the brokers say that `offset` is the end.
-  /// Fires what is open, if anything is; a record that came meanwhile comes before that.
+  /// Takes all devices that are awake to be idle, whose open windows fire; where none is awake
+  /// nothing is decided, so that one silence is one decision, whoever looks at it afterwards. A
+  /// record that came meanwhile comes before that.
   func becomeIdle(at offset: Int64) {
     guard silentSinceNanos != nil, expected == offset else { return }
     silence.beIdle()
-    guard windows.hasOpenWindows() else { return }
+    guard windows.hasAwakeDevices else { return }
     // Devices fall asleep without an offset.
     devicesTold.cut = nil
     windows.fireOpenWindows(vocabulary: vocabulary, into: &output.firings)

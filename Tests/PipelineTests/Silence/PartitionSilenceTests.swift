@@ -119,13 +119,61 @@ import Windows
     #expect(!firings(second).isEmpty && firings(second).allSatisfy { $0.contains(" r1 ") })
   }
 
-  @Test func `where nothing is open nothing is decided`() throws {
+  /// sat-1 at 1000 s, then long before that: too late for any window, but awake again.
+  private static let wakingRecords: [TestRecord] = [
+    .wide("sat-1", second: 1000), .wide("sat-1", second: 10, kafkaSecond: 1010),
+  ]
+
+  @Test func `devices that woke without opening a window are found idle, too, once`() throws {
+    let harness = try harness()
+    harness.offer([.record(0, Self.wakingRecords[0]), .end(1)])
+    harness.partition.becomeIdle(at: 1)
+    #expect(harness.cut()?.decisions == [decision(at: 1)])
+    harness.offer([.record(1, Self.wakingRecords[1]), .end(2)])
+    #expect(harness.partition.windows.times(ofDevice: 0).isAwake)
+    harness.partition.becomeIdle(at: 2)
+    let cut = try #require(harness.cut())
+    #expect(cut.decisions == [decision(at: 2)] && cut.output.firings.rowCount == 0)
+    #expect(!harness.partition.windows.times(ofDevice: 0).isAwake)
+    harness.partition.becomeIdle(at: 2)
+    #expect(harness.cut() == nil)
+  }
+
+  /// Taken up again at the end, from a snapshot of before the decision or of behind it.
+  @Test(arguments: [false, true])
+  func `nor is such a silence decided again by whoever comes afterwards`(isDecided: Bool) throws {
+    let storage = MemoryStorage()
+    let before = try harness()
+    before.offer([.record(0, Self.wakingRecords[0]), .end(1)])
+    before.partition.becomeIdle(at: 1)
+    before.offer([.record(1, Self.wakingRecords[1]), .end(2)])
+    if isDecided { before.partition.becomeIdle(at: 2) }
+    let file = try before.stateFile(storage, id: CommitID(incarnation: "i", counter: 1))
+    try file.closeOnce(in: storage)
+    if !isDecided { before.partition.becomeIdle(at: 2) }
+    var start = PartitionStart.test(to: 2, state: file.reference)
+    start.idleOffsets = [1, 2]
+    let restored = try StateSnapshot.restore(
+      file.reference, key: start.key, source: TestSources.wide(), storage: storage)
+    let harness = PartitionHarness(start, source: try TestSources.wide(), state: restored)
+    harness.offer([.end(2)])
+    harness.partition.becomeIdle(at: 2)
+    #expect(harness.cut() == nil, "the chain has that decision")
+    let next = TestRecord.wide("sat-1", second: 1020)
+    for harness in [before, harness] { harness.offer([next], from: 2) }
+    var (state, other) = (ByteWriter(), ByteWriter())
+    before.partition.encodeState(into: &state)
+    harness.partition.encodeState(into: &other)
+    #expect(state.bytes == other.bytes)
+  }
+
+  @Test func `where nobody is awake nothing is decided`() throws {
     let harness = try harness()
     harness.offer([.end(0)])
     harness.partition.becomeIdle(at: 0)
     #expect(harness.partition.progress.idleSinceMicros != nil)
     #expect(harness.cut() == nil)
-    // A record that opens no window: it is dead.
+    // A record that wakes nobody: it is dead.
     harness.offer([.record(0, .bytes([0xFF], second: 1)), .end(1)])
     harness.partition.becomeIdle(at: 1)
     #expect(harness.cut()?.decisions == [])
