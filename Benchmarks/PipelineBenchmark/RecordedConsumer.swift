@@ -57,6 +57,12 @@ final class RecordedConsumer: GroupConsumer, @unchecked Sendable {
     return ranges
   }
 
+  func endOffsets(
+    _ partitions: [TopicPartition], timeoutMillis: Int32
+  ) throws(KafkaError) -> [TopicPartition: Int64] {
+    try offsetRanges(partitions, timeoutMillis: timeoutMillis).mapValues(\.end)
+  }
+
   func clusterID(timeoutMillis: Int32) -> String? { "recorded" }
 
   func commitGroupOffsets(

@@ -103,16 +103,38 @@ extension KafkaConsumer {
     return range
   }
 
-  /// The protocol answers the logical offsets, given as times, with the real ones.
+  /// End offset of every partition of which the brokers tell it; the others are left out. Where a
+  /// partition has no leader the client may fail the call as a whole, when the time is up.
+  package func endOffsets(
+    _ partitions: [TopicPartition], timeoutMillis: Int32
+  ) throws(KafkaError) -> [TopicPartition: Int64] {
+    if partitions.isEmpty { return [:] }
+    let list = try answers(
+      partitions, at: Int64(RD_KAFKA_OFFSET_END), timeoutMillis: timeoutMillis)
+    var ends: [TopicPartition: Int64] = [:]
+    for element in list.elements where element.code == .none && element.offset >= 0 {
+      ends[element.partition] = element.offset
+    }
+    return ends
+  }
+
   private func offsets(
     _ partitions: [TopicPartition], at time: Int64, timeoutMillis: Int32
   ) throws(KafkaError) -> [PartitionListHandle.Element] {
+    let list = try answers(partitions, at: time, timeoutMillis: timeoutMillis)
+    try list.checkElements("ask for offsets")
+    return list.elements
+  }
+
+  /// The protocol answers the logical offsets, given as times, with the real ones.
+  private func answers(
+    _ partitions: [TopicPartition], at time: Int64, timeoutMillis: Int32
+  ) throws(KafkaError) -> PartitionListHandle {
     let list = PartitionListHandle(partitions.map { (partition: $0, offset: time) })
     try check(
       unsafe rd_kafka_offsets_for_times(openClient.raw, list.raw, timeoutMillis),
       "ask for the offsets of \(partitions.count) partitions, \(partitions[0]) the first")
-    try list.checkElements("ask for offsets")
-    return list.elements
+    return list
   }
 
   /// Beginning and end offset as the last fetch of a held partition reported them: no request, no

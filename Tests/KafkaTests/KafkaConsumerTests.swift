@@ -205,6 +205,26 @@ struct KafkaConsumerTests {
     #expect(consumer.clusterID(timeoutMillis: 5000)?.isEmpty == false)
   }
 
+  @Test func `ends are told where there is a leader, also beside a partition without one`()
+    throws
+  {
+    let cluster = try TestCluster(partitionCount: 3)
+    try cluster.fill(1..<3, count: 7)
+    let member = try TestMember(cluster.options(), topics: [cluster.topic])
+    defer { member.consumer.close() }
+    let consumer = member.consumer
+    let partitions = (0..<3).map { cluster.partition($0) }
+    #expect(
+      try consumer.endOffsets(partitions, timeoutMillis: 5000)
+        == [partitions[0]: 0, partitions[1]: 7, partitions[2]: 7])
+    #expect(try consumer.endOffsets([], timeoutMillis: 5000) == [:])
+    try cluster.mock.setLeader(cluster.topic, partition: 0, broker: nil)
+    let beside = try? consumer.endOffsets(partitions, timeoutMillis: 1000)
+    #expect(beside?[partitions[0]] == nil)
+    #expect(
+      try consumer.endOffsets([partitions[1]], timeoutMillis: 5000) == [partitions[1]: 7])
+  }
+
   // The mock sends a topic's partitions along with its error, which no broker does; the client of
   // 2.8.0 crashes on that (rd_kafka_topic_metadata_update).
   @Test(.enabled(if: LibraryVersion.number < 0x0208_0000))

@@ -14,6 +14,11 @@ package protocol GroupConsumer: AnyObject, Sendable {
   func offsetRanges(
     _ partitions: [TopicPartition], timeoutMillis: Int32
   ) throws(KafkaError) -> [TopicPartition: OffsetRange]
+  /// Ends of those partitions of which the brokers tell them. One without a leader may make the
+  /// call fail as a whole.
+  func endOffsets(
+    _ partitions: [TopicPartition], timeoutMillis: Int32
+  ) throws(KafkaError) -> [TopicPartition: Int64]
   func clusterID(timeoutMillis: Int32) -> String?
   func commitGroupOffsets(
     _ positions: [(partition: TopicPartition, nextOffset: Int64)]

@@ -6,8 +6,9 @@ import Telemetry
 /// Partitions in which nobody speaks: found by the wall clock, and proven by the brokers. Control
 /// thread.
 extension Session {
-  /// Brokers that do not answer are asked again after this: a request holds up the poll.
-  private static let silenceRetryNanos: Int64 = 10_000_000_000
+  /// A request holds up the poll: behind one that failed, the next waits for so many times as long
+  /// as that one took.
+  private static let silenceRetryFactor: Int64 = 5
   private static let silenceRequestMillis: Int32 = 2000
   private static let silenceLookNanosMin: Int64 = 50_000_000
   private static let silenceLookNanosMax: Int64 = 10_000_000_000
@@ -27,18 +28,23 @@ extension Session {
     nextSilenceLookNanos =
       nowNanos + min(max(interval, Self.silenceLookNanosMin), Self.silenceLookNanosMax)
     let silent = silentPartitions(nowNanos: nowNanos)
-    if silent.isEmpty { return }
+    let asked = silenceInquiry.next(of: silent.keys.sorted())
+    if asked.isEmpty { return }
     do throws(KafkaError) {
-      let ranges = try consumer.offsetRanges(
-        silent.keys.sorted(), timeoutMillis: Self.silenceRequestMillis)
-      for (partition, position) in silent.sorted(by: { $0.key < $1.key })
-      where ranges[partition].map({ $0.end <= position }) ?? false {
+      let ends = try consumer.endOffsets(asked, timeoutMillis: Self.silenceRequestMillis)
+      silenceInquiry.wasAnswered(asked)
+      for partition in asked {
+        guard let position = silent[partition], let end = ends[partition], end <= position
+        else { continue }
         log.info("partition is idle", metadata: ["partition": "\(partition)"])
         tell(partition, .idle(partition, at: position))
       }
     } catch {
       log.debug("nobody says whether partitions are idle: \(error)")
-      nextSilenceLookNanos = nowNanos + Self.silenceRetryNanos
+      silenceInquiry.failed(asked)
+      let endNanos = MonotonicClock.nowNanos()
+      nextSilenceLookNanos = max(
+        nextSilenceLookNanos, endNanos + (endNanos - nowNanos) * Self.silenceRetryFactor)
     }
   }
 

@@ -53,6 +53,8 @@ final class Session: @unchecked Sendable {
   var heldPartitions: Set<TopicPartition> = []
   /// When to look again for partitions in which nobody speaks.
   var nextSilenceLookNanos: Int64 = 0
+  /// Whom to ask about at such a look.
+  var silenceInquiry = SilenceInquiry()
   /// Schemas that the registry denies, of which the log has been told.
   var deniedSchemas: Set<Int32> = []
   /// Whether the status says that a schema is waited for.

@@ -181,6 +181,12 @@ final class SimulatedConsumer: GroupConsumer, @unchecked Sendable {
     return ranges
   }
 
+  func endOffsets(
+    _ partitions: [TopicPartition], timeoutMillis: Int32
+  ) throws(KafkaError) -> [TopicPartition: Int64] {
+    try offsetRanges(partitions, timeoutMillis: timeoutMillis).mapValues(\.end)
+  }
+
   func clusterID(timeoutMillis: Int32) -> String? {
     do {
       return try request("ask for the cluster's id", timeoutMillis) { $0.clusterID }

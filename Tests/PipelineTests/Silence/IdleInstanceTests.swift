@@ -107,6 +107,20 @@ import Testing
     #expect(try Self.idleOffsets(storage) == idle)
   }
 
+  @Test func `a partition without a leader keeps no other from being found idle`() throws {
+    var topics = Self.topics(1)
+    let leaderless = topics.names[0]
+    topics.leaderless = [leaderless]
+    var others = topics
+    others.partitions[leaderless] = nil
+    let storage = MemoryStorage()
+    try Self.serve(topics, storage, Self.options(idleMillis: 60)) {
+      try Self.isIdle(storage, others)
+    }
+    #expect(try Self.isIdle(storage, others) && !others.partitions.isEmpty)
+    #expect(try Self.idleOffsets(storage)[leaderless] == nil)
+  }
+
   private static func compare(_ storages: MemoryStorage...) throws {
     let folder = try TableFolder()
     let roots = try storages.enumerated().map { try folder.add($1, as: "root-\($0)") }

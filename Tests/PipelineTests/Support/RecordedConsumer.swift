@@ -10,6 +10,8 @@ struct RecordedTopics: Sendable {
   /// Offsets below were deleted by retention.
   var beginnings: [TopicPartition: Int64] = [:]
   var clusterID = "recorded"
+  /// Partitions of which no broker tells the end.
+  var leaderless: Set<TopicPartition> = []
 
   /// The topics as they were when a share of every partition had been produced.
   func prefix(_ share: Double) -> RecordedTopics {
@@ -80,6 +82,16 @@ final class RecordedConsumer: GroupConsumer, @unchecked Sendable {
         end: Int64(topics.partitions[partition]?.count ?? 0))
     }
     return ranges
+  }
+
+  func endOffsets(
+    _ partitions: [TopicPartition], timeoutMillis: Int32
+  ) throws(KafkaError) -> [TopicPartition: Int64] {
+    // As the client does: one fails them all.
+    if !topics.leaderless.isDisjoint(with: partitions) {
+      throw KafkaError(code: .leaderNotAvailable, operation: "ask for the ends")
+    }
+    return try offsetRanges(partitions, timeoutMillis: timeoutMillis).mapValues(\.end)
   }
 
   func clusterID(timeoutMillis: Int32) -> String? { topics.clusterID }
