@@ -157,11 +157,14 @@ struct FixedWidthDecoder<Value: DecodableValue>: ChunkDecoder {
 /// Strings and binary, as words: the dictionary's entries, then every string that is not among
 /// them, each a word of its own.
 struct ByteStringDecoder: ChunkDecoder {
+  private let limits: ParquetReaderLimits
   private var bytes: [UInt8] = []
   private var starts = [0]
   private var indexes = DictionaryIndexes()
   /// The word of each value.
   private var words: [UInt32] = []
+
+  init(limits: ParquetReaderLimits) { self.limits = limits }
 
   mutating func readDictionary(_ page: inout PageInput, entryCount: Int) throws(PageFault) {
     for _ in 0..<entryCount { try appendString(of: &page) }
@@ -184,7 +187,8 @@ struct ByteStringDecoder: ChunkDecoder {
       storeSoleWords()
       let first = UInt32(truncatingIfNeeded: starts.count - 1)
       try DeltaStrings.append(
-        of: &page, encoding: encoding, count: count, bytes: &bytes, starts: &starts)
+        of: &page, encoding: encoding, count: count, bytes: &bytes, starts: &starts,
+        limits: limits)
       words.append(contentsOf: first..<first + UInt32(count))
     case .runLength, .deltaBinaryPacked, .byteStreamSplit, .plainDictionary, .bitPacked:
       throw .unsupported("strings in encoding \(encoding)")

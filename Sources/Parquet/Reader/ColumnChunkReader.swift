@@ -71,7 +71,7 @@ struct ColumnChunkReader: ~Copyable {
     case .int64: try read(FixedWidthDecoder<Int64>())
     case .float: try read(FixedWidthDecoder<Float>())
     case .double: try read(FixedWidthDecoder<Double>())
-    case .byteArray: try read(ByteStringDecoder())
+    case .byteArray: try read(ByteStringDecoder(limits: limits))
     }
   }
 

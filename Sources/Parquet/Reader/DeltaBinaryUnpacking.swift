@@ -83,17 +83,17 @@ enum DeltaBinaryUnpacking {
 
 /// Strings whose lengths are delta packed (Encodings.md, encodings 6 and 7): written by others.
 enum DeltaStrings {
-  /// One page's strings take no more than this: a string may share all of its predecessor, so
-  /// that few bytes stand for many.
-  private static let pageByteCountMax = ParquetReaderLimits.defaultPageByteCountMax
-
-  /// Appends the `count` strings of a page to `bytes`, and where each ends to `starts`.
+  /// Appends the `count` strings of a page to `bytes`, the chunk's so far, and where each ends to
+  /// `starts`.
+  ///
+  /// A string may share all of its predecessor, so that few bytes stand for many: what the strings
+  /// of a page, and those of the chunk, come to is bounded as if they were written out.
   ///
   ///     DELTA_LENGTH_BYTE_ARRAY := lengths  bytes
   ///     DELTA_BYTE_ARRAY        := shared prefix lengths  DELTA_LENGTH_BYTE_ARRAY of the rest
   static func append(
     of page: inout PageInput, encoding: Encoding, count: Int, bytes: inout [UInt8],
-    starts: inout [Int]
+    starts: inout [Int], limits: ParquetReaderLimits
   ) throws(PageFault) {
     var prefixes: [Int32] = []
     if encoding == .deltaByteArray {
@@ -110,8 +110,15 @@ enum DeltaStrings {
         guard prefix >= 0, prefix <= previous.count else {
           throw .malformed("a string that shares more than its predecessor has")
         }
-        guard start - pageStart + prefix <= pageByteCountMax else {
-          throw .unsupported("a page of more than \(pageByteCountMax) bytes of strings")
+        guard start - pageStart + prefix <= limits.pageByteCountMax else {
+          throw .unsupported(
+            "a page of strings that is longer than the reader's limit, "
+              + "\(limits.pageByteCountMax) bytes")
+        }
+        guard start + prefix <= limits.chunkByteCountMax else {
+          throw .unsupported(
+            "a column chunk of strings that is longer than the reader's limit, "
+              + "\(limits.chunkByteCountMax) bytes")
         }
         bytes.append(contentsOf: bytes[previous.lowerBound..<previous.lowerBound + prefix])
       }

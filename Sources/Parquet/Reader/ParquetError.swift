@@ -45,9 +45,9 @@ package struct ParquetReaderLimits: Sendable {
   package static let defaultChunkByteCountMax = 1 << 34
 
   package let rowGroupRowCountMax: Int
-  /// Of a page without compression.
+  /// Of a page without compression, and of its strings where they share beginnings.
   package let pageByteCountMax: Int
-  /// Of all pages of a chunk without compression, as their headers say it.
+  /// Of all pages of a chunk without compression, as their headers say it, and of its strings.
   package let chunkByteCountMax: Int
 
   package init(

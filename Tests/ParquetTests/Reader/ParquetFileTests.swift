@@ -219,6 +219,66 @@ import Testing
     }
   }
 
+  /// Pages of DELTA_BYTE_ARRAY: in each a string of 1,000 bytes, and 49 times the same by no bytes
+  /// of their own.
+  private static func sharingPages(_ count: Int) -> [UInt8] {
+    func zigzag(_ value: Int) -> [UInt8] {
+      var (rest, bytes) = (value * 2, [UInt8]())
+      while rest > 0x7F {
+        bytes.append(UInt8(rest & 0x7F) | 0x80)
+        rest >>= 7
+      }
+      return bytes + [UInt8(rest)]
+    }
+    var body = PageBuffer()
+    let prefixes: [Int32] = [0] + Array(repeating: 1000, count: 49)
+    let lengths: [Int32] = [1000] + Array(repeating: 0, count: 49)
+    DeltaBinaryPacking.append(prefixes.span, to: &body)
+    DeltaBinaryPacking.append(lengths.span, to: &body)
+    let bytes = body.bytes + [UInt8](repeating: 0x61, count: 1000)
+    let header: [UInt8] =
+      [0x15, 0, 0x15] + zigzag(bytes.count) + [0x15] + zigzag(bytes.count)
+      + [0x2C, 0x15] + zigzag(50) + [0x15, 14, 0x15, 6, 0x15, 6, 0, 0]
+    return Array(repeatElement(header + bytes, count: count).joined())
+  }
+
+  @Test func `strings that share all of their predecessors are bounded as if written out`()
+    throws
+  {
+    let column = TestTable.Column(
+      column: ParquetColumn(name: "name", type: .string, isOptional: false),
+      values: (0..<200).map { .bytes(Array("\($0)".utf8)) })
+    let table = TestTable(
+      columns: [column], rowGroups: [200],
+      options: ParquetWriterOptions(
+        compression: .none, dictionaryByteCountMax: 0, createdBy: "test version 1"))
+    let footer = try ParquetFile(bytes: table.file()).footer
+    let chunk = footer.rowGroups[0].chunks[0]
+    let pages = Self.sharingPages(4)
+    #expect(pages.count < 5_000)
+    func read(_ limits: ParquetReaderLimits) throws(ParquetError) -> ParquetColumnValues {
+      try ColumnChunkReader(pages, of: footer.schema.columns[0], chunk, limits: limits).read()
+    }
+    guard case .words(_, let dictionary) = try read(ParquetReaderLimits()).values else {
+      Issue.record("no words")
+      return
+    }
+    #expect(dictionary.bytes.count == 200_000)
+    for limits in [
+      ParquetReaderLimits(chunkByteCountMax: 199_999),
+      ParquetReaderLimits(pageByteCountMax: 49_999),
+    ] {
+      do {
+        _ = try read(limits)
+        Issue.record("a limit was not kept")
+      } catch {
+        guard case .unsupported(let what) = error else { throw error }
+        #expect(what.contains("limit"))
+      }
+    }
+    _ = try read(ParquetReaderLimits(pageByteCountMax: 50_000, chunkByteCountMax: 200_000))
+  }
+
   @Test func `limits of the reader are named`() throws {
     let bytes = Self.table().file()
     for limits in [
