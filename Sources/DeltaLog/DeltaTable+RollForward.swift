@@ -67,16 +67,30 @@ extension DeltaTable {
       version > 0
         || actions.contains { $0["metaData"] != nil } && actions.contains { $0["protocol"] != nil },
       "a table begins with its protocol and its metaData")
+    return try link(actions, as: version) == .stored
+  }
+
+  /// What came of giving a commit its name.
+  enum LinkResult {
+    case stored
+    /// There is a commit of this version; of whom, its file says.
+    case taken
+    /// It was stored where nobody reads, and taken away again.
+    case withdrawn
+  }
+
+  /// Puts a commit's file behind one that was just seen to be the log's end.
+  func link(_ actions: [JSONValue], as version: Int64) throws(DeltaError) -> LinkResult {
     do throws(StorageError) {
       guard try storage.putIfAbsent(commitPath(version), Self.lines(actions)) == .stored else {
-        return false
+        return .taken
       }
     } catch {
       // After a failed sync nobody knows what is on the disk; the process ends.
-      if error.kind != .syncFailed, try exists(version) { return false }
+      if error.kind != .syncFailed, try exists(version) { return .taken }
       throw .storage(error, table: table)
     }
-    return try !withdrawIfCleanedUp(version)
+    return try withdrawIfCleanedUp(version) ? .withdrawn : .stored
   }
 
   /// The index after the last entry that may share a commit with the one at `start`.

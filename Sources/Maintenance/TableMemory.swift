@@ -3,8 +3,8 @@ import Base
 /// What one process remembers of a table's upkeep so as not to do it again and again. Nothing of it
 /// decides what may be done: a process that has forgotten it all does the same, more slowly.
 package struct TableMemory: Sendable {
-  /// What is kept for so long goes late by at most this share of it: looking at all that is kept
-  /// costs as much as there is of it.
+  /// What is kept for so long goes late by at most this share of it, and looks in vain take at
+  /// most this share of the time: looking at all that is kept costs as much as there is of it.
   private static let lateShare: Int64 = 100
   private static let longLookNanos: Int64 = 100_000_000
   private static let sweepNanos: Int64 = 3600 * 1_000_000_000
@@ -54,7 +54,8 @@ package struct TableMemory: Sendable {
   /// hundred times as long: looking costs a hundredth of a core at most.
   mutating func noteVainLook(_ step: String, sinceNanos started: Int64) {
     let now = MonotonicClock.nowNanos()
-    nextLookNanos[step] = now - started < Self.longLookNanos ? nil : now + (now - started) * 100
+    let took = now - started
+    nextLookNanos[step] = took < Self.longLookNanos ? nil : now + took * Self.lateShare
   }
 
   private static func isDue(_ lastNanos: Int64?, _ keepMillis: Int64) -> Bool {

@@ -203,16 +203,11 @@ extension DeltaTable {
     // Another program may have written the commit before and not yet synced it: a crash that took
     // that one and left ours would leave a hole.
     try onStorage { () throws(StorageError) in try storage.syncFolder(logFolder) }
-    var isStored = false
-    do throws(StorageError) {
-      isStored = try storage.putIfAbsent(commitPath(version), Self.lines(actions)) == .stored
-    } catch {
-      // After a failed sync nobody knows what is on the disk; the process ends.
-      guard error.kind != .syncFailed, try exists(version) else {
-        throw .storage(error, table: table)
-      }
+    switch try link(actions, as: version) {
+    case .stored: return .ours
+    case .withdrawn: return .taken
+    case .taken: break
     }
-    if isStored { return try withdrawIfCleanedUp(version) ? .taken : .ours }
     guard let found = try readLines(version) else {
       throw .malformedCommit(
         table: table, version: version, detail: "the name is taken but there is no such file")
