@@ -53,6 +53,8 @@ SCENARIOS = [
 ]
 SECONDS_MAX = 1_200
 SKIPPED = 77
+# So many of one that failed are said again at the end.
+LAST_LINES = 12
 
 
 def run_one(name, flags, is_alone):
@@ -101,7 +103,7 @@ def main():
     os.environ["DOWNLINKD"] = str(Path(os.environ["DOWNLINKD"]).resolve())
     flags = ["--quick"] if arguments.quick else []
     started = time.monotonic()
-    failed, passed = [], 0
+    failed, passed = {}, 0
     with ThreadPoolExecutor(max(1, arguments.jobs)) as pool:
         runs = {
             pool.submit(run_one, name, flags, arguments.jobs <= 1): name
@@ -113,9 +115,13 @@ def main():
             if code == 0:
                 passed += 1
             elif code != SKIPPED:
-                failed.append(runs[run])
+                failed[runs[run]] = text
     names = f", failed: {', '.join(failed)}" if failed else ""
     print(f"blackbox: {time.monotonic() - started:.0f} s{names}")
+    # Why, once more: of several at once the words of one lie far above.
+    for text in failed.values():
+        for line in text.splitlines()[-LAST_LINES:]:
+            print(f"  {line[:1000]}")
     print(f"{passed} passed, {len(failed)} failed")
     return 1 if failed else 0
 
