@@ -38,11 +38,14 @@ extension LedgerEntry {
   private static let checksumStart = ",\"checksum\":\""
 
   /// Whether the checksum at the end is that of what stands before it. An entry without one is
-  /// taken as it is: early programs wrote none.
-  private static func isWhole(_ bytes: [UInt8]) -> Bool {
+  /// taken as it is, as early programs wrote none; one that has a checksum in another shape or at
+  /// another place is damaged.
+  private static func isWhole(_ bytes: [UInt8], _ value: JSONValue) -> Bool {
     let tailCount = checksumStart.utf8.count + 16 + 2
     let tail = bytes.suffix(tailCount)
-    guard tail.starts(with: checksumStart.utf8), tail.count == tailCount else { return true }
+    guard tail.starts(with: checksumStart.utf8), tail.count == tailCount else {
+      return value["checksum"] == nil
+    }
     let checksum = tail.dropFirst(checksumStart.utf8.count).prefix(16)
     let content = Array(bytes.dropLast(tailCount))
     return RandomID.hex(XXHash64.hash(content)).utf8.elementsEqual(checksum)
@@ -52,8 +55,9 @@ extension LedgerEntry {
   package init(
     parsing bytes: [UInt8], path: String, version: Int64
   ) throws(LedgerError) {
-    let reader = ObjectReader(path: path, value: try Self.parse(bytes, path: path))
-    guard Self.isWhole(bytes) else {
+    let value = try Self.parse(bytes, path: path)
+    let reader = ObjectReader(path: path, value: value)
+    guard Self.isWhole(bytes, value) else {
       throw .unreadable(path: path, detail: "its checksum is not that of its content")
     }
     let format = try reader.integer("format")

@@ -152,7 +152,7 @@ import Testing
     let security = try security(certificates)
     func configure(_ options: inout StatusServer.Options) {
       options.security = security
-      options.silenceMax = .milliseconds(400)
+      options.silenceMax = .seconds(2)
       options.connectionCountMax = 4
     }
     try await withServer(Example.busy(), configure: configure) { server, _ in

@@ -75,18 +75,24 @@ import Testing
     let root = TemporaryRoot()
     let storage = try root.open()
     let sweeper = try root.open()
-    let isDone = Monitor(false)
+    let written = Monitor((isDone: false, fileCount: 0))
     let thread = WorkerThread(name: "sweeps") {
-      while !isDone.update({ $0 }) {
-        _ = try? sweeper.removeFolderIfEmpty("t/a=1/b=2")
-        _ = try? sweeper.removeFolderIfEmpty("t/a=1")
-        // One without any pause has been seen to win a thousand times in a row, where making two
-        // folders and a file took longer than removing them.
+      var fileCount = 0
+      var roundCount = 0
+      while case let now = written.update({ $0 }), !now.isDone {
+        if now.fileCount != fileCount { (fileCount, roundCount) = (now.fileCount, 0) }
+        roundCount += 1
+        // Where making two folders and a file takes longer than removing them, one who never rests
+        // wins as often as the writer tries.
+        if roundCount <= 100 {
+          _ = try? sweeper.removeFolderIfEmpty("t/a=1/b=2")
+          _ = try? sweeper.removeFolderIfEmpty("t/a=1")
+        }
         usleep(100)
       }
     }
     defer {
-      isDone.update { $0 = true }
+      written.update { $0.isDone = true }
       thread.join()
     }
     for number in 0..<300 {
@@ -94,6 +100,7 @@ import Testing
       try file.close(sync: false)
       try storage.syncFolder("t/a=1/b=2")
       try storage.delete("t/a=1/b=2/\(number)")
+      written.update { $0.fileCount += 1 }
     }
   }
 

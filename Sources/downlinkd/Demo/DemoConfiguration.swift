@@ -1,12 +1,15 @@
 /// The configuration of the demonstration's pipeline: a file to look at, and to start from.
 enum DemoConfiguration {
+  /// The pipeline's name.
+  static let pipeline = "demo"
+
   /// The YAML text. `httpPort` is on the loopback interface; tables go to `data` beside the file.
   static func text(brokers: String, httpPort: Int) -> String {
     """
     # The pipeline of one `downlinkd demo`. docs/CONFIG.md says what each key means; the fleet's
     # time runs much faster than the clock, and spans of event time are the fleet's.
 
-    pipeline: demo
+    pipeline: \(pipeline)
     kafka:
       brokers: ["\(brokers)"]
       # A killed member is missed after this long: the demonstration's restarts wait for it.

@@ -190,8 +190,10 @@ struct DemoRun: ~Copyable {
       screen.say(DemoText.failed(reason, tail: book.tail, log: folder.log))
     }
     let totals: TableTotals
+    let steps: [AnomalyStep]
     do throws(DemoFault) {
       totals = try TableTotals(root: folder.root)
+      steps = try StoredSteps.read(root: folder.root)
     } catch {
       screen.say("\(error)")
       return Exit.unavailable
@@ -199,11 +201,11 @@ struct DemoRun: ~Copyable {
     let progress = sender.progress
     let accounting = Accounting(progress, totals, isComplete: conclusion == .complete)
     let tally = DemoTally(
-      faults: faults, steps: book.steps, plan: plan, reachedMicros: progress.eventMicros)
+      faults: faults, steps: steps, plan: plan, reachedMicros: progress.eventMicros)
     let report = DemoReport(
       plan: plan, folder: folder, progress: progress, totals: totals, accounting: accounting,
-      tally: tally, stepCount: book.steps.count, furtherStepCount: book.furtherStepCount,
-      restartCount: course.restartCount, isStoppedEarly: course.isStoppedEarly)
+      tally: tally, stepCount: book.stepCount, restartCount: course.restartCount,
+      isStoppedEarly: course.isStoppedEarly)
     screen.say(report.lines)
     if case .failed = conclusion { return Exit.unavailable }
     switch accounting.verdict {

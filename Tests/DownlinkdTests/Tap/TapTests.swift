@@ -51,8 +51,11 @@ import Testing
 
   // MARK: - The reader
 
-  /// Serves one connection with these pieces, whatever is asked, and closes.
-  private func serve(_ pieces: [String]) throws -> (path: String, server: WorkerThread) {
+  /// Serves one connection with these pieces, whatever is asked, and closes; where there is
+  /// somebody to say when, it sends the last piece until then.
+  private func serve(
+    _ pieces: [String], until isOver: Monitor<Bool>? = nil
+  ) throws -> (path: String, server: WorkerThread) {
     let path = "/tmp/downlink-tap-\(RandomID.make()).sock"
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
@@ -68,11 +71,13 @@ import Testing
       let connection = accept(listener, nil, nil)
       var request = [UInt8](repeating: 0, count: 4096)
       _ = unsafe recv(connection, &request, request.count, 0)
-      for piece in pieces {
+      func send(_ piece: String) {
         let bytes = Array(piece.utf8)
-        _ = unsafe send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        _ = unsafe Glibc.send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
         usleep(20_000)
       }
+      for piece in pieces { send(piece) }
+      while let isOver, !isOver.update({ $0 }) { send(pieces.last ?? "") }
       close(connection)
       close(listener)
       unsafe unlink(path)
@@ -115,8 +120,12 @@ import Testing
 
   @Test func `a deadline ends the waiting`() throws {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
-    let (path, server) = try serve([head] + Array(repeating: "1\r\n\n\r\n", count: 20))
-    defer { server.join() }
+    let isOver = Monitor(false)
+    let (path, server) = try serve([head, "1\r\n\n\r\n"], until: isOver)
+    defer {
+      isOver.update { $0 = true }
+      server.join()
+    }
     let connection = try TapConnection(socket: path, request: TapRequest(TapFilter(.readings)))
     let next = try connection.next(until: MonotonicClock.nowNanos() + 50_000_000)
     #expect(next == .late)

@@ -120,11 +120,38 @@ import Testing
       let ledger = Ledger(storage: original, pipeline: "fleet", incarnation: "reader")
       do throws(LedgerError) {
         try ledger.open()
-        // Only where nothing was changed, or the checksum alone was taken off.
-        #expect(ledger.state == whole, "\(trail)")
+        // Only where nothing was changed. Without a checksum the rest may have been changed too.
+        #expect(ledger.state == whole || !Self.hasChecksum(damaged), "\(trail)")
       } catch {
-        #expect("\(error)".contains(path) || damaged.isEmpty, "\(error): \(trail)")
+        // Without a checksum it may be the next entry that does not fit this one.
+        #expect("\(error)".contains(path) || !Self.hasChecksum(damaged), "\(error): \(trail)")
       }
+    }
+  }
+
+  /// Whether an entry has a checksum, true or not: one whose member was damaged beyond recognition
+  /// is read as one of an early program, which wrote none.
+  private static func hasChecksum(_ entry: [UInt8]) -> Bool {
+    (try? JSONValue(parsing: entry))?["checksum"] != nil
+  }
+
+  @Test func `an entry with a checksum in another shape or place is damaged`() throws {
+    let storage = try Self.chain()
+    let path = try #require(storage.paths.last { $0.hasSuffix(".json") })
+    let text = String(decoding: try storage.read(path), as: UTF8.self)
+    // `,"checksum":"0123456789abcdef"}` is what every entry ends with.
+    let content = String(text.dropLast(31))
+    let checksum = String(text.suffix(18).prefix(16))
+    #expect(text == content + #","checksum":"\#(checksum)"}"#)
+    for changed in [
+      content + #","checksum":"\#(checksum.dropLast())"}"#,
+      content + #","checksum":7}"#,
+      #"{"checksum":"\#(checksum)","# + content.dropFirst() + "}",
+    ] {
+      try Self.replace(path, Array(changed.utf8), storage)
+      let ledger = Ledger(storage: storage, pipeline: "fleet", incarnation: "reader")
+      let error = #expect(throws: LedgerError.self) { try ledger.open() }
+      #expect(error.map { "\($0)".contains(path) } == true)
     }
   }
 

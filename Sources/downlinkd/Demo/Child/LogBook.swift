@@ -3,10 +3,8 @@ struct LogBook: Equatable, Sendable {
   /// Of text that is shown when the pipeline cannot run.
   private static let tailCountMax = 12
 
-  /// Steps of anomalies, in the order of the log.
-  private(set) var steps: [AnomalyStep] = []
-  /// Steps that the log counted instead of telling them.
-  private(set) var furtherStepCount = 0
+  /// Steps of anomalies that the log told or, where there were very many, counted.
+  private(set) var stepCount = 0
   private(set) var commitCount = 0
   private(set) var version: Int64 = -1
   /// Since the newest process was started.
@@ -45,7 +43,7 @@ struct LogBook: Equatable, Sendable {
       note(step)
       return [StepText.line(step)]
     case .furtherSteps(let count):
-      furtherStepCount += count
+      stepCount += count
       return ["… and \(Figure.count(count, "further step")) of anomalies in this commit"]
     case .committed(let version, _):
       commitCount += 1
@@ -69,7 +67,7 @@ struct LogBook: Equatable, Sendable {
   }
 
   private mutating func note(_ step: AnomalyStep) {
-    steps.append(step)
+    stepCount += 1
     switch step.state {
     case .opened, .escalated: openings[step.id] = step
     case .closed: openings[step.id] = nil

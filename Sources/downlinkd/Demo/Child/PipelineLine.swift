@@ -1,6 +1,6 @@
 import Base
 
-/// One step in the life of an anomaly, as the pipeline's log tells it.
+/// One step in the life of an anomaly, as the pipeline's log tells it and its table has it.
 struct AnomalyStep: Equatable, Sendable {
   enum State: String, Sendable {
     case opened, escalated, closed

@@ -6,10 +6,8 @@ struct DemoReport {
   let totals: TableTotals
   let accounting: Accounting
   let tally: DemoTally
-  /// Steps of anomalies that the pipeline's log told.
+  /// Steps of anomalies that the pipeline's log told or counted.
   let stepCount: Int
-  /// And those it only counted.
-  let furtherStepCount: Int
   let restartCount: Int
   let isStoppedEarly: Bool
 
@@ -52,24 +50,20 @@ struct DemoReport {
   /// Where log and table tell of different numbers of steps.
   private var stepLines: [String] {
     let rowCount = totals["anomalies"].rowCount
-    let toldCount = stepCount + furtherStepCount
-    var lines: [String] = []
-    if furtherStepCount > 0 {
-      lines.append(
-        "  The log only counted \(Figure.count(furtherStepCount, "step")) of anomalies: the tally "
-          + "below does not know them.")
-    }
-    if rowCount > toldCount {
-      lines.append(
-        "  The table anomalies has \(Figure.count(rowCount - toldCount, "row")) that the log did "
+    if rowCount > stepCount {
+      return [
+        "  The table anomalies has \(Figure.count(rowCount - stepCount, "row")) that the log did "
           + "not tell of: a process killed between a commit and its log lines takes these along. "
-          + "The tally below does not know them.")
-    } else if rowCount < toldCount {
-      lines.append(
-        "  The log told of \(Figure.count(toldCount - rowCount, "step")) of anomalies that the "
-          + "table does not have. This is a fault of downlinkd.")
+          + "The tally below is of the table."
+      ]
     }
-    return lines
+    if rowCount < stepCount {
+      return [
+        "  The log told of \(Figure.count(stepCount - rowCount, "step")) of anomalies that the "
+          + "table does not have. This is a fault of downlinkd."
+      ]
+    }
+    return []
   }
 
   // MARK: Findings
