@@ -53,6 +53,9 @@ SEED ?=
 
 setup: setup-debian setup-python setup-package-tests setup-roots
 
+# A mirror that does not answer at once is asked again.
+APT_RETRIES := -o Acquire::Retries=3
+
 # Asks apt only for what is missing, and refreshes its lists only when it cannot find that.
 setup-build: packages := $(BUILD_PACKAGES)
 setup-debian: packages := $(BUILD_PACKAGES) $(TEST_PACKAGES)
@@ -68,8 +71,8 @@ setup-build setup-debian setup-deb setup-package-tests:
 	echo "setup: installing" $$missing; \
 	as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; fi; \
 	install() { $$as_root env DEBIAN_FRONTEND=noninteractive \
-	    apt-get install -y -qq --no-install-recommends $$missing </dev/null; }; \
-	install || { $$as_root apt-get update -qq; install; }
+	    apt-get $(APT_RETRIES) install -y -qq --no-install-recommends $$missing </dev/null; }; \
+	install || { $$as_root apt-get $(APT_RETRIES) update -qq; install; }
 
 # The stamp's name carries a hash of what the environment depends on, so that a second run is free
 # and a changed pin rebuilds. The lock lets two makes in one checkout wait for each other.

@@ -13,7 +13,6 @@ import subprocess
 import time
 
 import messages
-import notify
 import harness
 from harness import EXIT_CONFIGURATION, EXIT_OK, EXIT_UNAVAILABLE, binary, require, wait_for
 
@@ -54,7 +53,7 @@ class Instance:
         self.scenario = scenario
         self.brokers = scenario.broker(**{TOPIC: 2})
         self.socket = scenario.folder / "run" / "admin.sock"
-        self.port = notify.free_port()
+        self.port = harness.free_port()
         self.config = harness.base_config(
             self.brokers, scenario.folder / "data", [messages.wide_source()],
             http={"listen": f"127.0.0.1:{self.port}"}, admin={"socket": str(self.socket)},

@@ -8,6 +8,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import harness
+
 TOKEN, USER, PASSWORD = "t0ken", "downlink", "pass:word"
 FAULTS = ["500", "429", "slow", "closed", "lost", "503"]
 
@@ -26,14 +28,14 @@ class AlertReceiver:
         self.choose_fault = None
         # An anomaly whose alerts are refused with 400.
         self.poison = None
-        self.port = 0
+        # It is closed and opened again.
+        self.port = harness.free_port()
         self.server = None
         self.open()
 
     def open(self):
         handler = type("Handler", (_Handler,), {"receiver": self})
         self.server = _Server(("127.0.0.1", self.port), handler)
-        self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self):

@@ -8,11 +8,9 @@ import collections
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
-from pathlib import Path
 
 from deltalake import DeltaTable
 
@@ -292,12 +290,6 @@ def poisoned(scenario, day):
     require(code == harness.EXIT_OK, f"SIGTERM ended with {code}:\n{daemon.last_lines()}")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Alertmanager:
     """Debian's, on the loopback, alone."""
 
@@ -306,7 +298,7 @@ class Alertmanager:
         folder.mkdir()
         config = {"route": {"receiver": "none"}, "receivers": [{"name": "none"}]}
         (folder / "config.yml").write_text(json.dumps(config), encoding="utf-8")
-        self.port = free_port()
+        self.port = harness.free_port()
         with open(folder / "alertmanager.log", "wb") as log:
             self.popen = subprocess.Popen(
                 ["prometheus-alertmanager", f"--config.file={folder / 'config.yml'}",

@@ -248,7 +248,7 @@ def run(scenario):
     config = scenario.write_config(settings)
     auditor = Auditor(scenario, config)
     producer = fleet.Producer(brokers, scenario.folder / "produced.jsonl", PARTITIONS)
-    steady = fleet.SteadyProducer(producer, fleet.Fleet(scenario.arguments.seed), 400, 60_000)
+    steady = fleet.SteadyProducer(producer, fleet.Fleet(scenario.arguments.seed), 250, 60_000)
     daemon = scenario.daemon(config)
     daemon.wait_for_log('"committed"')
     # Past the first summary.

@@ -283,7 +283,7 @@ class Flooded:
 def flood(scenario, brokers, days):
     """Two hundred devices whose every metric violates a limit, round after round."""
     devices, rounds = 200, 20 if scenario.is_quick else 100
-    port = notify.free_port()
+    port = harness.free_port()
     rule = {"warning": {"above": 0}}
     config = scenario.write_config(
         harness.base_config(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
+import harness
 from harness import Failure, require, wait_for
 
 
@@ -67,8 +68,7 @@ class KeptBroker:
         self.scenario = scenario
         self.program, self.name, self.folder = program, name, scenario.folder
         self.data = scenario.folder / f"{name}.data"
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = harness.free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.popen = None
         scenario.cleanups.append(self.stop)

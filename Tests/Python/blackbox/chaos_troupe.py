@@ -224,10 +224,9 @@ class Troupe:
 
     def remove(self):
         victim = self.take_one()
+        victim.wait_for_trap()
         code = victim.stop()
-        # Before it has said anything it has not taken the signal over.
-        is_early = code == -signal.SIGTERM and not victim.log()
-        require(code == EXIT_OK or is_early, f"SIGTERM: {code}:\n{victim.last_lines()}")
+        require(code == EXIT_OK, f"SIGTERM: {code}:\n{victim.last_lines()}")
         self.ensure_one()
 
     # ---- what is done to storage
@@ -452,6 +451,8 @@ class Troupe:
 
     def end_instances(self):
         for daemon in self.instances:
+            # One may have been started a moment ago.
+            daemon.wait_for_trap()
             daemon.send(signal.SIGTERM)
         for daemon in self.instances:
             code = daemon.wait()

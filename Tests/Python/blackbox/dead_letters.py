@@ -244,7 +244,7 @@ def floods(scenario):
     brokers = scenario.broker(**partitions)
     root = scenario.folder / "data"
     produced = scenario.folder / "produced.jsonl"
-    flood = {"share": "80%", "for": "2s", "retry": "4s"}
+    flood = {"share": "80%", "for": "2s", "retry": "8s"}
     wide = messages.wide_source(dead_letter_flood=flood)
     config = harness.base_config(brokers, root, [wide, messages.narrow_source()])
     config = scenario.write_config(config)

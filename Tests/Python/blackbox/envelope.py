@@ -242,9 +242,7 @@ def register(registry):
 
 def late_registry(scenario, brokers, root, sender):
     """Nothing listens at first; then the registry fails for a while; then it works."""
-    # A port that was free a moment ago.
-    with FakeRegistry() as probe:
-        port = probe.port
+    port = harness.free_port()
     folder = scenario.folder / "protos"
     folder.mkdir()
     (folder / "orbit.proto").write_text(ORBIT_V2, encoding="utf-8")

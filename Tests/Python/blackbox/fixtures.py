@@ -4,7 +4,6 @@ tables get when the same records come through Kafka.
 
 import json
 import math
-import random
 import subprocess
 import xml.etree.ElementTree
 

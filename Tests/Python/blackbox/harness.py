@@ -13,6 +13,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,26 @@ def wait_for(what, condition, seconds=PATIENCE, pause=0.05):
         time.sleep(pause)
 
 
+def has_trap(pid, number, or_ignores=False):
+    """Whether a process catches a signal."""
+    names = ("SigCgt", "SigIgn") if or_ignores else ("SigCgt",)
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, mask = line.partition(":")
+        if name in names and int(mask, 16) >> (number - 1) & 1:
+            return True
+    return False
+
+
+def free_port():
+    """A port that nobody listens on. It is none of those that the system gives to whoever asks for
+    any: it may be given back and taken again."""
+    while True:
+        port = random.SystemRandom().randrange(15_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 class Process:
     """A process of the binary, with its output in a file."""
 
@@ -101,6 +122,14 @@ class Process:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name} did not end within {seconds} s") from None
+
+    def wait_for_trap(self, number=signal.SIGTERM, or_ignores=False):
+        """Waits until it has taken a signal over: before, that ends it as it ends any program."""
+        wait_for(
+            f"{self.name} has taken {signal.Signals(number).name} over",
+            lambda: not self.is_running or has_trap(self.popen.pid, number, or_ignores),
+            pause=0.002,
+        )
 
     def stop(self, seconds=PATIENCE):
         self.send(signal.SIGTERM)
@@ -309,7 +338,9 @@ def ledger_entries(root):
     entries = []
     for name in names:
         if len(name) == 25 and name.endswith(".json"):
-            entries.append(json.loads((folder / name).read_bytes()))
+            # The oldest are retired meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                entries.append(json.loads((folder / name).read_bytes()))
     return entries
 
 

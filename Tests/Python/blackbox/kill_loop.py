@@ -23,8 +23,10 @@ RECORD_LIMIT = 80_000
 SECONDS_A_KILL = 7
 # These lie on the way out: the run is asked to stop and dies there.
 STOPPING_POINTS = {"revoke_start", "shutdown_drain"}
-# The first visits of these come before the first commit of the run.
-EARLY_POINTS = {"after_assign"}
+# Who dies at one of these has committed.
+COMMITTING_POINTS = STOPPING_POINTS | {
+    "log_put_after", "secondary_commit", "group_commit_before", "group_commit_after",
+}  # fmt: skip
 
 
 def crash_points():
@@ -86,6 +88,10 @@ class KillLoop:
         plan = points + (points if kills >= 3 * len(points) else [])
         plan += [None] * max(0, kills - len(plan))
         self.random.shuffle(plan)
+        # One of the first three brings the chain's first commit about, for the others to come after.
+        if not COMMITTING_POINTS & set(plan[:3]):
+            place = next(index for index in range(len(plan)) if plan[index] in COMMITTING_POINTS)
+            plan[2], plan[place] = plan[place], plan[2]
         for point in plan:
             if point is None:
                 self.kill_at_random()

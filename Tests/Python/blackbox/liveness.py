@@ -18,7 +18,7 @@ QUIET = "quiet"
 PARTITIONS = {fleet.SNAPSHOTS: 4, QUIET: 1}
 HANG = "log_put_before:3:hang"
 # Patience with a stall, time for an orderly end, and a busy machine's share.
-PATIENCE_SECONDS, LEAVE_SECONDS, SLACK_SECONDS = 15, 10, 8
+PATIENCE_SECONDS, LEAVE_SECONDS, SLACK_SECONDS = 15, 10, 20
 COMMIT_LIMIT = 4
 AWAY_LIMIT = 6
 FROZEN_SECONDS = 15
@@ -30,7 +30,7 @@ class Service:
     def __init__(self, scenario, brokers, name, limits, crash_point=None, topic=fleet.SNAPSHOTS,
                  pipeline=None):  # fmt: skip
         self.name = name
-        port = notify.free_port()
+        port = harness.free_port()
         self.http = notify.Endpoint(port, None)
         self.root = scenario.folder / (pipeline or name)
         source = copy.deepcopy(fleet.SOURCES[0])

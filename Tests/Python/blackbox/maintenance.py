@@ -25,14 +25,17 @@ from harness import ORACLES, require, wait_for
 from undisturbed import compare_with_undisturbed
 
 PARTITIONS = {fleet.SNAPSHOTS: 2, fleet.SAMPLES: 2}
-# Ten minutes of it: without records there are no commits, and nothing to maintain.
-RATE, RECORD_LIMIT = 100, 60_000
+# Eight minutes of it: without records there are no commits, and nothing to maintain.
+RATE, RECORD_LIMIT = 100, 50_000
+# The fleet's midnight comes with the 40,000th record.
+FIRST_RECORDS = 42_000
 # A pass is made every half minute. A log is cleaned up by the fourth at the soonest: the ledger's
 # newest two summaries, one every 32 commits, must both be newer than a log checkpoint that is old.
 CRASH_SECONDS = 300
 EXPIRED = "2025-12-31"
 # Rows of these are kept so long that the fleet's first date is too old and its second is not.
 EXPIRING = ["readings_snapshots", "windows"]
+OPERATIONS = ("OPTIMIZE", "DELETE")
 # A log and removed files are kept for an hour at least, unless the table says otherwise.
 SHORT = {
     "delta.logRetentionDuration": "interval 1 seconds",
@@ -132,6 +135,11 @@ def missing_files(root):
     return named - data_files(root)
 
 
+def is_done(root, watch):
+    watch.look()
+    return has_expired(root) and all(watch.operations[name] for name in OPERATIONS)
+
+
 def newest_output(root):
     """The file that maintenance made last, and whether its table has it; it makes one at a time."""
     outputs = list((root / "tables").glob("*/*/blackbox-m*.parquet"))
@@ -173,7 +181,7 @@ class Evidence:
         self.logs = self.log_files()
 
     def maintained(self):
-        return sum(self.watch.operations[name] for name in ("OPTIMIZE", "DELETE"))
+        return sum(self.watch.operations[name] for name in OPERATIONS)
 
     def log_files(self):
         return {path for log in tables(self.root).values() for path in log.iterdir()}
@@ -227,8 +235,7 @@ def run(scenario):
     produced = scenario.folder / "produced.jsonl"
     producer = fleet.Producer(brokers, produced, PARTITIONS)
     made = fleet.Fleet(scenario.arguments.seed)
-    # The fleet's midnight comes before everybody is killed.
-    producer.send_all(made, 24_000)
+    producer.send_all(made, FIRST_RECORDS)
     scenario.catch_up(config)
     be_short(root)
     watch = Watch(root)
@@ -246,7 +253,7 @@ def run(scenario):
     steady.stop()
     scenario.catch_up(config, "--fire-open-windows")
     daemon = scenario.daemon(config)
-    wait_for("the date has expired", lambda: has_expired(root), 90, pause=1)
+    wait_for("the date has expired, and files were merged", lambda: is_done(root, watch), 150, 1)
     require(daemon.stop() == harness.EXIT_OK, f"{daemon.name}:\n{daemon.last_lines()}")
     watch.look()
     check(scenario, root, config, produced, watch, len(plan))
@@ -267,11 +274,13 @@ def check(scenario, root, config, produced, watch, kills):
         f"{kills} kills; {dict(watch.operations)}; {len(watch.checkpoints)} log checkpoints, "
         f"{len(watch.cleaned)} commits cleaned up"
     )
-    for operation in ("OPTIMIZE", "DELETE"):
+    for operation in OPERATIONS:
         require(watch.operations[operation] > 0, f"nobody has seen an {operation}")
     require(watch.checkpoints, "nobody has seen a log checkpoint")
     require(watch.cleaned, "no commit was cleaned up")
     report = check_whole(scenario, root, config, "after maintenance and kills")
+    for name in EXPIRING:
+        require(Table(root / "tables" / name).files(), f"of {name} no date is left to compare")
     scenario.note(f"verify holds after each kill and now: {report['notes']} notes")
     undisturbed = compare_with_undisturbed(
         scenario, root, config, without=("tables", "maintenance"),

@@ -8,6 +8,7 @@ import json
 import mmap
 import os
 import socket
+import struct
 import threading
 import time
 import urllib.error
@@ -38,6 +39,20 @@ class Transcript:
             return "\n".join(line for _, line in sorted(self.lines, key=lambda one: one[0])) + "\n"
 
 
+# Linux's number on every machine that Debian runs on but for a few.
+SO_TIMESTAMPNS = 35
+
+
+def moment_of(ancillary):
+    """When a datagram came, on the monotonic clock: this thread may have got to it later."""
+    now = time.monotonic()
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+            seconds, nanos = struct.unpack("@qq", data[:16])
+            return now - max(0.0, time.time() - (seconds + nanos / 1e9))
+    raise Failure("the kernel did not say when a datagram came")
+
+
 class ServiceManager:
     """systemd's side of sd_notify(3): hears every datagram and when it came."""
 
@@ -47,14 +62,15 @@ class ServiceManager:
         # (monotonic seconds, {key: value}), oldest first.
         self.heard = []
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.bind(str(path))
         self.thread = threading.Thread(target=self.listen, daemon=True)
         self.thread.start()
 
     def listen(self):
         while True:
-            data = self.socket.recv(65_536)
-            at = time.monotonic()
+            data, ancillary, _, _ = self.socket.recvmsg(65_536, 1_024)
+            at = moment_of(ancillary)
             fields = {}
             for line in data.decode().splitlines():
                 name, _, value = line.partition("=")
@@ -172,10 +188,3 @@ class Endpoint:
         require(code == 200, f"/metrics answers {code}: {text[:200]}")
         lines = [line for line in text.splitlines() if line and not line.startswith("#")]
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
-
-
-def free_port():
-    """A port nobody listens on, for now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

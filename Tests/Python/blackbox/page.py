@@ -5,6 +5,7 @@ Chromium looks at the page meanwhile. With --shots FOLDER it leaves pictures to 
 """
 
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -18,6 +19,8 @@ from browser import Browser
 from harness import EXIT_OK, require, wait_for
 
 TOPIC = "telemetry"
+# What a browser says of a service that stops.
+ENDED = re.compile(r"ERR_CONNECTION_(REFUSED|RESET|CLOSED|ABORTED)|ERR_EMPTY_RESPONSE")
 HOSTILE = [
     "<img src=x onerror=\"document.title='owned'\">",
     "</script><script>window.owned = 1</script>",
@@ -289,7 +292,7 @@ def check_policy(browser, address):
 
 def run(scenario):
     brokers = scenario.broker(**{TOPIC: 3})
-    port = notify.free_port()
+    port = harness.free_port()
     config = configuration(scenario, brokers, port)
     browser = Browser(scenario.folder)
     scenario.cleanups.append(browser.close)
@@ -327,9 +330,9 @@ def run(scenario):
     require(title.startswith("Not answering"), f"the tab says {title!r}")
     require(browser.evaluate("document.querySelectorAll('.card').length") > 0, "what it had went")
     take_shots(browser, scenario, "away")
-    # What it says of refused connections is the browser's own.
-    refused = [one for one in browser.complaints() if "ERR_CONNECTION_REFUSED" not in str(one)]
-    require(not refused, f"the browser complains: {refused[:3]}")
+    # What it says of connections that are refused, or end, is the browser's own.
+    others = [one for one in browser.complaints() if not ENDED.search(str(one))]
+    require(not others, f"the browser complains: {others[:3]}")
     browser.events.clear()
     scenario.daemon(config)
     browser.wait("it is back", f"!{TEXT.format('#away')}")

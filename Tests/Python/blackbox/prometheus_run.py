@@ -15,7 +15,7 @@ import yaml
 import fleet
 import harness
 import messages
-from alerts import free_port, status_of
+from alerts import status_of
 from harness import ORACLES, require, wait_for
 from openmetrics_oracle import check
 
@@ -42,14 +42,14 @@ class Prometheus:
                     self.hurry(rule)
             (self.folder / name).write_text(json.dumps(rules), encoding="utf-8")
         config = {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": "3s", "evaluation_interval": "1s"},
             "rule_files": ["downlink-*.yaml"],
             "scrape_configs": [
                 {"job_name": "downlink", "static_configs": [{"targets": [target]}]}
             ],
         }
         (self.folder / "prometheus.yml").write_text(json.dumps(config), encoding="utf-8")
-        self.port = free_port()
+        self.port = harness.free_port()
         with open(self.folder / "prometheus.log", "wb") as log:
             self.popen = subprocess.Popen(
                 ["prometheus", f"--config.file={self.folder / 'prometheus.yml'}",
@@ -153,7 +153,7 @@ def run(scenario):
         one for one in fleet.DETECTORS if one["name"] in ("temperature", "silent")
     ]
     config = harness.base_config(brokers, root, **sections)
-    away = f"http://127.0.0.1:{free_port()}"
+    away = f"http://127.0.0.1:{harness.free_port()}"
     path = scenario.write_config(config)
     daemon = scenario.daemon(path)
     daemon.wait_for_log('"starting"')
@@ -210,7 +210,8 @@ def in_good_order(scenario, prometheus, daemon, config):
         return status["lag_records"] == 0 and status["buffered_bytes"] == 0 and status
 
     status = wait_for("everything is committed", is_settled, 60, pause=0.5)
-    time.sleep(3)
+    # Two scrapes.
+    time.sleep(7)
     status = status_of(daemon)
     (target,) = prometheus.get("targets")["activeTargets"]
     require(target["health"] == "up" and not target["lastError"], f"{target}")

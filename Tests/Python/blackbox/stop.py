@@ -57,8 +57,7 @@ def stop_during_start(scenario, config):
     """Twice, and at any moment of the start."""
     for _ in range(4 if scenario.is_quick else 12):
         daemon = scenario.daemon(config)
-        # Before it has taken the signals over they end it, as they end any program.
-        daemon.wait_for_log('"starting"')
+        daemon.wait_for_trap()
         time.sleep(scenario.random.choice([0.05, 0.2, 0.5, 1.0, 2.0]))
         daemon.send(signal.SIGTERM)
         time.sleep(scenario.random.choice([0, 0.01, 0.3]))
@@ -74,7 +73,7 @@ def stop_before_caught_up(scenario, config):
     killed.wait_for_log('"partition taken up"')
     killed.kill()
     daemon = scenario.daemon(config, "--until-caught-up")
-    daemon.wait_for_log('"starting"')
+    daemon.wait_for_trap()
     time.sleep(0.3)
     code = daemon.stop(STOP_SECONDS)
     require(code == EXIT_INCOMPLETE, f"stopped before: {code}:\n{daemon.last_lines()}")

@@ -77,10 +77,12 @@ def retention(pipeline):
     table = deltalake.DeltaTable(str(pipeline.table(name)))
     table.alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 1 seconds"})
     before = {path for path, _ in LiveTable(pipeline.table(name)).partition_values()}
-    age = (datetime.datetime.now(datetime.timezone.utc).date() - pipeline.first_day).days
+    # To the hour, so that no other date expires at midnight.
+    first = datetime.datetime.combine(pipeline.first_day, datetime.time(), datetime.timezone.utc)
+    hours = (datetime.datetime.now(datetime.timezone.utc) - first) // datetime.timedelta(hours=1)
     kept = {"readings": 1, "windows": 2, "dead_letters": 1, "anomalies": 1}
     pipeline.config["tables"] = {
-        table: {"keep": f"{age - days}d"} for table, days in kept.items()
+        table: {"keep": f"{hours - 24 * days - 1}h"} for table, days in kept.items()
     }  # fmt: skip
     pipeline.maintain()
     for table, days in kept.items():
