@@ -217,6 +217,8 @@ package struct PipelineStatus: Sendable {
 
   /// By their logs, in the order of the sources; those that are there.
   package var tables: [Table] = []
+  /// Why nothing is known of how far they are final, if so.
+  package var finalityTrouble: String?
 
   package var bufferedByteCount: Int { partitions.reduce(0) { $0 + $1.bufferedByteCount } }
   package var stateByteCount: Int { partitions.reduce(0) { $0 + $1.stateByteCount } }

@@ -70,10 +70,15 @@ package final class TableWatch: Sendable {
 extension PipelineStatus {
   /// The same with these tables.
   ///
-  /// - Parameter finality: of each source, as `devices` has it: a table of readings is given its
-  ///   own source's, `windows` that of all.
-  package func with(_ tables: [Table], finality: [SourceFinality] = []) -> PipelineStatus {
+  /// - Parameters:
+  ///   - finality: of each source, as `devices` has it: a table of readings is given its own
+  ///     source's, `windows` that of all.
+  ///   - finalityTrouble: why `devices` cannot be read.
+  package func with(
+    _ tables: [Table], finality: [SourceFinality] = [], finalityTrouble: String? = nil
+  ) -> PipelineStatus {
     var status = self
+    status.finalityTrouble = finalityTrouble
     status.tables = tables.map { table in
       var table = table
       table.finality = finality.filter {

@@ -45,6 +45,7 @@ package enum StatusDocument {
         JSONMember("anomalies", anomalies(status)),
         JSONMember("alerts", .array(status.webhooks.map { webhook($0, status) })),
         JSONMember("tables", .array(status.tables.map(table))),
+        JSONMember("final_trouble", .optional(status.finalityTrouble)),
         JSONMember("maintenance", maintenance(view.maintenance)),
         JSONMember("storage", storage(view.maintenance?.root.use)),
         JSONMember("reload", reload(status)),

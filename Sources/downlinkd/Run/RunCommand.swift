@@ -77,7 +77,9 @@ struct RunCommand: AsyncParsableCommand {
     let reloads = ReloadQueue()
     let tables = TableWatch(options: wiring.pipeline, storage: storage)
     var answers = StatusAnswers {
-      alerts.complete(instance.status()).with(tables.sizes, finality: catalog.sources)
+      let finality = catalog.finality
+      return alerts.complete(instance.status()).with(
+        tables.sizes, finality: finality.sources, finalityTrouble: finality.trouble)
     }
     answers.use(tables.history)
     if let maintenance { answers.maintenance = { maintenance.status } }

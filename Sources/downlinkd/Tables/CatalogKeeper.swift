@@ -16,7 +16,7 @@ final class CatalogKeeper: Sendable {
   private let log: Logger
   private let isStopped = Monitor(false)
   private let thread: Monitor<WorkerThread?>
-  private let seen = Monitor<[SourceFinality]>([])
+  private let seen = Monitor<(sources: [SourceFinality], trouble: String?)>(([], nil))
 
   init(storage: any Storage, log: Logger) {
     self.storage = storage
@@ -24,8 +24,8 @@ final class CatalogKeeper: Sendable {
     thread = Monitor(nil)
   }
 
-  /// How far the tables are final, as of a minute ago at most.
-  var sources: [SourceFinality] { seen.update { $0 } }
+  /// How far the tables are final, as of a minute ago at most, or why that is not known.
+  var finality: (sources: [SourceFinality], trouble: String?) { seen.update { $0 } }
 
   func start() {
     let thread = WorkerThread(name: "catalog") { [self] in run() }
@@ -52,8 +52,8 @@ final class CatalogKeeper: Sendable {
       if isTooSoon, !isLast { continue }
       do throws(StorageError) {
         try catalog.follow()
-        let sources = catalog.sources
-        seen.update { $0 = sources }
+        let finality = (catalog.sources, catalog.finalityTrouble)
+        seen.update { $0 = finality }
         if let reason = catalog.finalityTrouble, reason != finalityTrouble {
           log.warning("nothing is known to be final, tried again: \(reason)")
         }

@@ -11,7 +11,9 @@ import Testing
       pipeline: "fleet", program: "test", configFingerprint: "", startedAtMicros: 0
     ).with(
       tables.map { .init(name: $0) },
-      finality: [SourceFinality(source: "a"), SourceFinality(source: "b")])
+      finality: [SourceFinality(source: "a"), SourceFinality(source: "b")],
+      finalityTrouble: "cannot read it")
+    #expect(status.finalityTrouble == "cannot read it")
     #expect(status.tables.map(\.name) == tables)
     #expect(
       status.tables.map { $0.finality.map(\.source) } == [["a"], ["b"], ["a", "b"], [], [], []])
