@@ -220,8 +220,8 @@ if $on { bookmarks[table]?.txnVersion = known }""",
     Mutation("found table versions not synced", 5, (
         never(TABLE, "replay.bookmark.deltaVersion > bookmark.deltaVersion"),)),
     Mutation("unclear put of a table version taken for done", 5, (
-        before(ROLL, "if error.kind != .syncFailed, try exists(version) { return false }",
-               "if $on { return true }"),)),
+        before(ROLL, "if error.kind != .syncFailed, try exists(version) { return .taken }",
+               "if $on { return .stored }"),)),
     Mutation("owed files not looked for", 5, (
         left_out(LOGS, "foreign += try checkFilesAreThere(table, actions)"),)),
 ]
