@@ -17,7 +17,7 @@ enum StoredSteps {
       var steps: [AnomalyStep] = []
       var version: Int64 = -1
       while case .commit(let commit) = try table.next(after: version) {
-        steps += commit.steps.compactMap { AnomalyStep($0) }
+        for step in commit.steps { steps.append(try AnomalyStep(step)) }
         version = commit.version
       }
       return steps
@@ -28,9 +28,10 @@ enum StoredSteps {
 }
 
 extension AnomalyStep {
-  /// Nil for a state that there is not.
-  fileprivate init?(_ step: Pipeline.AnomalyStep) {
-    guard let state = State(rawValue: step.state) else { return nil }
+  fileprivate init(_ step: Pipeline.AnomalyStep) throws(DemoFault) {
+    guard let state = State(rawValue: step.state) else {
+      throw DemoFault("anomaly \(step.id) has the state “\(step.state)”, which there is not")
+    }
     self.init(
       id: step.id, device: step.device ?? "", metric: step.metric, detector: step.detector,
       severity: step.severity, state: state, eventMicros: step.eventTimeMicros, value: step.value,
